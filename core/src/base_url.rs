@@ -1,0 +1,182 @@
+//! Where a collection's calls go.
+
+use std::fmt;
+use std::str::FromStr;
+
+use http::Uri;
+
+/// An `https` URL without user, query and fragment. What a caller asks for is
+/// appended to its path.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct BaseUrl {
+    host: Box<str>,
+    port: u16,
+    path: Box<str>,
+}
+
+impl BaseUrl {
+    /// Port of `https` (RFC 9110 §4.2.2).
+    pub const DEFAULT_PORT: u16 = 443;
+
+    /// Host name or address; an IPv6 address without its brackets.
+    pub fn host(&self) -> &str {
+        self.host.trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// The port, also when it is the scheme's own.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The path without a trailing slash: empty, or `/v1`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The value of `Host`: brackets kept, the scheme's own port left out
+    /// (RFC 9112 §3.2).
+    pub fn authority(&self) -> String {
+        if self.port == Self::DEFAULT_PORT {
+            self.host.to_string()
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "https://{}{}", self.authority(), self.path)
+    }
+}
+
+impl fmt::Debug for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Why a text is not a base URL. The messages say what to write.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidBaseUrl {
+    /// Not a URL, or one without a host.
+    #[error("is not a URL: write it like https://api.example.com/v1")]
+    Malformed,
+    /// A scheme that does not protect the credential.
+    #[error("must begin with https://")]
+    NotHttps,
+    /// `https://user:password@…`.
+    #[error("must not hold a user name or password: use spec.auth.basic")]
+    UserInfo,
+    /// `?…` or `#…`.
+    #[error("must end with the path: put query parameters into spec.query")]
+    QueryOrFragment,
+    /// `.` or `..` as a path segment.
+    #[error("must not hold \".\" or \"..\" as a path segment")]
+    DotSegment,
+}
+
+impl FromStr for BaseUrl {
+    type Err = InvalidBaseUrl;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.contains('#') {
+            return Err(InvalidBaseUrl::QueryOrFragment);
+        }
+        let uri: Uri = text.parse().map_err(|_| InvalidBaseUrl::Malformed)?;
+        match uri.scheme_str() {
+            Some("https") => {}
+            Some(_) => return Err(InvalidBaseUrl::NotHttps),
+            None => return Err(InvalidBaseUrl::Malformed),
+        }
+        let authority = uri.authority().ok_or(InvalidBaseUrl::Malformed)?;
+        if authority.as_str().contains('@') {
+            return Err(InvalidBaseUrl::UserInfo);
+        }
+        if text.contains('?') {
+            return Err(InvalidBaseUrl::QueryOrFragment);
+        }
+        // `host:` and `host:99999` have an authority but no port to dial.
+        let port = match authority.as_str().strip_prefix(authority.host()) {
+            Some("") => Self::DEFAULT_PORT,
+            Some(rest) => rest
+                .trim_start_matches(':')
+                .parse()
+                .ok()
+                .filter(|port| *port > 0)
+                .ok_or(InvalidBaseUrl::Malformed)?,
+            None => return Err(InvalidBaseUrl::Malformed),
+        };
+        if authority.host().is_empty() {
+            return Err(InvalidBaseUrl::Malformed);
+        }
+        let path = uri.path().trim_end_matches('/');
+        if path.split('/').any(|segment| {
+            matches!(
+                segment.replace("%2e", ".").replace("%2E", ".").as_str(),
+                "." | ".."
+            )
+        }) {
+            return Err(InvalidBaseUrl::DotSegment);
+        }
+        Ok(Self {
+            host: authority.host().to_ascii_lowercase().into(),
+            port,
+            path: path.into(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> BaseUrl {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn host_port_and_path_are_taken_apart() {
+        let url = parsed("https://API.example.com:8443/v1/");
+        assert_eq!(
+            (url.host(), url.port(), url.path()),
+            ("api.example.com", 8443, "/v1")
+        );
+        assert_eq!(url.authority(), "api.example.com:8443");
+        assert_eq!(url.to_string(), "https://api.example.com:8443/v1");
+    }
+
+    #[test]
+    fn the_default_port_is_not_sent() {
+        assert_eq!(parsed("https://a.test:443").authority(), "a.test");
+        assert_eq!(parsed("https://a.test/").path(), "");
+    }
+
+    #[test]
+    fn ipv6_keeps_its_brackets_in_the_authority_only() {
+        let url = parsed("https://[::1]:8443");
+        assert_eq!(
+            (url.host(), url.authority().as_str()),
+            ("::1", "[::1]:8443")
+        );
+    }
+
+    #[test]
+    fn what_is_not_a_base_url_says_why() {
+        for (text, why) in [
+            ("", InvalidBaseUrl::Malformed),
+            ("api.example.com", InvalidBaseUrl::Malformed),
+            ("https://", InvalidBaseUrl::Malformed),
+            ("https://a.test:0", InvalidBaseUrl::Malformed),
+            ("https://a.test:99999", InvalidBaseUrl::Malformed),
+            ("http://a.test", InvalidBaseUrl::NotHttps),
+            ("https://u:p@a.test", InvalidBaseUrl::UserInfo),
+            ("https://a.test/?k=v", InvalidBaseUrl::QueryOrFragment),
+            ("https://a.test/#x", InvalidBaseUrl::QueryOrFragment),
+            ("https://a.test/a/../b", InvalidBaseUrl::DotSegment),
+            ("https://a.test/%2e%2E/b", InvalidBaseUrl::DotSegment),
+        ] {
+            assert_eq!(text.parse::<BaseUrl>().unwrap_err(), why, "{text}");
+        }
+    }
+}

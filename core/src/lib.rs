@@ -1,0 +1,35 @@
+//! The domain of Credence, as plain values and pure functions.
+//!
+//! ```text
+//!  Collection ──┐
+//!  Material ────┼─► resolve ─► Route ─► Bundle ─► wire ─► Bundle (in the sidecar)
+//!  Environment ─┘
+//! ```
+//!
+//! A [`collection::Collection`] is a parsed manifest. Together with the
+//! material it refers to (Secrets, ConfigMaps) and an environment it resolves
+//! into a [`bundle::Route`]: a base URL and everything that is placed on each
+//! call, rendered. The routes that one consumer may use form its
+//! [`bundle::Bundle`], and [`wire`] is the only place where the secrets in it
+//! are written out.
+//!
+//! Nothing here does I/O, reads a clock or knows Kubernetes' client.
+
+pub mod base_url;
+pub mod bundle;
+pub mod closest;
+pub mod collection;
+pub mod collection_name;
+pub mod environment;
+pub mod names;
+mod percent;
+pub mod reason;
+pub mod resolve;
+pub mod secret;
+pub mod template;
+pub mod wire;
+
+pub use base_url::BaseUrl;
+pub use collection_name::CollectionName;
+pub use environment::Environment;
+pub use secret::Secret;

@@ -1,0 +1,269 @@
+//! Text to template.
+
+use super::filter::{self, BytesFilter, Encoding, Filter};
+use super::template_error::{TemplateError, TemplateProblem};
+use super::{Part, Primary, Term, Variable};
+use crate::closest::closest;
+
+/// How deep compositions may be nested: far more than anybody writes, and few
+/// enough for any stack.
+const MAX_DEPTH: usize = 8;
+
+/// Reads a whole template.
+pub(super) fn template(text: &str) -> Result<Vec<Part>, TemplateError> {
+    let mut parser = Parser { text, at: 0 };
+    let mut parts = Vec::new();
+    let mut literal = String::new();
+    while let Some(next) = parser.peek() {
+        if parser.accept("$${") {
+            literal.push_str("${");
+        } else if parser.rest().starts_with("${") {
+            flush(&mut literal, &mut parts);
+            parts.push(Part::Term(parser.placeholder()?));
+        } else {
+            literal.push(next);
+            parser.at += next.len_utf8();
+        }
+    }
+    flush(&mut literal, &mut parts);
+    Ok(parts)
+}
+
+fn flush(literal: &mut String, parts: &mut Vec<Part>) {
+    if !literal.is_empty() {
+        parts.push(Part::Literal(std::mem::take(literal).into()));
+    }
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    /// Byte offset of what comes next.
+    at: usize,
+}
+
+impl<'a> Parser<'a> {
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    fn accept(&mut self, token: &str) -> bool {
+        let accepted = self.rest().starts_with(token);
+        if accepted {
+            self.at += token.len();
+        }
+        accepted
+    }
+
+    fn skip_space(&mut self) {
+        let rest = self.rest();
+        self.at += rest.len() - rest.trim_start_matches([' ', '\t']).len();
+    }
+
+    /// Everything up to a character that ends a name.
+    fn word(&mut self) -> &'a str {
+        let rest = self.rest();
+        let end = rest
+            .find(|c: char| c.is_whitespace() || "|(){}\"".contains(c))
+            .unwrap_or(rest.len());
+        self.at += end;
+        rest.get(..end).unwrap_or_default()
+    }
+
+    fn error(&self, at: usize, problem: TemplateProblem) -> TemplateError {
+        let before = self.text.get(..at).unwrap_or(self.text);
+        TemplateError {
+            position: before.chars().count() + 1,
+            problem,
+        }
+    }
+
+    /// `${…}`
+    fn placeholder(&mut self) -> Result<Term, TemplateError> {
+        let start = self.at;
+        self.at += "${".len();
+        self.skip_space();
+        if self.peek().is_none() {
+            return Err(self.error(start, TemplateProblem::Unclosed));
+        }
+        let term = self.term(0)?;
+        match self.peek() {
+            Some('}') => {
+                self.at += 1;
+                Ok(term)
+            }
+            Some(other) => Err(self.error(self.at, TemplateProblem::Unexpected(other))),
+            None => Err(self.error(start, TemplateProblem::Unclosed)),
+        }
+    }
+
+    fn term(&mut self, depth: usize) -> Result<Term, TemplateError> {
+        let primary = if self.peek() == Some('(') {
+            Primary::Composition(self.composition(depth)?)
+        } else {
+            Primary::Variable(self.variable()?)
+        };
+        self.skip_space();
+        let mut filters = Vec::new();
+        while self.accept("|") {
+            self.skip_space();
+            filters.push(self.filter()?);
+            self.skip_space();
+        }
+        Ok(Term { primary, filters })
+    }
+
+    /// `(secret.id ":" secret.key)`
+    fn composition(&mut self, depth: usize) -> Result<Vec<Part>, TemplateError> {
+        let start = self.at;
+        if depth == MAX_DEPTH {
+            return Err(self.error(start, TemplateProblem::TooDeep(MAX_DEPTH)));
+        }
+        self.at += 1;
+        let mut parts = Vec::new();
+        loop {
+            self.skip_space();
+            match self.peek() {
+                Some(')') if parts.is_empty() => {
+                    return Err(self.error(self.at, TemplateProblem::Empty));
+                }
+                Some(')') => {
+                    self.at += 1;
+                    return Ok(parts);
+                }
+                Some('"') => parts.push(Part::Literal(self.string()?.into())),
+                Some('}') | None => {
+                    return Err(self.error(start, TemplateProblem::UnclosedComposition));
+                }
+                Some(_) => parts.push(Part::Term(self.term(depth + 1)?)),
+            }
+        }
+    }
+
+    /// `":"`
+    fn string(&mut self) -> Result<String, TemplateError> {
+        let start = self.at;
+        let mut text = String::new();
+        let mut chars = self.rest().char_indices().skip(1);
+        while let Some((offset, c)) = chars.next() {
+            match c {
+                '"' => {
+                    self.at = start + offset + 1;
+                    return Ok(text);
+                }
+                '\\' => match chars.next() {
+                    Some((_, escaped @ ('"' | '\\'))) => text.push(escaped),
+                    Some((_, other)) => text.extend(['\\', other]),
+                    None => break,
+                },
+                other => text.push(other),
+            }
+        }
+        Err(self.error(start, TemplateProblem::UnclosedString))
+    }
+
+    fn variable(&mut self) -> Result<Variable, TemplateError> {
+        let start = self.at;
+        let word = self.word();
+        if word.is_empty() {
+            return Err(match self.peek() {
+                Some('}' | '|') | None => self.error(start, TemplateProblem::Empty),
+                Some(other) => self.error(start, TemplateProblem::Unexpected(other)),
+            });
+        }
+        let unknown = || TemplateProblem::UnknownVariable {
+            name: word.to_owned(),
+            meant: meant(word),
+        };
+        let parsed = match word.split_once('.') {
+            Some(("secret", rest)) => secret_variable(rest),
+            Some(("values", name)) => key(name).map(Variable::Value),
+            Some(_) | None => Err(unknown()),
+        };
+        parsed.map_err(|problem| self.error(start, problem))
+    }
+
+    fn filter(&mut self) -> Result<Filter, TemplateError> {
+        let start = self.at;
+        let word = self.word();
+        let (name, argument) = match word.split_once(':') {
+            Some((name, argument)) => (name, Some(argument)),
+            None => (word, None),
+        };
+        if name == filter::HMAC {
+            let key = match argument {
+                None | Some("") => Err(TemplateProblem::ArgumentMissing),
+                Some(argument) => key(argument),
+            }
+            .map_err(|problem| self.error(start, problem))?;
+            let encoding = self.encoding();
+            return encoding
+                .map(|encoding| Filter::Bytes(BytesFilter::HmacSha256 { key, encoding }))
+                .ok_or_else(|| self.error(start, TemplateProblem::RawBytes));
+        }
+        let problem = match (Filter::of_name(name), argument) {
+            (Some(filter), None) => return Ok(filter),
+            (Some(_), Some(_)) => TemplateProblem::ArgumentUnexpected(name.to_owned()),
+            (None, _) => TemplateProblem::UnknownFilter {
+                name: name.to_owned(),
+                meant: closest(name, filter::NAMES).map(str::to_owned),
+            },
+        };
+        Err(self.error(start, problem))
+    }
+
+    /// The filter that must follow raw bytes.
+    fn encoding(&mut self) -> Option<Encoding> {
+        self.skip_space();
+        self.accept("|").then_some(())?;
+        self.skip_space();
+        Encoding::of_name(self.word())
+    }
+}
+
+/// What follows `secret.`.
+fn secret_variable(rest: &str) -> Result<Variable, TemplateProblem> {
+    let Some((name, pointer)) = rest.split_once('#') else {
+        return Ok(Variable::Secret {
+            key: key(rest)?,
+            pointer: None,
+        });
+    };
+    let key = key(name)?;
+    // RFC 6901 §3: "~" begins an escape, of which there are two.
+    let escapes = pointer.split('~').skip(1);
+    let valid =
+        pointer.starts_with('/') && escapes.into_iter().all(|rest| rest.starts_with(['0', '1']));
+    if !valid {
+        return Err(TemplateProblem::InvalidPointer(format!("#{pointer}")));
+    }
+    Ok(Variable::Secret {
+        key,
+        pointer: Some(pointer.into()),
+    })
+}
+
+/// A key as Secrets and ConfigMaps allow it.
+fn key(name: &str) -> Result<Box<str>, TemplateProblem> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    if name.is_empty() || !name.bytes().all(allowed) {
+        return Err(TemplateProblem::InvalidKey(name.to_owned()));
+    }
+    Ok(name.into())
+}
+
+/// What was meant by a variable that does not exist.
+fn meant(word: &str) -> Option<String> {
+    match word.split_once(['.', ':', '/']) {
+        Some((head, rest)) => {
+            closest(head, ["secret", "values"]).map(|head| format!("{head}.{rest}"))
+        }
+        // `${secret}` lacks a key, `${api-key}` the word before it.
+        None if word == "secret" => Some("secret.KEY".to_owned()),
+        None if word == "values" => Some("values.NAME".to_owned()),
+        None => key(word).ok().map(|key| format!("secret.{key}")),
+    }
+}

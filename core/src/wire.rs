@@ -1,0 +1,447 @@
+//! The feed's wire form: one JSON object a line, and the acknowledgement.
+//!
+//! The envelope ignores what it does not know, so that either side may be one
+//! version ahead. A *collection* is read strictly: a sidecar that meets a
+//! feature or a field it does not know refuses that collection and no other.
+//! This is the only module that writes secrets out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::bundle::{Bundle, Entry, Feature, OnConflict, Placed, Route, Unavailable};
+use crate::{CollectionName, Environment, Secret};
+
+/// One line of the feed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The first line of a stream.
+    Hello {
+        /// Names the stream in acknowledgements.
+        stream: String,
+        /// Seconds after which the operator ends the stream.
+        max_age_seconds: u32,
+    },
+    /// The consumer's whole bundle.
+    Bundle(Bundle),
+    /// Says that the operator is alive.
+    Ping,
+    /// Something that this version does not know.
+    Unknown,
+}
+
+/// What a sidecar answers to a bundle.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ack {
+    /// From [`Event::Hello`].
+    pub stream: String,
+    /// From the bundle.
+    pub revision: String,
+    /// The collections that cannot be served, with the reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused: BTreeMap<String, String>,
+}
+
+/// The line is not one of the feed's.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// Not JSON, or not of the envelope's shape. The source is not kept: its
+    /// text may quote the line.
+    #[error("a line of the feed is not of the expected shape (line {line}, column {column})")]
+    Shape {
+        /// Line of the offending byte, from 1.
+        line: usize,
+        /// Column of the offending byte, from 1.
+        column: usize,
+    },
+    /// The bundle is for an environment that does not exist.
+    #[error("the feed sent a bundle for an unknown environment")]
+    Environment,
+}
+
+impl From<serde_json::Error> for WireError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Shape {
+            line: error.line(),
+            column: error.column(),
+        }
+    }
+}
+
+impl Event {
+    /// The line, with its line feed.
+    ///
+    /// # Errors
+    /// None for values that the other functions of this crate made; the
+    /// serializer's own otherwise.
+    pub fn encode(&self) -> Result<Vec<u8>, WireError> {
+        let line = match self {
+            Self::Hello {
+                stream,
+                max_age_seconds,
+            } => EventOut::Hello {
+                stream,
+                max_age_seconds: *max_age_seconds,
+            },
+            Self::Bundle(bundle) => EventOut::Bundle {
+                revision: &bundle.revision,
+                environment: bundle.environment.as_str(),
+                collections: bundle.collections.iter().map(entry_out).collect(),
+            },
+            Self::Ping | Self::Unknown => EventOut::Ping {},
+        };
+        let mut bytes = serde_json::to_vec(&line)?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+
+    /// Reads one line, with or without its line feed.
+    ///
+    /// # Errors
+    /// [`WireError`], which never quotes the line.
+    pub fn decode(line: &[u8]) -> Result<Self, WireError> {
+        let event: EventIn<'_> = serde_json::from_slice(line)?;
+        if let Some(hello) = event.hello {
+            return Ok(Self::Hello {
+                stream: hello.stream,
+                max_age_seconds: hello.max_age_seconds,
+            });
+        }
+        if let Some(bundle) = event.bundle {
+            return Ok(Self::Bundle(bundle_in(bundle)?));
+        }
+        Ok(if event.ping.is_some() {
+            Self::Ping
+        } else {
+            Self::Unknown
+        })
+    }
+}
+
+fn bundle_in(bundle: BundleIn<'_>) -> Result<Bundle, WireError> {
+    let environment: Environment = bundle
+        .environment
+        .parse()
+        .map_err(|_| WireError::Environment)?;
+    let mut collections = BTreeMap::new();
+    for raw in bundle.collections {
+        let head: CollectionHead = serde_json::from_str(raw.get())?;
+        let Ok(name) = head.name.parse::<CollectionName>() else {
+            continue; // No call could name it.
+        };
+        collections.insert(name, entry_in(&head, raw));
+    }
+    Ok(Bundle {
+        revision: bundle.revision,
+        environment,
+        collections,
+    })
+}
+
+fn entry_in(head: &CollectionHead, raw: &RawValue) -> Entry {
+    if let Some(missing) = head
+        .requires
+        .iter()
+        .find(|name| Feature::of_name(name).is_none())
+    {
+        return Entry::Unsupported(format!("feature {missing}"));
+    }
+    match serde_json::from_str::<CollectionIn>(raw.get()) {
+        Ok(CollectionIn {
+            route: Some(route), ..
+        }) => match route.base_url.parse() {
+            Ok(base_url) => Entry::Ready(Arc::new(Route {
+                base_url,
+                headers: route.headers.into_iter().map(Placed::from).collect(),
+                query: route.query.into_iter().map(Placed::from).collect(),
+                trust: route.trust.map(Arc::from),
+                allow_private_networks: route.allow_private_networks,
+            })),
+            Err(_) => Entry::Unsupported("baseUrl".to_owned()),
+        },
+        Ok(CollectionIn {
+            unavailable: Some(UnavailableForm::CredentialsMissing),
+            ..
+        }) => Entry::Unavailable(Unavailable::CredentialsMissing),
+        Ok(CollectionIn {
+            unavailable: Some(UnavailableForm::NotReady),
+            ..
+        }) => Entry::Unavailable(Unavailable::NotReady),
+        Ok(_) => Entry::Unsupported("neither route nor unavailable".to_owned()),
+        Err(_) => Entry::Unsupported("unknown field".to_owned()),
+    }
+}
+
+fn entry_out<'a>((name, entry): (&'a CollectionName, &'a Entry)) -> CollectionOut<'a> {
+    let mut out = CollectionOut {
+        name: name.as_str(),
+        requires: Vec::new(),
+        route: None,
+        unavailable: None,
+    };
+    match entry {
+        Entry::Ready(route) => {
+            out.requires = route.requires().into_iter().map(Feature::as_str).collect();
+            out.route = Some(RouteOut {
+                base_url: route.base_url.to_string(),
+                headers: route.headers.iter().map(PlacedOut::from).collect(),
+                query: route.query.iter().map(PlacedOut::from).collect(),
+                trust: route.trust.as_deref(),
+                allow_private_networks: route.allow_private_networks,
+            });
+        }
+        Entry::Unavailable(Unavailable::CredentialsMissing) => {
+            out.unavailable = Some(UnavailableForm::CredentialsMissing);
+        }
+        Entry::Unavailable(Unavailable::NotReady) | Entry::Unsupported(_) => {
+            out.unavailable = Some(UnavailableForm::NotReady);
+        }
+    }
+    out
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+enum EventOut<'a> {
+    Hello {
+        stream: &'a str,
+        max_age_seconds: u32,
+    },
+    Bundle {
+        revision: &'a str,
+        environment: &'a str,
+        collections: Vec<CollectionOut<'a>>,
+    },
+    Ping {},
+}
+
+#[derive(Serialize)]
+struct CollectionOut<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    requires: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<RouteOut<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unavailable: Option<UnavailableForm>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RouteOut<'a> {
+    base_url: String,
+    headers: Vec<PlacedOut<'a>>,
+    query: Vec<PlacedOut<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trust: Option<&'a str>,
+    allow_private_networks: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PlacedOut<'a> {
+    name: &'a str,
+    value: &'a str,
+    on_conflict: OnConflictForm,
+}
+
+impl<'a> From<&'a Placed> for PlacedOut<'a> {
+    fn from(placed: &'a Placed) -> Self {
+        Self {
+            name: &placed.name,
+            value: placed.value.expose(),
+            on_conflict: placed.on_conflict.into(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct EventIn<'a> {
+    hello: Option<HelloIn>,
+    #[serde(borrow)]
+    bundle: Option<BundleIn<'a>>,
+    ping: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct HelloIn {
+    stream: String,
+    max_age_seconds: u32,
+}
+
+#[derive(Deserialize)]
+struct BundleIn<'a> {
+    revision: String,
+    environment: String,
+    #[serde(borrow)]
+    collections: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct CollectionHead {
+    name: String,
+    #[serde(default)]
+    requires: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CollectionIn {
+    #[serde(rename = "name")]
+    _name: serde::de::IgnoredAny,
+    #[serde(default, rename = "requires")]
+    _requires: Option<serde::de::IgnoredAny>,
+    route: Option<RouteIn>,
+    unavailable: Option<UnavailableForm>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RouteIn {
+    base_url: String,
+    headers: Vec<PlacedIn>,
+    query: Vec<PlacedIn>,
+    trust: Option<String>,
+    allow_private_networks: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PlacedIn {
+    name: String,
+    value: String,
+    on_conflict: OnConflictForm,
+}
+
+impl From<PlacedIn> for Placed {
+    fn from(placed: PlacedIn) -> Self {
+        Self {
+            name: placed.name,
+            value: Secret::new(placed.value),
+            on_conflict: placed.on_conflict.into(),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum UnavailableForm {
+    CredentialsMissing,
+    NotReady,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum OnConflictForm {
+    Replace,
+    IfAbsent,
+    Reject,
+}
+
+impl From<OnConflict> for OnConflictForm {
+    fn from(on_conflict: OnConflict) -> Self {
+        match on_conflict {
+            OnConflict::Replace => Self::Replace,
+            OnConflict::IfAbsent => Self::IfAbsent,
+            OnConflict::Reject => Self::Reject,
+        }
+    }
+}
+
+impl From<OnConflictForm> for OnConflict {
+    fn from(form: OnConflictForm) -> Self {
+        match form {
+            OnConflictForm::Replace => Self::Replace,
+            OnConflictForm::IfAbsent => Self::IfAbsent,
+            OnConflictForm::Reject => Self::Reject,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route() -> Route {
+        Route {
+            base_url: "https://api.test/v1".parse().unwrap(),
+            headers: vec![Placed {
+                name: "Authorization".to_owned(),
+                value: Secret::new("Bearer k"),
+                on_conflict: OnConflict::Replace,
+            }],
+            query: vec![],
+            trust: Some("PEM".into()),
+            allow_private_networks: true,
+        }
+    }
+
+    fn bundle() -> Bundle {
+        let entries = [
+            ("openai", Entry::Ready(Arc::new(route()))),
+            (
+                "stripe",
+                Entry::Unavailable(Unavailable::CredentialsMissing),
+            ),
+            ("github", Entry::Unavailable(Unavailable::NotReady)),
+        ];
+        Bundle {
+            revision: "r1".to_owned(),
+            environment: Environment::Live,
+            collections: entries
+                .into_iter()
+                .map(|(name, entry)| (name.parse().unwrap(), entry))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn every_event_survives_the_wire() {
+        let hello = Event::Hello {
+            stream: "s".to_owned(),
+            max_age_seconds: 2700,
+        };
+        for event in [hello, Event::Bundle(bundle()), Event::Ping] {
+            let line = event.encode().unwrap();
+            assert_eq!(line.iter().filter(|b| **b == b'\n').count(), 1);
+            assert_eq!(Event::decode(&line).unwrap(), event);
+        }
+    }
+
+    fn received(collection: &str) -> Entry {
+        let line = format!(
+            r#"{{"bundle":{{"revision":"r","environment":"live","later":1,"collections":[{collection}]}}}}"#
+        );
+        let Event::Bundle(bundle) = Event::decode(line.as_bytes()).unwrap() else {
+            panic!("not a bundle");
+        };
+        bundle.collections["x"].clone()
+    }
+
+    #[test]
+    fn a_feature_of_tomorrow_refuses_its_collection() {
+        let entry = received(r#"{"name":"x","requires":["token"],"route":{"token":1}}"#);
+        assert_eq!(entry, Entry::Unsupported("feature token".to_owned()));
+    }
+
+    #[test]
+    fn an_unknown_field_of_a_collection_refuses_it() {
+        let entry = received(r#"{"name":"x","unavailable":"not-ready","rules":[]}"#);
+        assert_eq!(entry, Entry::Unsupported("unknown field".to_owned()));
+    }
+
+    #[test]
+    fn an_unknown_event_is_not_an_error() {
+        assert_eq!(Event::decode(br#"{"tokens":{}}"#).unwrap(), Event::Unknown);
+    }
+
+    #[test]
+    fn an_error_does_not_quote_the_line() {
+        let error = Event::decode(br#"{"bundle": "sk_live_1"}"#).unwrap_err();
+        assert!(!error.to_string().contains("sk_live_1"));
+    }
+}
