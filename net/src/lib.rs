@@ -1,0 +1,27 @@
+//! Dialling, for everything in Credence that opens a connection.
+//!
+//! ```text
+//!  host ─► resolve ─► guard every address ─► race (happy eyeballs) ─► TCP ─► TLS
+//! ```
+//!
+//! [`dial::Dialer`] turns a host and a port into a TCP connection; what it
+//! connects to is what [`guard::Guard`] has looked at, address by address, so
+//! that a name cannot be pointed elsewhere between the look and the call.
+//! [`tls`] builds client configurations and completes handshakes.
+//!
+//! Errors are grouped by whose fault they are, because that is what a caller
+//! is told: the name or its network ([`DialError`]), our own refusal
+//! ([`guard::Refused`]), the peer's certificate or protocol
+//! ([`HandshakeError`]), or the configured roots ([`roots::TrustError`]). None
+//! of them quotes what a peer or a manifest sent.
+
+pub mod dial;
+pub mod guard;
+pub mod handshake;
+pub mod roots;
+pub mod tls;
+
+pub use dial::{DialError, Dialer};
+pub use guard::{Guard, Refused};
+pub use handshake::{HandshakeError, handshake};
+pub use roots::TrustError;
