@@ -1,0 +1,257 @@
+//! The injector's side of the admission protocol
+//! (`admission.k8s.io/v1`): review in, review out, as bytes.
+//!
+//! An API server does not say who it is, and whoever reaches the port may ask
+//! too. So nothing in an answer is secret: it depends on the question, on the
+//! settings and on a namespace's environment, and holds a public certificate.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use credence_core::Environment;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::inject::{Decision, InjectSettings, Injection, decide};
+
+const API_VERSION: &str = "admission.k8s.io/v1";
+const KIND: &str = "AdmissionReview";
+
+/// What is sent back, and what there is to count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The AdmissionReview, to be sent as `application/json` with status 200.
+    pub body: Vec<u8>,
+    /// `inject`, `skip`, `deny` or `error`.
+    pub decision: &'static str,
+    /// Why, from a closed list.
+    pub reason: &'static str,
+}
+
+/// Answers a review. `environment_of` knows a namespace's environment without
+/// asking anyone.
+pub fn respond(
+    body: &[u8],
+    settings: &InjectSettings,
+    environment_of: impl FnOnce(&str) -> Environment,
+) -> Answer {
+    // The uid is read first and by itself: an answer without it is useless,
+    // whatever else is wrong with the question.
+    let uid = serde_json::from_slice::<Envelope<JustUid>>(body)
+        .map(|envelope| envelope.request.uid)
+        .unwrap_or_default();
+    let verdict = match serde_json::from_slice::<Envelope<Request>>(body) {
+        Ok(review) if review.api_version == API_VERSION && review.kind == KIND => {
+            review.request.judge(settings, environment_of)
+        }
+        _ => Verdict::error(),
+    };
+    verdict.answer(uid)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope<R> {
+    #[serde(default)]
+    api_version: String,
+    #[serde(default)]
+    kind: String,
+    request: R,
+}
+
+#[derive(Deserialize)]
+struct JustUid {
+    uid: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request {
+    uid: String,
+    resource: Resource,
+    sub_resource: Option<String>,
+    operation: String,
+    #[serde(default)]
+    namespace: String,
+    object: Value,
+}
+
+#[derive(Deserialize)]
+struct Resource {
+    group: String,
+    resource: String,
+}
+
+impl Request {
+    fn judge(
+        &self,
+        settings: &InjectSettings,
+        environment_of: impl FnOnce(&str) -> Environment,
+    ) -> Verdict {
+        let verdict = if self.creates_a_pod() {
+            let environment = environment_of(&self.namespace);
+            Verdict::of(decide(&self.object, environment, settings))
+        } else {
+            // Someone widened the webhook's rules. That must not stop what
+            // was never ours.
+            Verdict::left_alone("not-a-new-pod")
+        };
+        tracing::info!(
+            uid = self.uid,
+            namespace = self.namespace,
+            pod = self.pod_name(),
+            decision = verdict.decision,
+            reason = verdict.reason,
+            "reviewed"
+        );
+        verdict
+    }
+
+    fn creates_a_pod(&self) -> bool {
+        self.resource.group.is_empty()
+            && self.resource.resource == "pods"
+            && self.sub_resource.as_deref().unwrap_or_default().is_empty()
+            && self.operation == "CREATE"
+    }
+
+    /// Pods of a workload have no name yet, only its beginning.
+    fn pod_name(&self) -> &str {
+        let metadata = &self.object["metadata"];
+        let name = metadata["name"].as_str();
+        name.or_else(|| metadata["generateName"].as_str())
+            .unwrap_or_default()
+    }
+}
+
+struct Verdict {
+    decision: &'static str,
+    reason: &'static str,
+    injection: Option<Injection>,
+    warnings: Vec<String>,
+    refusal: Option<Status>,
+}
+
+impl Verdict {
+    fn of(decision: Decision) -> Self {
+        match decision {
+            Decision::Inject(injection) => Self {
+                decision: "inject",
+                reason: "opted-in",
+                warnings: injection.warnings.iter().map(ToString::to_string).collect(),
+                injection: Some(injection),
+                refusal: None,
+            },
+            Decision::Skip(skip) => Self {
+                warnings: skip.warning().map(str::to_owned).into_iter().collect(),
+                ..Self::left_alone(skip.as_str())
+            },
+            Decision::Deny(denial) => Self {
+                decision: "deny",
+                refusal: Some(Status::forbidden(denial.to_string())),
+                ..Self::left_alone(denial.as_str())
+            },
+        }
+    }
+
+    fn left_alone(reason: &'static str) -> Self {
+        Self {
+            decision: "skip",
+            reason,
+            injection: None,
+            warnings: Vec::new(),
+            refusal: None,
+        }
+    }
+
+    /// The parser's own message is not passed on: it quotes what it read.
+    fn error() -> Self {
+        Self {
+            decision: "error",
+            refusal: Some(Status::bad_request()),
+            ..Self::left_alone("not-a-review")
+        }
+    }
+
+    fn answer(self, uid: String) -> Answer {
+        let patch = self.injection.and_then(|injection| {
+            let patch = serde_json::to_vec(&injection.patch).ok()?;
+            Some(STANDARD.encode(patch))
+        });
+        let review = Reply {
+            api_version: API_VERSION,
+            kind: KIND,
+            response: Response {
+                uid,
+                allowed: self.refusal.is_none(),
+                patch_type: patch.is_some().then_some("JSONPatch"),
+                patch,
+                warnings: self.warnings,
+                audit_annotations: Audit {
+                    decision: self.decision,
+                    reason: self.reason,
+                },
+                status: self.refusal,
+            },
+        };
+        Answer {
+            body: serde_json::to_vec(&review).unwrap_or_default(),
+            decision: self.decision,
+            reason: self.reason,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Reply {
+    api_version: &'static str,
+    kind: &'static str,
+    response: Response,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Response {
+    uid: String,
+    allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+    audit_annotations: Audit,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Status>,
+}
+
+/// What the API server's audit log says beside the webhook's name.
+#[derive(Serialize)]
+struct Audit {
+    decision: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct Status {
+    code: u16,
+    reason: &'static str,
+    message: String,
+}
+
+impl Status {
+    fn forbidden(message: String) -> Self {
+        Self {
+            code: 403,
+            reason: "Forbidden",
+            message,
+        }
+    }
+
+    fn bad_request() -> Self {
+        Self {
+            code: 400,
+            reason: "BadRequest",
+            message: format!("this is no {KIND} of {API_VERSION}"),
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Who is left alone, who is refused, who is warned.
+
+use credence_core::Environment;
+use credence_operator::inject::{Decision, Denial, InvalidCollections, Skip, Warning, decide};
+use serde_json::{Value, json};
+
+use crate::fixture::{injected, pod, settings, sidecar, with};
+
+fn live(pod: &Value) -> Decision {
+    decide(pod, Environment::Live, &settings())
+}
+
+fn development(pod: &Value) -> Decision {
+    decide(pod, Environment::Development, &settings())
+}
+
+fn warnings(decision: Decision) -> Vec<Warning> {
+    let Decision::Inject(injection) = decision else {
+        panic!("not injected: {decision:?}");
+    };
+    injection.warnings
+}
+
+fn inject_label(value: &str) -> Value {
+    with(
+        pod(),
+        &["metadata", "labels"],
+        json!({"credence.dev/inject": value}),
+    )
+}
+
+fn annotated(name: &str, value: &str) -> Value {
+    with(pod(), &["metadata", "annotations"], json!({name: value}))
+}
+
+#[test]
+fn a_pods_label_wins_over_its_namespace() {
+    assert_eq!(live(&inject_label("false")), Decision::Skip(Skip::OptedOut));
+    assert_eq!(warnings(live(&inject_label("true"))), []);
+    assert_eq!(warnings(live(&pod())), []);
+}
+
+#[test]
+fn a_label_that_means_nothing_is_warned_about() {
+    for value in ["", "True", "no", "enabled"] {
+        let decision = live(&inject_label(value));
+        assert_eq!(warnings(decision), [Warning::InjectLabel], "{value:?}");
+    }
+}
+
+#[test]
+fn pods_that_cannot_have_a_sidecar_are_left_alone() {
+    let mirror = annotated("kubernetes.io/config.mirror", "0123");
+    assert_eq!(live(&mirror), Decision::Skip(Skip::MirrorPod));
+    let host = with(pod(), &["spec", "hostNetwork"], json!(true));
+    assert_eq!(live(&host), Decision::Skip(Skip::HostNetwork));
+    let windows = with(pod(), &["spec", "os"], json!({"name": "windows"}));
+    assert_eq!(live(&windows), Decision::Skip(Skip::Windows));
+    let selector = json!({"kubernetes.io/os": "windows"});
+    let windows = with(pod(), &["spec", "nodeSelector"], selector);
+    assert_eq!(live(&windows), Decision::Skip(Skip::Windows));
+}
+
+#[test]
+fn what_says_the_opposite_explicitly_changes_nothing() {
+    let mut pod = pod();
+    for (member, value) in [
+        ("hostNetwork", json!(false)),
+        ("shareProcessNamespace", json!(false)),
+        ("os", json!({"name": "linux"})),
+        ("nodeSelector", json!({"kubernetes.io/os": "linux"})),
+    ] {
+        pod = with(pod, &["spec", member], value);
+    }
+    assert_eq!(warnings(live(&pod)), []);
+}
+
+#[test]
+fn shared_processes_keep_live_credentials_away() {
+    let shared = with(pod(), &["spec", "shareProcessNamespace"], json!(true));
+    assert_eq!(live(&shared), Decision::Skip(Skip::SharedProcesses));
+    assert_eq!(warnings(development(&shared)), []);
+    let annotations = json!({"credence.dev/environment": "development"});
+    let lowered = with(shared, &["metadata", "annotations"], annotations);
+    assert_eq!(warnings(live(&lowered)), []);
+}
+
+#[test]
+fn a_pod_can_be_lowered_and_not_raised() {
+    let status = |pod: &Value, decision: &Decision| {
+        let patched = injected(pod, decision);
+        let status = &patched["metadata"]["annotations"]["credence.dev/status"];
+        let status: Value = serde_json::from_str(status.as_str().unwrap()).unwrap();
+        status["environment"].as_str().unwrap().to_owned()
+    };
+    let lowered = annotated("credence.dev/environment", "development");
+    assert_eq!(status(&lowered, &live(&lowered)), "development");
+    assert_eq!(warnings(live(&lowered)), []);
+
+    for value in ["live", "Development", ""] {
+        let raised = annotated("credence.dev/environment", value);
+        assert_eq!(status(&raised, &development(&raised)), "development");
+        assert_eq!(status(&raised, &live(&raised)), "live");
+        assert_eq!(
+            warnings(development(&raised)),
+            [Warning::EnvironmentAnnotation],
+            "{value:?}"
+        );
+    }
+}
+
+#[test]
+fn collections_that_cannot_exist_are_refused() {
+    let pod = annotated("credence.dev/collections", "openai, Stripe");
+    let invalid = InvalidCollections::Name("Stripe".to_owned());
+    assert_eq!(live(&pod), Decision::Deny(Denial::Collections(invalid)));
+    let pod = annotated("credence.dev/collections", "");
+    let invalid = InvalidCollections::Empty;
+    assert_eq!(live(&pod), Decision::Deny(Denial::Collections(invalid)));
+}
+
+#[test]
+fn a_container_of_our_name_that_is_not_ours_is_refused() {
+    let refused = Decision::Deny(Denial::ContainerName);
+    let theirs = json!([{"name": "credence", "image": "theirs:1"}]);
+    let ordinary = with(pod(), &["spec", "containers"], theirs.clone());
+    assert_eq!(live(&ordinary), refused);
+    let init = with(pod(), &["spec", "initContainers"], theirs);
+    assert_eq!(live(&init), refused);
+}
+
+#[test]
+fn our_sidecar_with_another_program_or_feed_is_not_ours() {
+    let ours = injected(&pod(), &live(&pod()));
+    assert_eq!(live(&ours), Decision::Skip(Skip::AlreadyInjected));
+
+    let at = |member| ["spec", "initContainers", "0", member];
+    for (member, value) in [
+        ("image", json!("theirs:1")),
+        ("restartPolicy", json!(null)),
+        ("command", json!(["sh"])),
+        ("args", json!(["-x"])),
+        ("envFrom", json!([{"configMapRef": {"name": "theirs"}}])),
+        ("env", json!([])),
+    ] {
+        let theirs = with(ours.clone(), &at(member), value);
+        assert_eq!(
+            live(&theirs),
+            Decision::Deny(Denial::ContainerName),
+            "{member}"
+        );
+    }
+    let mut env = sidecar(&ours)["env"].clone();
+    let feed = json!({"name": "CREDENCE_FEED", "value": "theirs:1"});
+    env.as_array_mut().unwrap().push(feed);
+    let theirs = with(ours, &at("env"), env);
+    assert_eq!(live(&theirs), Decision::Deny(Denial::ContainerName));
+}
+
+#[test]
+fn what_other_webhooks_change_on_the_sidecar_leaves_it_ours() {
+    let mut ours = injected(&pod(), &live(&pod()));
+    let at = |member| ["spec", "initContainers", "0", member];
+    let mut env = sidecar(&ours)["env"].clone();
+    env.as_array_mut()
+        .unwrap()
+        .push(json!({"name": "NODE", "value": "n"}));
+    ours = with(ours, &at("env"), env);
+    ours = with(ours, &at("resources"), json!({"requests": {"cpu": "50m"}}));
+    ours = with(ours, &at("imagePullPolicy"), json!("IfNotPresent"));
+    assert_eq!(live(&ours), Decision::Skip(Skip::AlreadyInjected));
+}
+
+#[test]
+fn nobody_else_gets_a_token_for_the_feed() {
+    let token = |name: &str| {
+        let source = json!({"serviceAccountToken": {"audience": "credence", "path": "t"}});
+        json!([{"name": name, "projected": {"sources": [source]}}])
+    };
+    let own = with(pod(), &["spec", "volumes"], token("mine"));
+    let denial = Denial::TokenAudience("mine".to_owned());
+    assert_eq!(live(&own), Decision::Deny(denial));
+
+    let named = with(pod(), &["spec", "volumes"], token("credence-token"));
+    assert_eq!(live(&named), Decision::Deny(Denial::TokenVolume));
+    let other = json!([{"name": "credence-token", "emptyDir": {}}]);
+    let named = with(pod(), &["spec", "volumes"], other);
+    assert_eq!(live(&named), Decision::Deny(Denial::TokenVolume));
+
+    let mount = json!([{"name": "credence-token", "mountPath": "/t"}]);
+    let at = ["spec", "containers", "0", "volumeMounts"];
+    let denial = Decision::Deny(Denial::TokenMount("app".to_owned()));
+    let before = with(pod(), &at, mount.clone());
+    assert_eq!(live(&before), denial, "a mount of the volume to come");
+    let after = with(injected(&pod(), &live(&pod())), &at, mount);
+    assert_eq!(live(&after), denial, "a mount beside the sidecar");
+}
+
+#[test]
+fn tokens_for_other_audiences_are_nobodys_business() {
+    let source = json!({"serviceAccountToken": {"audience": "vault", "path": "t"}});
+    let volumes = json!([
+        {"name": "a", "projected": {"sources": [source, {"configMap": {"name": "c"}}]}},
+        {"name": "b", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}},
+        {"name": "c", "projected": {}},
+    ]);
+    let pod = with(pod(), &["spec", "volumes"], volumes);
+    assert_eq!(warnings(live(&pod)), []);
+}
+
+#[test]
+fn a_proxy_that_would_swallow_calls_to_localhost_is_warned_about() {
+    let env = |env: Value| with(pod(), &["spec", "containers", "0", "env"], env);
+    let warning = |variable| Warning::EgressProxy {
+        container: "app".to_owned(),
+        variable,
+    };
+    let proxy = json!({"name": "HTTP_PROXY", "value": "http://proxy:3128"});
+    let from = json!({"name": "http_proxy", "valueFrom": {"configMapKeyRef": {}}});
+    let exempt = |value: &str| json!({"name": "NO_PROXY", "value": value});
+
+    let alone = env(json!([proxy]));
+    assert_eq!(warnings(live(&alone)), [warning("HTTP_PROXY")]);
+    let alone = env(json!([from]));
+    assert_eq!(warnings(live(&alone)), [warning("http_proxy")]);
+    let others = env(json!([proxy, exempt("example.com,127.0.0.1,.localhost")]));
+    assert_eq!(warnings(live(&others)), [warning("HTTP_PROXY")]);
+
+    for no_proxy in ["localhost", "example.com,localhost", "a, localhost", "*"] {
+        let exempt = env(json!([proxy, exempt(no_proxy)]));
+        assert_eq!(warnings(live(&exempt)), [], "{no_proxy}");
+    }
+    let unknown = json!({"name": "no_proxy", "valueFrom": {"configMapKeyRef": {}}});
+    assert_eq!(warnings(live(&env(json!([proxy, unknown])))), []);
+    let empty = json!({"name": "HTTP_PROXY"});
+    assert_eq!(warnings(live(&env(json!([empty])))), []);
+}
+
+#[test]
+fn messages_fit_into_what_an_api_server_shows() {
+    for skip in [Skip::Windows, Skip::HostNetwork, Skip::SharedProcesses] {
+        assert!(skip.warning().unwrap().len() <= 256);
+    }
+    for warning in [
+        Warning::InjectLabel,
+        Warning::EnvironmentAnnotation,
+        Warning::EgressProxy {
+            container: "c".repeat(63),
+            variable: "HTTP_PROXY",
+        },
+    ] {
+        assert!(warning.to_string().len() <= 256, "{warning}");
+    }
+}
+
+#[test]
+fn what_is_no_pod_is_refused_without_being_quoted() {
+    for broken in [
+        json!(null),
+        json!("a secret"),
+        json!({"metadata": {}}),
+        json!({"spec": {"containers": []}}),
+        json!({"metadata": {}, "spec": {}}),
+        json!({"metadata": {}, "spec": {"containers": [{"name": "a", "env": "a secret"}]}}),
+        json!({"metadata": {"labels": {"credence.dev/inject": {}}}, "spec": {"containers": []}}),
+    ] {
+        let decision = live(&broken);
+        assert_eq!(decision, Decision::Deny(Denial::NotAPod), "{broken}");
+    }
+    assert!(!Denial::NotAPod.to_string().contains("a secret"));
+}

@@ -1,0 +1,12 @@
+//! The injector, from a Pod or an AdmissionReview to what comes of it.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "what fails outside a #[test] fails the test all the same"
+)]
+
+mod decisions;
+mod fixture;
+mod golden;
+mod properties;
+mod review;
