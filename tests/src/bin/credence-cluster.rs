@@ -1,0 +1,77 @@
+//! `credence-cluster up|down|images`: a real Kubernetes on this machine.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use credence_tests::images::Archives;
+use credence_tests::state::State;
+use credence_tests::{Cluster, collect, packages, teardown};
+
+/// A real Kubernetes 1.36 on this machine, from nothing.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Start one and leave it running; the last two lines say how to reach it.
+    Up {
+        /// Folder for everything it writes.
+        #[arg(long)]
+        state: Option<PathBuf>,
+    },
+    /// Take down the one on this machine, in whatever state it is.
+    Down {
+        /// Also clean this folder, when it is not that of the present one.
+        #[arg(long)]
+        state: Option<PathBuf>,
+    },
+    /// Build the images into target/images.
+    Images,
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Action::Up { state } => up(&folder(state)?),
+        Action::Down { state } => {
+            let begin = Instant::now();
+            teardown::down(&folder(state)?)?;
+            eprintln!("down in {:.1} s", begin.elapsed().as_secs_f64());
+            Ok(())
+        }
+        Action::Images => {
+            packages::install()?;
+            for archive in Archives::build()?.files() {
+                println!("{}", archive.display());
+            }
+            Ok(())
+        }
+    }
+}
+
+fn up(state: &State) -> Result<()> {
+    packages::install()?;
+    let archives = Archives::build()?;
+    let cluster = Cluster::up(state, &archives)?;
+    let memory = collect::memory(state)?;
+    let each: Vec<String> = memory
+        .iter()
+        .map(|(name, kib)| format!("{name} {}", kib / 1024))
+        .collect();
+    let total: u64 = memory.iter().map(|(_, kib)| kib).sum();
+    eprintln!("memory in MiB: {} = {}", each.join(", "), total / 1024);
+    println!("KUBECONFIG={}", cluster.kubectl().kubeconfig().display());
+    println!("KUBECTL={}", cluster.kubectl().program().display());
+    Ok(())
+}
+
+fn folder(given: Option<PathBuf>) -> Result<State> {
+    match given {
+        Some(folder) => State::new(&std::path::absolute(folder)?),
+        None => State::standard(),
+    }
+}

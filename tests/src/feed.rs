@@ -1,0 +1,175 @@
+//! The operator's feed, as a pod's sidecar sees it: connected to with a token,
+//! recorded whole.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use credence_core::names;
+use http::Request;
+use http::header::AUTHORIZATION;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// Connecting and the answer's head.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the feed says to somebody who connects.
+pub enum Answer {
+    /// It streams.
+    Stream(Recording),
+    /// It refuses.
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// What it says.
+        body: String,
+    },
+}
+
+/// A stream, read by a thread of its own for as long as this lives.
+pub struct Recording {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    grown: Receiver<()>,
+    _stop: tokio::sync::oneshot::Sender<()>,
+}
+
+impl Recording {
+    /// All that has come so far.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Waits until `seen` is true of all that has come.
+    ///
+    /// # Errors
+    /// It is not within `patience`, or the stream ended before.
+    pub fn wait_until(&self, patience: Duration, seen: impl Fn(&str) -> bool) -> Result<()> {
+        let deadline = Instant::now() + patience;
+        loop {
+            if seen(&self.text()) {
+                return Ok(());
+            }
+            match self
+                .grown
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
+                Ok(()) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    bail!("the feed did not say it within {patience:?}")
+                }
+                Err(RecvTimeoutError::Disconnected) if seen(&self.text()) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => bail!("the feed ended the stream"),
+            }
+        }
+    }
+}
+
+/// Connects to the feed at `address`, which must show a certificate of the
+/// root in `ca` (PEM), with `token` as a sidecar would.
+///
+/// # Errors
+/// There is no connection, or no HTTP answer.
+pub fn connect(address: SocketAddr, ca: &str, token: Option<&str>) -> Result<Answer> {
+    let (root, name) = trust(ca)?;
+    let mut request = Request::get(format!("https://{name}{}", names::FEED_PATH));
+    if let Some(token) = token {
+        request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+    }
+    let request = request.body(Empty::<Bytes>::new())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let response = runtime.block_on(async {
+        tokio::time::timeout(PATIENCE, open(address, root, name, request))
+            .await
+            .context("the feed took too long")?
+    })?;
+    let status = response.status().as_u16();
+    if status != 200 {
+        let body = runtime.block_on(response.into_body().collect())?.to_bytes();
+        return Ok(Answer::Refused {
+            status,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        });
+    }
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let (grew, grown) = channel();
+    let bytes = Arc::new(Mutex::new(Vec::new()));
+    let kept = bytes.clone();
+    std::thread::spawn(move || {
+        let mut body = response.into_body();
+        runtime.block_on(async {
+            tokio::select! {
+                () = async {
+                    while let Some(Ok(frame)) = body.frame().await {
+                        let Ok(data) = frame.into_data() else { continue };
+                        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                        if kept.write_all(&data).is_err() || grew.send(()).is_err() {
+                            break;
+                        }
+                    }
+                } => {}
+                // An error means that the recording was dropped: the same end.
+                _ = stopped => {}
+            }
+        });
+    });
+    Ok(Answer::Stream(Recording {
+        bytes,
+        grown,
+        _stop: stop,
+    }))
+}
+
+async fn open(
+    address: SocketAddr,
+    root: CertificateDer<'static>,
+    name: String,
+    request: Request<Empty<Bytes>>,
+) -> Result<http::Response<Incoming>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(root)?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let stream = TcpStream::connect(address)
+        .await
+        .context("connecting to the feed")?;
+    let stream = TlsConnector::from(Arc::new(config))
+        .connect(ServerName::try_from(name)?, stream)
+        .await
+        .context("TLS handshake with the feed")?;
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
+    // It lives as long as the runtime; its error is one of the response too.
+    tokio::spawn(connection);
+    Ok(sender.send_request(request).await?)
+}
+
+/// The first root, and the name that the feed must carry for who trusts it.
+fn trust(ca: &str) -> Result<(CertificateDer<'static>, String)> {
+    let root = CertificateDer::from_pem_slice(ca.as_bytes()).context("the feed's root")?;
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &root);
+    let digest: String = digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Ok((root, names::feed_server_name(&digest)))
+}

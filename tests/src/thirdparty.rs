@@ -1,0 +1,253 @@
+//! Third-party programs that no package offers in the version wanted: built
+//! once from their Go modules and kept in the user's cache.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use aws_lc_rs::digest::{SHA256, digest};
+
+use crate::state::cache;
+
+/// How a program is built.
+pub enum Source {
+    /// A folder in `tests/thirdparty` with `go.mod`, `go.sum` and `main.go`,
+    /// and the required module whose version is the program's.
+    Folder(&'static str),
+    /// A main package that can be installed as it is.
+    Package {
+        /// Its import path.
+        path: &'static str,
+        /// Its version.
+        version: &'static str,
+    },
+}
+
+/// One program, or one binary that is several programs by its name.
+pub struct ThirdParty {
+    /// The binary's name and the beginning of its folder's.
+    pub name: &'static str,
+    /// Where it comes from.
+    pub source: Source,
+    /// The names it is called by, when not its own.
+    pub links: &'static [&'static str],
+    /// What the first build says before it begins.
+    pub notice: &'static str,
+}
+
+/// Kubernetes. Without the stamp it would call itself v0.0.0, which Helm and
+/// others that look at versions stumble over.
+pub const KUBERNETES: ThirdParty = ThirdParty {
+    name: "kube",
+    source: Source::Folder("k8s.io/kubernetes"),
+    links: &[
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-scheduler",
+        "kube-proxy",
+        "kubelet",
+        "kubectl",
+    ],
+    notice: "building kube-apiserver & co, about 8 minutes the first time",
+};
+
+/// etcd.
+pub const ETCD: ThirdParty = ThirdParty {
+    name: "etcd",
+    source: Source::Folder("go.etcd.io/etcd/server/v3"),
+    links: &[],
+    notice: "building etcd, about 1 minute the first time",
+};
+
+/// CoreDNS.
+pub const COREDNS: ThirdParty = ThirdParty {
+    name: "coredns",
+    source: Source::Folder("github.com/coredns/coredns"),
+    links: &[],
+    notice: "building CoreDNS, about 2 minutes the first time",
+};
+
+/// Helm.
+pub const HELM: ThirdParty = ThirdParty {
+    name: "helm",
+    source: Source::Package {
+        path: "helm.sh/helm/v4/cmd/helm",
+        version: "v4.3.1",
+    },
+    links: &[],
+    notice: "building Helm, about 3 minutes the first time",
+};
+
+/// kubeconform, which checks manifests against schemas.
+pub const KUBECONFORM: ThirdParty = ThirdParty {
+    name: "kubeconform",
+    source: Source::Package {
+        path: "github.com/yannh/kubeconform/cmd/kubeconform",
+        version: "v0.8.0",
+    },
+    links: &[],
+    notice: "building kubeconform",
+};
+
+/// The folder with the Go modules.
+#[must_use]
+pub fn sources() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/thirdparty"))
+}
+
+impl ThirdParty {
+    /// The binary, built now if it is not in the cache.
+    ///
+    /// # Errors
+    /// Go is missing or the build fails.
+    pub fn binary(&self) -> Result<PathBuf> {
+        let home = cache()?.join(self.key()?);
+        let binary = home.join(self.name);
+        if !binary.is_file() {
+            self.build(&home)
+                .with_context(|| format!("building {}", self.name))?;
+        }
+        Ok(binary)
+    }
+
+    /// The binary under one of its other names.
+    ///
+    /// # Errors
+    /// As [`Self::binary`].
+    pub fn link(&self, name: &str) -> Result<PathBuf> {
+        Ok(self.binary()?.with_file_name(name))
+    }
+
+    /// The version as in `v1.36.3`.
+    ///
+    /// # Errors
+    /// The module's `go.mod` cannot be read or does not require the module.
+    pub fn version(&self) -> Result<String> {
+        match self.source {
+            Source::Package { version, .. } => Ok(version.to_owned()),
+            Source::Folder(module) => {
+                let text = fs::read_to_string(sources().join(self.name).join("go.mod"))?;
+                required(&text, module)
+                    .with_context(|| format!("{} does not require {module}", self.name))
+            }
+        }
+    }
+
+    /// `kube-v1.36.3-<digest>`: another version or another main is another
+    /// folder.
+    fn key(&self) -> Result<String> {
+        let version = self.version()?;
+        let Source::Folder(_) = self.source else {
+            return Ok(format!("{}-{version}", self.name));
+        };
+        let mut all = self.flags(&version).into_bytes();
+        for file in ["go.mod", "go.sum", "main.go"] {
+            all.extend(fs::read(sources().join(self.name).join(file))?);
+        }
+        let digest = digest(&SHA256, &all);
+        let digest: String = digest
+            .as_ref()
+            .iter()
+            .take(6)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Ok(format!("{}-{version}-{digest}", self.name))
+    }
+
+    /// Builds beside the final folder and renames, so that a build which is
+    /// broken off leaves nothing that looks finished.
+    fn build(&self, home: &Path) -> Result<()> {
+        eprintln!("{}", self.notice);
+        let version = self.version()?;
+        let draft = home.with_extension(format!("draft-{}", std::process::id()));
+        fs::create_dir_all(&draft)?;
+        let mut go = Command::new("go");
+        go.env("CGO_ENABLED", "0").stdout(std::io::stderr());
+        let flags = format!("-ldflags={}", self.flags(&version));
+        match self.source {
+            Source::Folder(_) => go
+                .args(["build", "-trimpath", &flags, "-o"])
+                .arg(draft.join(self.name))
+                .arg(".")
+                .current_dir(sources().join(self.name)),
+            Source::Package { path, .. } => go
+                .args(["install", "-trimpath", &flags, &format!("{path}@{version}")])
+                .env("GOBIN", &draft),
+        };
+        let status = go.status().context("starting go")?;
+        if !status.success() {
+            fs::remove_dir_all(&draft)?;
+            bail!("go build failed");
+        }
+        for link in self.links {
+            std::os::unix::fs::symlink(self.name, draft.join(link))?;
+        }
+        if home.exists() {
+            // Another run was quicker, or somebody removed the binary alone.
+            fs::remove_dir_all(home)?;
+        }
+        fs::rename(&draft, home)?;
+        Ok(())
+    }
+
+    fn flags(&self, version: &str) -> String {
+        if self.name != KUBERNETES.name {
+            return "-s -w".to_owned();
+        }
+        let mut numbers = version.trim_start_matches('v').split('.');
+        let (major, minor) = (numbers.next().unwrap_or("0"), numbers.next().unwrap_or("0"));
+        let values = [
+            ("gitVersion", version),
+            ("gitMajor", major),
+            ("gitMinor", minor),
+            ("gitCommit", "none"),
+            ("gitTreeState", "clean"),
+            ("buildDate", "1970-01-01T00:00:00Z"),
+        ];
+        values
+            .iter()
+            .fold("-s -w".to_owned(), |flags, (name, value)| {
+                format!("{flags} -X k8s.io/component-base/version.{name}={value}")
+            })
+    }
+}
+
+/// The version at which a `go.mod` requires a module.
+fn required(text: &str, module: &str) -> Option<String> {
+    text.lines().find_map(|line| {
+        let mut words = line
+            .trim()
+            .trim_start_matches("require ")
+            .split_whitespace();
+        (words.next()? == module)
+            .then(|| words.next())?
+            .map(str::to_owned)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_comes_from_the_module_file() {
+        let text = "module x\n\nrequire a.b/c v1.2.3\n\nrequire (\n\td.e/f v0.1.0 // indirect\n)\nreplace (\n\ta.b/c => a.b/c v9.9.9\n)\n";
+        assert_eq!(required(text, "a.b/c").as_deref(), Some("v1.2.3"));
+        assert_eq!(required(text, "d.e/f").as_deref(), Some("v0.1.0"));
+        assert_eq!(required(text, "a.b"), None);
+    }
+
+    #[test]
+    fn every_module_has_a_key_with_its_version() -> Result<()> {
+        for program in [KUBERNETES, ETCD, COREDNS, HELM, KUBECONFORM] {
+            assert!(program.key()?.starts_with(&format!("{}-v", program.name)));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn kubernetes_is_stamped_with_its_version() {
+        assert!(KUBERNETES.flags("v1.36.3").contains("version.gitMinor=36 "));
+    }
+}
