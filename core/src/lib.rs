@@ -21,6 +21,7 @@ pub mod closest;
 pub mod collection;
 pub mod collection_name;
 pub mod environment;
+pub mod header_name;
 pub mod names;
 mod percent;
 pub mod reason;

@@ -1,0 +1,110 @@
+//! The kind `ApiCollection`.
+
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::access::Access;
+use crate::auth::Auth;
+use crate::environment_settings::EnvironmentSettings;
+use crate::named_value::{HeaderValue, QueryValue};
+use crate::status::ApiCollectionStatus;
+use crate::{rule, schema};
+
+/// Describes one API: where it is, how calls to it are authenticated, and which
+/// Secret each environment takes the credential from.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "credence.dev",
+    version = "v1alpha1",
+    kind = "ApiCollection",
+    plural = "apicollections",
+    singular = "apicollection",
+    shortname = "apic",
+    category = "credence",
+    namespaced,
+    status = "ApiCollectionStatus",
+    derive = "PartialEq",
+    doc = "An API that pods of this namespace call at http://localhost:2733/NAME, without holding its credential. \
+           NAME is the object's name. Which of the two Secrets is used is decided by the namespace's label \
+           credence.dev/environment.",
+    validation = rule::name(),
+    printcolumn(name = "Environment", type_ = "string", json_path = ".status.environment",
+        description = "The environment of the namespace."),
+    printcolumn(name = "Method", type_ = "string", json_path = ".status.method",
+        description = "How calls are authenticated."),
+    printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#,
+        description = "Whether calls can be made."),
+    printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#,
+        description = "Why it is ready or not.", priority = 1),
+    printcolumn(name = "Sidecars", type_ = "string", json_path = ".status.sidecars.summary",
+        description = "Sidecars that use the current version, of those that are connected."),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+#[schemars(transform = schema::without_null)]
+#[schemars(extend("x-kubernetes-validations" = rule::spec()))]
+pub struct ApiCollectionSpec {
+    /// What the API is, for people who read the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub description: Option<String>,
+
+    /// Where calls go: an https URL without query. The path that a caller asks
+    /// for is appended to it. May hold ${values.NAME}, but nothing of a Secret.
+    /// May be left out if each environment in use has a baseUrl of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 2048))]
+    #[schemars(extend("x-kubernetes-validations" = rule::base_url()))]
+    pub base_url: Option<String>,
+
+    /// How calls are authenticated: exactly one of none, apiKey and basic. Left
+    /// out, it means none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Auth>,
+
+    /// Headers that are set on every call. Their values may hold ${secret.KEY}
+    /// and ${values.NAME}. A header that the method of auth sets wins over one
+    /// of the same name here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub headers: Vec<HeaderValue>,
+
+    /// Query parameters that are set on every call. Their values may hold
+    /// ${secret.KEY} and ${values.NAME}; they are percent-encoded on the way. A
+    /// parameter that the method of auth sets wins over one of the same name
+    /// here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub query: Vec<QueryValue>,
+
+    /// What is used in namespaces with the label credence.dev/environment: live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<EnvironmentSettings>,
+
+    /// What is used in all other namespaces. May be left out where nothing
+    /// refers to a Secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub development: Option<EnvironmentSettings>,
+
+    /// What a development namespace gets where development is left out: Deny
+    /// gives it no credential, UseLive gives it the live one.
+    #[serde(default)]
+    pub development_fallback: DevelopmentFallback,
+
+    /// Who may make calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Access>,
+}
+
+/// What a development namespace gets where development is left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DevelopmentFallback {
+    /// No credential.
+    #[default]
+    Deny,
+    /// The live credential.
+    UseLive,
+}

@@ -1,0 +1,95 @@
+//! How calls are authenticated.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::rule;
+
+/// How calls are authenticated: exactly one member.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = rule::one_method()))]
+pub struct Auth {
+    /// No credential but what headers and query hold. Write none: {}.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub none: Option<NoCredential>,
+
+    /// A key in a header or in the query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<ApiKey>,
+
+    /// User name and password (HTTP Basic, RFC 7617).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basic: Option<Basic>,
+}
+
+/// No credential.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct NoCredential {}
+
+/// A key in a header or in the query.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = rule::api_key()))]
+pub struct ApiKey {
+    /// Where the key goes: Header or Query. Prefer Header: URLs are logged more
+    /// often than headers.
+    #[serde(rename = "in")]
+    pub place: Place,
+
+    /// Name of the header or query parameter, such as Authorization.
+    #[schemars(length(min = 1, max = 256))]
+    pub name: String,
+
+    /// The value, with the key taken from the Secret: "Bearer ${secret.api-key}".
+    #[schemars(length(min = 1, max = 4096))]
+    #[schemars(extend("x-kubernetes-validations" = rule::key_value()))]
+    pub value: String,
+}
+
+/// Where a credential goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Place {
+    /// A header.
+    Header,
+    /// A query parameter.
+    Query,
+}
+
+/// User name and password (HTTP Basic, RFC 7617).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = rule::basic()))]
+pub struct Basic {
+    /// The user name, which must not hold a colon. May be empty or literal.
+    #[serde(default = "default_username")]
+    #[schemars(length(max = 4096))]
+    #[schemars(extend("x-kubernetes-validations" = rule::one_line("username")))]
+    pub username: String,
+
+    /// The password. May be empty, or literal where the user name comes from
+    /// the Secret: some providers want a constant here.
+    #[serde(default = "default_password")]
+    #[schemars(length(max = 4096))]
+    #[schemars(extend("x-kubernetes-validations" = rule::one_line("password")))]
+    pub password: String,
+}
+
+/// The key of a Secret of type kubernetes.io/basic-auth.
+fn default_username() -> String {
+    "${secret.username}".to_owned()
+}
+
+/// The key of a Secret of type kubernetes.io/basic-auth.
+fn default_password() -> String {
+    "${secret.password}".to_owned()
+}
+
+impl Default for Basic {
+    fn default() -> Self {
+        Self {
+            username: default_username(),
+            password: default_password(),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What the operator reports.
+
+use credence_core::Environment;
+use credence_core::collection::Method;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::schema;
+
+/// What the operator found and did. Never holds a value of a Secret.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(transform = schema::without_null)]
+pub struct ApiCollectionStatus {
+    /// The metadata.generation that the rest of the status is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub observed_generation: Option<i64>,
+
+    /// The environment of the namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<EnvironmentName>,
+
+    /// How calls are authenticated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<MethodName>,
+
+    /// The environments in use, and where each takes its credential from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 2))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub environments: Vec<EnvironmentStatus>,
+
+    /// Sidecars by replica of the operator; each replica writes its own entry.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["replica"]))]
+    pub feeds: Vec<FeedStatus>,
+
+    /// All sidecars: the sum of feeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sidecars: Option<SidecarStatus>,
+
+    /// Accepted: the object can be understood. CredentialsResolved: what it
+    /// refers to is there. Ready: both. Programmed: every connected sidecar uses
+    /// the current version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// An environment in use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvironmentStatus {
+    /// Live or Development.
+    pub name: EnvironmentName,
+
+    /// Name of the Secret in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub secret_name: Option<String>,
+
+    /// Whether calls of this environment can be made.
+    pub ready: bool,
+}
+
+/// The sidecars connected to one replica of the operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FeedStatus {
+    /// Name of the replica's pod.
+    #[schemars(length(min = 1, max = 253))]
+    pub replica: String,
+
+    /// Sidecars that are connected and may use this collection.
+    #[schemars(range(min = 0))]
+    pub connected: i32,
+
+    /// Those of them that use the current version.
+    #[schemars(range(min = 0))]
+    pub current: i32,
+
+    /// Those of them that cannot use it.
+    #[schemars(range(min = 0))]
+    pub refused: i32,
+}
+
+/// The sidecars of all replicas.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SidecarStatus {
+    /// Sidecars that are connected and may use this collection.
+    #[schemars(range(min = 0))]
+    pub connected: i32,
+
+    /// Those of them that use the current version.
+    #[schemars(range(min = 0))]
+    pub current: i32,
+
+    /// Both as text, current first: 4/4.
+    #[schemars(length(max = 32))]
+    pub summary: String,
+}
+
+impl SidecarStatus {
+    /// The counts with their summary.
+    pub fn new(connected: i32, current: i32) -> Self {
+        Self {
+            connected,
+            current,
+            summary: format!("{current}/{connected}"),
+        }
+    }
+}
+
+/// An environment, as objects spell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum EnvironmentName {
+    /// No real effect.
+    Development,
+    /// Real money, mail and records.
+    Live,
+}
+
+impl From<Environment> for EnvironmentName {
+    fn from(environment: Environment) -> Self {
+        match environment {
+            Environment::Development => Self::Development,
+            Environment::Live => Self::Live,
+        }
+    }
+}
+
+/// A method, as spec.auth spells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum MethodName {
+    /// No credential.
+    None,
+    /// A key in a header or in the query.
+    ApiKey,
+    /// User name and password.
+    Basic,
+}
+
+impl From<&Method> for MethodName {
+    fn from(method: &Method) -> Self {
+        match method {
+            Method::None => Self::None,
+            Method::ApiKey { .. } => Self::ApiKey,
+            Method::Basic { .. } => Self::Basic,
+        }
+    }
+}
