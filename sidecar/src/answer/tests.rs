@@ -1,0 +1,134 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use credence_core::bundle::{Bundle, Entry, Route};
+use credence_core::{CollectionName, Environment};
+
+use super::*;
+use crate::http1::FieldStorage;
+use crate::table::Compiler;
+
+fn destination() -> Arc<Destination> {
+    let name: CollectionName = "openai".parse().unwrap();
+    let route = Route {
+        base_url: "https://api.test/v1".parse().unwrap(),
+        headers: Vec::new(),
+        query: Vec::new(),
+        trust: None,
+        allow_private_networks: false,
+    };
+    let bundle = Bundle {
+        revision: String::new(),
+        environment: Environment::Live,
+        collections: [(name, Entry::Ready(Arc::new(route)))].into(),
+    };
+    let (table, _) = Compiler::new(Duration::ZERO, 0).compile(bundle, None);
+    Arc::clone(table.find("openai").unwrap())
+}
+
+fn passed(head: &str, version: Version) -> (String, Passing) {
+    let mut storage = FieldStorage::new();
+    let head = ResponseHead::parse(head.as_bytes(), false, &mut storage).unwrap();
+    let caller = Caller {
+        version,
+        host: Some(b"localhost:2733"),
+        close: false,
+    };
+    let mut out = Vec::new();
+    let passing = write(&head, &caller, &destination(), &mut out);
+    (String::from_utf8(out).unwrap(), passing)
+}
+
+#[test]
+fn an_answer_keeps_its_fields_but_those_of_the_connection() {
+    let (head, passing) = passed(
+        "HTTP/1.1 200 Fine\r\nserver: X\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nConnection: keep-alive, X-Hop\r\n\
+         X-Hop: 1\r\nKeep-Alive: timeout=5\r\nCredence-Error: fake\r\nTransfer-Encoding: chunked\r\nX-Bin: \u{e9}\r\n\r\n",
+        Version::Http11,
+    );
+    assert_eq!(
+        head,
+        "HTTP/1.1 200 Fine\r\nserver: X\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nTransfer-Encoding: chunked\r\nX-Bin: \u{e9}\r\n\r\n"
+    );
+    assert_eq!(
+        passing,
+        Passing {
+            chunked: true,
+            close: false
+        }
+    );
+}
+
+#[test]
+fn http_10_gets_the_end_of_the_connection_for_chunks() {
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: A\r\n\r\n";
+    let (head, passing) = passed(chunked, Version::Http10);
+    assert_eq!(head, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
+    assert_eq!(
+        passing,
+        Passing {
+            chunked: false,
+            close: true
+        }
+    );
+    let (head, passing) = passed(
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n",
+        Version::Http10,
+    );
+    assert!(head.ends_with("\r\nConnection: keep-alive\r\n\r\n"));
+    assert!(!passing.close);
+}
+
+#[test]
+fn a_body_until_close_closes_the_callers_connection() {
+    let (head, passing) = passed("HTTP/1.1 200 OK\r\n\r\n", Version::Http11);
+    assert_eq!(head, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
+    assert!(passing.close && !passing.chunked);
+}
+
+#[test]
+fn answers_without_body_carry_no_framing() {
+    let (head, _) = passed(
+        "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
+        Version::Http11,
+    );
+    assert_eq!(head, "HTTP/1.1 204 No Content\r\n\r\n");
+    let (head, _) = passed(
+        "HTTP/1.1 304 Same\r\nContent-Length: 5\r\n\r\n",
+        Version::Http11,
+    );
+    assert_eq!(head, "HTTP/1.1 304 Same\r\nContent-Length: 5\r\n\r\n");
+}
+
+#[test]
+fn redirects_within_the_api_lead_to_the_sidecar() {
+    for (location, expected) in [
+        (
+            "https://api.test/v1/a?b#c",
+            "http://localhost:2733/openai/a?b#c",
+        ),
+        ("HTTPS://API.test:443/v1", "http://localhost:2733/openai"),
+        ("//api.test/v1/a", "http://localhost:2733/openai/a"),
+        ("/v1/a", "/openai/a"),
+        ("/v1?a", "/openai?a"),
+        ("/login", "https://api.test/login"),
+        ("/", "https://api.test/"),
+        ("/v10/a", "https://api.test/v10/a"),
+        ("https://api.test/login", "https://api.test/login"),
+        (
+            "https://api.test.evil.test/v1/a",
+            "https://api.test.evil.test/v1/a",
+        ),
+        ("https://api.test:8443/v1/a", "https://api.test:8443/v1/a"),
+        ("http://api.test/v1/a", "http://api.test/v1/a"),
+        ("next", "next"),
+        ("?page=2", "?page=2"),
+    ] {
+        let (head, _) = passed(
+            &format!("HTTP/1.1 302 Found\r\nlocation: {location}\r\n\r\n"),
+            Version::Http11,
+        );
+        let line = head.lines().nth(1).unwrap();
+        assert_eq!(line, format!("location: {expected}"), "{location}");
+    }
+}

@@ -1,0 +1,376 @@
+//! One client connection: a request, its answer, the next request.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::authorized::Authorized;
+use crate::buffer::{self, Side};
+use crate::deadline::Deadline;
+use crate::destination::Destination;
+use crate::exchange::{Around, End, Exchange, Request};
+use crate::gate;
+use crate::http1::{FieldStorage, Framing, HeadError, HeadScan, RequestHead, Version};
+use crate::index;
+use crate::problem::{AnswerForm, Problem, Slug};
+use crate::session::OpenSession;
+use crate::shared::Shared;
+use crate::target::Target;
+
+/// How long, and how much of, what a client goes on sending is read and thrown
+/// away after an answer that it may not have seen: closing at once would reset
+/// the connection and take the answer with it.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 1024 * 1024;
+
+/// A client's connection and everything that lasts longer than a request.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    client: Side<TcpStream>,
+    deadline: Deadline,
+    /// The authority that the client called, of the current request.
+    host: Vec<u8>,
+    session: OpenSession,
+    shared: Arc<Shared>,
+}
+
+/// What to do with the connection after a request.
+enum Next {
+    Again,
+    Close,
+    /// Say no more, but let the client read what was said.
+    Linger,
+    /// Let the client know that the answer is not whole.
+    Cut,
+}
+
+/// What became of waiting for a head.
+enum Arrival {
+    Head(usize),
+    Refused(HeadError),
+    Late,
+    Gone,
+}
+
+/// What a request is answered with.
+enum Decision {
+    Call(Authorized, Request),
+    /// The answer has been put into the outbound buffer.
+    Answered {
+        close: bool,
+    },
+}
+
+impl Connection {
+    pub(crate) fn new(stream: TcpStream, session: OpenSession, shared: Arc<Shared>) -> Self {
+        Self {
+            client: Side::new(stream),
+            deadline: Deadline::after(shared.settings.timeouts.idle),
+            host: Vec::new(),
+            session,
+            shared,
+        }
+    }
+
+    /// Answers requests in their order until one side has had enough.
+    pub(crate) async fn serve(mut self) {
+        // Small answers must not wait for the client's acknowledgements. When
+        // that cannot be had, they do.
+        let _ = self.client.io.set_nodelay(true);
+        loop {
+            match self.turn().await {
+                Next::Again => {}
+                Next::Close => return,
+                Next::Linger => return self.linger().await,
+                Next::Cut => {
+                    // The reset is what tells; without it the end of the
+                    // connection must do.
+                    let _ = self.client.io.set_zero_linger();
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn turn(&mut self) -> Next {
+        let length = match self.head().await {
+            Arrival::Head(length) => length,
+            Arrival::Gone => return Next::Close,
+            Arrival::Late => {
+                let problem = Problem::new(
+                    Slug::HeadTimeout,
+                    "The head of the request did not arrive within ten seconds.",
+                );
+                return self.refuse(&problem).await;
+            }
+            Arrival::Refused(error) => return self.refuse(&error.into()).await,
+        };
+        let next = match self.decide(length) {
+            Decision::Answered { close } => self.flushed(close).await,
+            Decision::Call(authorized, request) => self.call(authorized, request).await,
+        };
+        self.session.session().end();
+        next
+    }
+
+    /// Waits for a whole head; says how long it is.
+    async fn head(&mut self) -> Arrival {
+        let timeouts = self.shared.settings.timeouts;
+        let mut scan = HeadScan::request();
+        let mut begun = false;
+        if self.client.inbound.is_empty() {
+            self.client.outbound.release();
+            self.deadline.set(timeouts.idle);
+        }
+        poll_fn(|cx| {
+            loop {
+                if !begun && !self.client.inbound.is_empty() {
+                    if !self.session.session().begin() {
+                        return Poll::Ready(Arrival::Gone);
+                    }
+                    begun = true;
+                }
+                match scan.advance(self.client.inbound.bytes()) {
+                    Err(error) => return Poll::Ready(Arrival::Refused(error)),
+                    Ok(Some(length)) => return Poll::Ready(Arrival::Head(length)),
+                    Ok(None) => {}
+                }
+                let was_empty = self.client.inbound.is_empty();
+                match self.client.poll_fill(cx) {
+                    Poll::Ready(Ok(1..)) if was_empty => {
+                        // Only a head that comes in pieces has to hurry.
+                        self.deadline.set(timeouts.head);
+                    }
+                    Poll::Ready(Ok(1..)) => {}
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Arrival::Gone),
+                    Poll::Pending => {
+                        ready!(self.deadline.poll_passed(cx));
+                        return Poll::Ready(if begun { Arrival::Late } else { Arrival::Gone });
+                    }
+                }
+            }
+        })
+        .await
+    }
+
+    /// Decides on the request whose head is at the front of the inbound
+    /// buffer, and takes it out of there.
+    fn decide(&mut self, length: usize) -> Decision {
+        let mut storage = FieldStorage::new();
+        let bytes = &self.client.inbound.bytes()[..length];
+        let out = self.client.outbound.room();
+        let decision = match RequestHead::parse(bytes, &mut storage) {
+            Ok(head) => {
+                let form = AnswerForm {
+                    to_head: head.method == "HEAD",
+                    version: head.version,
+                    // What follows a refused head is not read.
+                    close: head.close || head.framing != Framing::None,
+                };
+                self.host.clear();
+                self.host.extend_from_slice(head.host.unwrap_or_default());
+                match route(&head, &self.shared, form, out) {
+                    Ok(Some(authorized)) => {
+                        let lineage = authorized.destination().lineage;
+                        self.session.session().call(lineage);
+                        let request = Request {
+                            framing: head.framing,
+                            version: head.version,
+                            to_head: form.to_head,
+                            idempotent: is_idempotent(head.method),
+                            close: head.close || self.shared.is_draining(),
+                        };
+                        Decision::Call(authorized, request)
+                    }
+                    Ok(None) => Decision::Answered { close: form.close },
+                    Err(problem) => {
+                        problem.write(form, out);
+                        Decision::Answered { close: form.close }
+                    }
+                }
+            }
+            Err(error) => {
+                let form = AnswerForm {
+                    to_head: false,
+                    version: Version::Http11,
+                    close: true,
+                };
+                Problem::from(error).write(form, out);
+                Decision::Answered { close: true }
+            }
+        };
+        self.client.inbound.consume(length);
+        decision
+    }
+
+    async fn call(&mut self, authorized: Authorized, request: Request) -> Next {
+        let destination = Arc::clone(authorized.destination());
+        let form = AnswerForm {
+            to_head: request.to_head,
+            version: request.version,
+            close: request.close || request.framing != Framing::None,
+        };
+        let upstream = &destination.upstream;
+        let pooled = poll_fn(|cx| Poll::Ready(upstream.reuse(cx))).await;
+        let reused = pooled.is_some();
+        let connection = match pooled {
+            Some(connection) => connection,
+            None => match upstream.connect().await {
+                Ok(connection) => connection,
+                Err(error) => {
+                    return self.fail(Problem::from(error), &destination, form).await;
+                }
+            },
+        };
+        let mut exchange = Exchange::new(connection.send(authorized), request, reused);
+        loop {
+            let around = Around {
+                client: &mut self.client,
+                destination: &destination,
+                host: Some(&self.host)
+                    .filter(|host| !host.is_empty())
+                    .map(Vec::as_slice),
+                deadline: &mut self.deadline,
+                timeouts: self.shared.settings.timeouts,
+            };
+            match exchange.run(around).await {
+                End::Whole {
+                    keep_client,
+                    connection,
+                } => {
+                    if let Some(connection) = connection {
+                        upstream.keep(connection);
+                    }
+                    return match keep_client {
+                        true => Next::Again,
+                        false => Next::Linger,
+                    };
+                }
+                End::Broken => return Next::Cut,
+                End::Failed(problem) => return self.fail(problem, &destination, form).await,
+                End::Stale(stale) => {
+                    let retried = match upstream.connect().await {
+                        Ok(connection) => stale.retry_on(connection),
+                        Err(error) => {
+                            return self.fail(Problem::from(error), &destination, form).await;
+                        }
+                    };
+                    match retried {
+                        Some(again) => exchange = again,
+                        None => {
+                            let problem = Problem::new(
+                                Slug::UpstreamUnreachable,
+                                "The API closed the connection before it answered, and too much of the request was sent to send it again.",
+                            );
+                            return self.fail(problem, &destination, form).await;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    async fn fail(
+        &mut self,
+        problem: Problem,
+        destination: &Destination,
+        form: AnswerForm,
+    ) -> Next {
+        problem
+            .of(&destination.collection)
+            .write(form, self.client.outbound.room());
+        self.flushed(form.close).await
+    }
+
+    /// Answers what is no request.
+    async fn refuse(&mut self, problem: &Problem) -> Next {
+        let form = AnswerForm {
+            to_head: false,
+            version: Version::Http11,
+            close: true,
+        };
+        problem.write(form, self.client.outbound.room());
+        self.flushed(true).await
+    }
+
+    async fn flushed(&mut self, close: bool) -> Next {
+        self.deadline.set(self.shared.settings.timeouts.idle);
+        let written = poll_fn(|cx| match self.client.poll_flush(cx) {
+            Poll::Ready(written) => Poll::Ready(written.is_ok()),
+            Poll::Pending => self.deadline.poll_passed(cx).map(|()| false),
+        });
+        match (written.await, close) {
+            (false, _) => Next::Close,
+            (true, true) => Next::Linger,
+            (true, false) => Next::Again,
+        }
+    }
+
+    async fn linger(mut self) {
+        if self.client.io.shutdown().await.is_err() {
+            return;
+        }
+        self.deadline.set(LINGER);
+        let mut read = 0;
+        poll_fn(|cx| {
+            while read < LINGER_BYTES {
+                let length = self.client.inbound.bytes().len();
+                self.client.inbound.consume(length);
+                match self.client.poll_fill(cx) {
+                    Poll::Ready(Ok(length @ 1..)) => read += length,
+                    Poll::Ready(Ok(0) | Err(_)) => break,
+                    Poll::Pending => return self.deadline.poll_passed(cx),
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+}
+
+/// Finds out what a request is for and puts the credential on it. None when it
+/// was for the index, which has then been written to `out`.
+fn route(
+    head: &RequestHead<'_, '_>,
+    shared: &Shared,
+    form: AnswerForm,
+    out: &mut Vec<u8>,
+) -> Result<Option<Authorized>, Problem> {
+    gate::check(head)?;
+    let target = Target::parse(head.target)?;
+    let table = shared.table();
+    let Some(table) = &*table else {
+        return Err(Problem::new(
+            Slug::NotReady,
+            "The sidecar has not got its collections yet: try again in a moment.",
+        ));
+    };
+    match target {
+        Target::Index if matches!(head.method, "GET" | "HEAD") => {
+            let host = head.host.map(String::from_utf8_lossy).unwrap_or_default();
+            index::write(table, &host, form, out);
+            Ok(None)
+        }
+        Target::Index => Err(Problem::new(
+            Slug::MethodNotAllowed,
+            "The list of collections can be read only: the first segment of the path names the collection to call.",
+        )),
+        Target::Call {
+            collection,
+            path,
+            query,
+        } => {
+            let destination = Arc::clone(table.find(collection)?);
+            Authorized::apply(destination, head, path, query, buffer::take_room()).map(Some)
+        }
+    }
+}
+
+/// RFC 9110 §9.2.2.
+fn is_idempotent(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE")
+}

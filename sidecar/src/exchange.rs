@@ -1,0 +1,347 @@
+//! One request and its answer, both on their way at the same time.
+
+use std::borrow::Cow;
+use std::future::poll_fn;
+use std::mem;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+
+use crate::answer::{self, Caller};
+use crate::buffer::Side;
+use crate::deadline::Deadline;
+use crate::destination::Destination;
+use crate::http1::{BodyError, FieldStorage, Framing, HeadError, HeadScan, ResponseHead, Version};
+use crate::problem::{Problem, Slug};
+use crate::proxy::Timeouts;
+use crate::pump::{Pump, Stuck};
+use crate::upstream::{Active, Connection};
+
+/// What is known of a request once its head has been passed on.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) framing: Framing,
+    pub(crate) version: Version,
+    pub(crate) to_head: bool,
+    /// Sending it twice does what sending it once does (RFC 9110 §9.2.2).
+    pub(crate) idempotent: bool,
+    /// The client's connection is closed after the answer.
+    pub(crate) close: bool,
+}
+
+/// How an exchange ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The answer was passed on whole, and the connections can be used again
+    /// as far as it says.
+    Whole {
+        /// The client's connection.
+        keep_client: bool,
+        /// The provider's, if it can be kept.
+        connection: Option<Connection>,
+    },
+    /// The provider's connection was dead before anything of an answer came;
+    /// the request may be sent again on another one.
+    Stale(Box<Exchange>),
+    /// Nothing of an answer was passed on: this is one.
+    Failed(Problem),
+    /// The client cannot be told any more.
+    Broken,
+}
+
+/// One exchange under way.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    active: Active,
+    request: Request,
+    upload: Pump,
+    upload_state: Upload,
+    download: Download,
+    /// Something was passed on to the client.
+    answered: bool,
+    /// Something came from the provider.
+    heard: bool,
+    /// Bytes of a head moved since the deadline was set.
+    moved: bool,
+    close: bool,
+    reused: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Upload {
+    Flowing,
+    Ended,
+    /// The provider takes no more of it; its answer may be on the way.
+    Refused,
+}
+
+#[derive(Debug)]
+enum Download {
+    Head(HeadScan),
+    Body { pump: Pump, reusable: bool },
+    Ended { reusable: bool },
+}
+
+/// What is outside the exchange while it runs.
+pub(crate) struct Around<'a> {
+    pub(crate) client: &'a mut Side<TcpStream>,
+    pub(crate) destination: &'a Destination,
+    pub(crate) host: Option<&'a [u8]>,
+    pub(crate) deadline: &'a mut Deadline,
+    pub(crate) timeouts: Timeouts,
+}
+
+/// What a poll found out, before the exchange is taken apart.
+enum Verdict {
+    Whole,
+    Silence,
+    Failed(Problem),
+    Broken,
+}
+
+impl Exchange {
+    /// `reused` says that the connection has carried an exchange before, so
+    /// that the provider may have closed it meanwhile.
+    pub(crate) fn new(active: Active, request: Request, reused: bool) -> Self {
+        Self {
+            active,
+            upload: Pump::new(request.framing, request.framing == Framing::Chunked),
+            upload_state: Upload::Flowing,
+            download: Download::Head(HeadScan::default()),
+            answered: false,
+            heard: false,
+            moved: false,
+            close: request.close,
+            reused,
+            request,
+        }
+    }
+
+    /// The same request on a new connection; none if too much of it is gone.
+    pub(crate) fn retry_on(self, connection: Connection) -> Option<Self> {
+        Some(Self {
+            active: self.active.retry_on(connection)?,
+            upload_state: Upload::Flowing,
+            download: Download::Head(HeadScan::default()),
+            reused: false,
+            ..self
+        })
+    }
+
+    /// Runs until the answer has been passed on, or cannot be.
+    pub(crate) async fn run(mut self, mut around: Around<'_>) -> End {
+        around.deadline.set(around.timeouts.first_byte);
+        match poll_fn(|cx| self.poll(&mut around, cx)).await {
+            Verdict::Whole => {
+                let uploaded = self.upload_state == Upload::Ended;
+                let reusable = matches!(self.download, Download::Ended { reusable: true });
+                End::Whole {
+                    keep_client: uploaded && !self.close,
+                    connection: if uploaded && reusable {
+                        self.active.finish()
+                    } else {
+                        None
+                    },
+                }
+            }
+            Verdict::Silence if self.may_retry() => End::Stale(Box::new(self)),
+            Verdict::Silence => End::Failed(Problem::new(
+                Slug::UpstreamUnreachable,
+                "The API closed the connection without an answer.",
+            )),
+            Verdict::Failed(problem) => End::Failed(problem),
+            Verdict::Broken => End::Broken,
+        }
+    }
+
+    fn may_retry(&mut self) -> bool {
+        let unsent = self.active.side().outbound.is_untouched();
+        self.reused && (unsent || self.request.idempotent)
+    }
+
+    fn poll(&mut self, around: &mut Around<'_>, cx: &mut Context<'_>) -> Poll<Verdict> {
+        if self.upload_state == Upload::Flowing
+            && let Some(verdict) = self.poll_upload(around, cx)
+        {
+            return Poll::Ready(verdict);
+        }
+        if let Poll::Ready(verdict) = self.poll_download(around, cx) {
+            return Poll::Ready(verdict);
+        }
+        if self.upload_state != Upload::Flowing && is_gone(around.client, cx) {
+            return Poll::Ready(Verdict::Broken);
+        }
+        if self.take_moved() {
+            around.deadline.set(self.patience(&around.timeouts));
+        }
+        around.deadline.poll_passed(cx).map(|()| self.timed_out())
+    }
+
+    fn poll_upload(&mut self, around: &mut Around<'_>, cx: &mut Context<'_>) -> Option<Verdict> {
+        let owned = Some(&around.destination.headers);
+        match self
+            .upload
+            .poll(around.client, self.active.side(), owned, cx)
+        {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => self.upload_state = Upload::Ended,
+            Poll::Ready(Err(Stuck::Sink)) => self.upload_state = Upload::Refused,
+            Poll::Ready(Err(Stuck::Source | Stuck::Body(BodyError::Truncated))) => {
+                return Some(Verdict::Broken);
+            }
+            Poll::Ready(Err(Stuck::Body(error))) => {
+                return Some(self.failed(
+                    Slug::BadRequest,
+                    format!("The body is not one of HTTP/1.1: {error}."),
+                ));
+            }
+        }
+        None
+    }
+
+    fn poll_download(&mut self, around: &mut Around<'_>, cx: &mut Context<'_>) -> Poll<Verdict> {
+        loop {
+            match &mut self.download {
+                Download::Head(scan) => {
+                    if around.client.outbound.pending() > 0
+                        && ready!(around.client.poll_flush(cx)).is_err()
+                    {
+                        return Poll::Ready(Verdict::Broken);
+                    }
+                    let side = self.active.side();
+                    match scan.advance(side.inbound.bytes()) {
+                        Err(error) => return Poll::Ready(self.malformed(error)),
+                        Ok(Some(length)) => {
+                            if let Err(verdict) = self.pass_head(length, around) {
+                                return Poll::Ready(verdict);
+                            }
+                        }
+                        Ok(None) => match ready!(side.poll_fill(cx)) {
+                            Ok(1..) => {
+                                self.heard = true;
+                                self.moved = true;
+                            }
+                            Ok(0) | Err(_) if self.heard => {
+                                let detail = "The API closed the connection in the middle of an answer's head.";
+                                return Poll::Ready(self.failed(Slug::UpstreamUnreachable, detail));
+                            }
+                            Ok(0) | Err(_) => return Poll::Ready(Verdict::Silence),
+                        },
+                    }
+                }
+                Download::Body { pump, reusable } => {
+                    // A provider that breaks off and a client that went away
+                    // end alike: the client's connection is cut, so that a
+                    // part is not taken for the whole.
+                    if ready!(pump.poll(self.active.side(), around.client, None, cx)).is_err() {
+                        return Poll::Ready(Verdict::Broken);
+                    }
+                    self.moved = true;
+                    self.download = Download::Ended {
+                        reusable: *reusable,
+                    };
+                }
+                Download::Ended { reusable } => {
+                    // A provider that answers early may still want the rest.
+                    return if *reusable && self.upload_state == Upload::Flowing {
+                        Poll::Pending
+                    } else {
+                        Poll::Ready(Verdict::Whole)
+                    };
+                }
+            }
+        }
+    }
+
+    /// Turns the head of an answer into the one that the client gets.
+    fn pass_head(&mut self, length: usize, around: &mut Around<'_>) -> Result<(), Verdict> {
+        let side = self.active.side();
+        let mut storage = FieldStorage::new();
+        let bytes = &side.inbound.bytes()[..length];
+        let head = match ResponseHead::parse(bytes, self.request.to_head, &mut storage) {
+            Ok(head) => head,
+            Err(error) => return Err(self.malformed(error)),
+        };
+        if head.status == 101 {
+            let detail = "The API switched to a protocol that nobody asked for.";
+            return Err(self.failed(Slug::UpstreamUnreachable, detail));
+        }
+        let caller = Caller {
+            version: self.request.version,
+            host: around.host,
+            close: self.close,
+        };
+        if head.is_interim() {
+            // HTTP/1.0 does not know them (RFC 9110 §15.2).
+            if self.request.version == Version::Http11 {
+                answer::write(
+                    &head,
+                    &caller,
+                    around.destination,
+                    around.client.outbound.room(),
+                );
+            }
+            self.download = Download::Head(HeadScan::default());
+        } else {
+            let room = around.client.outbound.room();
+            let passing = answer::write(&head, &caller, around.destination, room);
+            self.close = passing.close;
+            self.answered = true;
+            self.download = Download::Body {
+                pump: Pump::new(head.framing, passing.chunked),
+                reusable: !head.close,
+            };
+        }
+        self.active.side().inbound.consume(length);
+        Ok(())
+    }
+
+    fn take_moved(&mut self) -> bool {
+        let uploaded = self.upload.take_moved();
+        let downloaded = match &mut self.download {
+            Download::Body { pump, .. } => pump.take_moved(),
+            Download::Head(_) | Download::Ended { .. } => false,
+        };
+        mem::take(&mut self.moved) | uploaded | downloaded
+    }
+
+    /// How long nothing may happen from now on.
+    fn patience(&self, timeouts: &Timeouts) -> Duration {
+        if self.heard || self.upload_state == Upload::Flowing {
+            timeouts.idle
+        } else {
+            timeouts.first_byte
+        }
+    }
+
+    fn timed_out(&mut self) -> Verdict {
+        let provider_is_slow =
+            self.upload_state != Upload::Flowing || self.active.side().outbound.pending() > 0;
+        if provider_is_slow {
+            self.failed(Slug::UpstreamTimeout, "The API did not answer in time.")
+        } else {
+            Verdict::Broken
+        }
+    }
+
+    fn malformed(&self, error: HeadError) -> Verdict {
+        let detail = format!("The API's answer is not one of HTTP/1.1: {error}.");
+        self.failed(Slug::UpstreamUnreachable, detail)
+    }
+
+    fn failed(&self, slug: Slug, detail: impl Into<Cow<'static, str>>) -> Verdict {
+        if self.answered {
+            Verdict::Broken
+        } else {
+            Verdict::Failed(Problem::new(slug, detail))
+        }
+    }
+}
+
+/// Whether the client has closed its connection while it waits: then nobody
+/// wants the answer, and a provider may stop working on it. A client that only
+/// closes its sending side looks the same, and is not waited for either.
+fn is_gone(client: &mut Side<TcpStream>, cx: &mut Context<'_>) -> bool {
+    client.inbound.is_empty() && matches!(client.poll_fill(cx), Poll::Ready(Ok(0) | Err(_)))
+}

@@ -1,0 +1,184 @@
+//! Who may speak to the proxy: programs on this machine, and no page that a
+//! browser loaded from elsewhere (DNS rebinding, drive-by requests).
+
+use std::net::IpAddr;
+
+use crate::http1::{Known, RequestHead};
+use crate::problem::{Problem, Slug};
+
+/// Checks what is the same for every collection.
+///
+/// # Errors
+/// The problem to answer with.
+pub(crate) fn check(head: &RequestHead<'_, '_>) -> Result<(), Problem> {
+    if matches!(head.method, "CONNECT" | "TRACE" | "TRACK") {
+        return Err(Problem::new(
+            Slug::MethodNotAllowed,
+            "CONNECT, TRACE and TRACK are never passed on.",
+        ));
+    }
+    if head.host.is_some_and(|host| !is_local(host)) {
+        return Err(Problem::new(
+            Slug::ForbiddenHost,
+            "Call the sidecar as localhost: the Host of a request must be localhost or a loopback address.",
+        ));
+    }
+    for field in head.fields {
+        let allowed = match Known::of(field.name) {
+            Some(Known::Origin) => is_own_origin(field.value, head.host),
+            Some(Known::SecFetchSite) => matches!(field.value, b"same-origin" | b"none"),
+            _ => true,
+        };
+        if !allowed {
+            return Err(Problem::new(
+                Slug::ForbiddenOrigin,
+                "Pages in a browser cannot call the sidecar: let the program on the server call it.",
+            ));
+        }
+    }
+    // A client that offers HTTP/2 in passing is content with HTTP/1.1; one
+    // that wants another protocol is not.
+    if head
+        .upgrade
+        .is_some_and(|to| !to.eq_ignore_ascii_case(b"h2c"))
+    {
+        return Err(Problem::new(
+            Slug::NotImplemented,
+            "Upgrading a connection, as WebSocket does, is not possible.",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether an authority, with or without a port, is this machine by name or
+/// by address.
+pub(crate) fn is_local(authority: &[u8]) -> bool {
+    let Ok(authority) = std::str::from_utf8(authority) else {
+        return false;
+    };
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port),
+        _ => (authority, ""),
+    };
+    if !port.bytes().all(|b| b.is_ascii_digit()) {
+        return false;
+    }
+    if host.eq_ignore_ascii_case("localhost") {
+        return true;
+    }
+    let below = host.len().checked_sub(".localhost".len());
+    if below.is_some_and(|at| at > 0 && host.as_bytes()[at..].eq_ignore_ascii_case(b".localhost")) {
+        return host
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
+    }
+    let address = match host.strip_prefix('[') {
+        Some(inner) => inner
+            .strip_suffix(']')
+            .and_then(|inner| inner.parse().ok())
+            .map(IpAddr::V6),
+        None => host.parse().ok().map(IpAddr::V4),
+    };
+    address.is_some_and(|address| address.is_loopback())
+}
+
+fn is_own_origin(origin: &[u8], host: Option<&[u8]>) -> bool {
+    let authority = origin.strip_prefix(b"http://");
+    authority.is_some_and(|own| host.is_some_and(|host| own.eq_ignore_ascii_case(host)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http1::FieldStorage;
+
+    fn slug(head: &str) -> Option<Slug> {
+        let head = format!("{head}\r\n\r\n");
+        let mut storage = FieldStorage::new();
+        let head = RequestHead::parse(head.as_bytes(), &mut storage).unwrap();
+        check(&head).err().map(|problem| problem.slug)
+    }
+
+    #[test]
+    fn only_this_machine_is_local() {
+        for host in [
+            "localhost",
+            "LOCALHOST:2733",
+            "a.localhost:1",
+            "127.0.0.1",
+            "127.9.9.9:80",
+            "[::1]:2733",
+            "[::1]",
+        ] {
+            assert!(is_local(host.as_bytes()), "{host}");
+        }
+        for host in [
+            "",
+            ":80",
+            "example.com",
+            "localhost.evil.com",
+            ".localhost",
+            "evillocalhost",
+            "10.0.0.1",
+            "::1",
+            "[::2]",
+            "localhost:x",
+            "localhost:80@evil.com",
+            "e/vil.localhost",
+            "127.1",
+            "[127.0.0.1]",
+            "\u{e9}.localhost",
+        ] {
+            assert!(!is_local(host.as_bytes()), "{host}");
+        }
+    }
+
+    #[test]
+    fn pages_of_other_origins_are_refused() {
+        for (fields, expected) in [
+            ("Origin: http://localhost:2733", None),
+            (
+                "Origin: http://LocalHost:2733\r\nSec-Fetch-Site: same-origin",
+                None,
+            ),
+            ("Sec-Fetch-Site: none", None),
+            ("Origin: http://localhost:8080", Some(Slug::ForbiddenOrigin)),
+            (
+                "Origin: https://localhost:2733",
+                Some(Slug::ForbiddenOrigin),
+            ),
+            ("Origin: null", Some(Slug::ForbiddenOrigin)),
+            ("origin: https://evil.example", Some(Slug::ForbiddenOrigin)),
+            ("Sec-Fetch-Site: cross-site", Some(Slug::ForbiddenOrigin)),
+            ("Sec-Fetch-Site: same-site", Some(Slug::ForbiddenOrigin)),
+        ] {
+            let head = format!("GET /a HTTP/1.1\r\nHost: localhost:2733\r\n{fields}");
+            assert_eq!(slug(&head), expected, "{fields}");
+        }
+    }
+
+    #[test]
+    fn tunnels_and_echoes_are_refused() {
+        for method in ["CONNECT", "TRACE", "TRACK"] {
+            let head = format!("{method} /a HTTP/1.1\r\nHost: localhost");
+            assert_eq!(slug(&head), Some(Slug::MethodNotAllowed));
+        }
+    }
+
+    #[test]
+    fn only_the_upgrade_that_can_be_ignored_is_ignored() {
+        let upgrade = |to| {
+            slug(&format!(
+                "GET /a HTTP/1.1\r\nHost: localhost\r\nUpgrade: {to}"
+            ))
+        };
+        assert_eq!(upgrade("h2c"), None);
+        assert_eq!(upgrade("websocket"), Some(Slug::NotImplemented));
+    }
+
+    #[test]
+    fn a_request_without_host_is_not_from_a_browser() {
+        assert_eq!(slug("GET /a HTTP/1.0"), None);
+        assert_eq!(slug("GET /a HTTP/1.1\r\nHost:"), Some(Slug::ForbiddenHost));
+    }
+}

@@ -1,0 +1,37 @@
+//! `GET /`: the collections that this pod may use.
+
+use credence_core::Environment;
+use serde::Serialize;
+
+use crate::problem::{AnswerForm, write_answer};
+use crate::table::Table;
+
+#[derive(Serialize)]
+struct Index<'a> {
+    collections: Vec<Collection<'a>>,
+}
+
+#[derive(Serialize)]
+struct Collection<'a> {
+    name: &'a str,
+    environment: &'static str,
+    state: &'static str,
+    url: String,
+}
+
+/// Writes the list. `host` is the authority that the caller used.
+pub(crate) fn write(table: &Table, host: &str, form: AnswerForm, out: &mut Vec<u8>) {
+    let environment = Environment::as_str(table.environment());
+    let collections = table.states().into_iter().map(|(name, state)| Collection {
+        name,
+        environment,
+        state,
+        url: format!("http://{host}/{name}"),
+    });
+    let index = Index {
+        collections: collections.collect(),
+    };
+    // Strings only: there is nothing in it that could fail.
+    let body = serde_json::to_vec(&index).unwrap_or_default();
+    write_answer("200 OK", "application/json", "", &body, form, out);
+}

@@ -1,0 +1,44 @@
+//! The proxy that adds credentials to a pod's outgoing calls.
+//!
+//! ```text
+//!            gate      target     table        authorized        exchange
+//!  client ─► local? ─► route? ─► collection ─► credential on ─► upload   ─► provider
+//!         ◄───────────────────────────────── answer ◄────────── download ◄─
+//! ```
+//!
+//! [`Proxy::bind`] takes the loopback addresses, [`Handle::apply`] gives it a
+//! bundle, [`Bound::run`] serves. A bundle is compiled when it is applied, so
+//! that a request costs the same whatever is in it.
+//!
+//! Each client connection is one task, which moves both directions of an
+//! exchange itself; there is no task and no timer for a request. [`http1`] is
+//! the syntax alone. A provider's connection accepts nothing but a request on
+//! which the credential has been placed.
+
+pub mod admin;
+mod answer;
+mod authorized;
+mod buffer;
+mod connection;
+mod deadline;
+mod destination;
+mod exchange;
+pub mod feed;
+mod gate;
+pub mod hardening;
+pub mod http1;
+mod index;
+mod listener;
+pub mod metrics;
+mod problem;
+mod proxy;
+mod pump;
+pub mod run;
+mod session;
+pub mod settings;
+mod shared;
+mod table;
+mod target;
+mod upstream;
+
+pub use proxy::{BindError, Bound, Handle, Proxy, ProxySettings, Timeouts};

@@ -1,0 +1,334 @@
+//! Answers that are ours and not the provider's (RFC 9457).
+
+use std::borrow::Cow;
+
+use credence_core::bundle::Unavailable;
+use credence_core::{CollectionName, names};
+use serde::Serialize;
+
+use crate::http1::{HeadError, Version};
+
+/// Which kind of failure it is; also the value of `Credence-Error`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slug {
+    /// The request is not acceptable HTTP, or its path is ambiguous.
+    BadRequest,
+    /// The caller set what the collection reserves for itself.
+    ConflictingHeader,
+    /// A browser page of another origin.
+    ForbiddenOrigin,
+    /// No collection of this name is in the bundle.
+    UnknownCollection,
+    /// CONNECT, TRACE, TRACK, or writing to the index.
+    MethodNotAllowed,
+    /// The head did not arrive in time.
+    HeadTimeout,
+    /// The request is addressed to a host that is not this machine.
+    ForbiddenHost,
+    /// The head is larger than 64 KiB or has more than 128 fields.
+    HeadTooLarge,
+    /// Something of HTTP that is not spoken here.
+    NotImplemented,
+    /// No connection, or one that broke before an answer.
+    UpstreamUnreachable,
+    /// No TLS session, or none that could be trusted.
+    UpstreamTls,
+    /// No bundle yet, or a collection that is not resolved.
+    NotReady,
+    /// A Secret, a key in it, or its content is missing.
+    CredentialsMissing,
+    /// The bundle needs a newer sidecar.
+    Unsupported,
+    /// More connections than are served at one time.
+    Overloaded,
+    /// Connected, but no answer in time.
+    UpstreamTimeout,
+}
+
+impl Slug {
+    /// As the header, the index and metrics spell it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad-request",
+            Self::ConflictingHeader => "conflicting-header",
+            Self::ForbiddenOrigin => "forbidden-origin",
+            Self::UnknownCollection => "unknown-collection",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::HeadTimeout => "head-timeout",
+            Self::ForbiddenHost => "forbidden-host",
+            Self::HeadTooLarge => "head-too-large",
+            Self::NotImplemented => "not-implemented",
+            Self::UpstreamUnreachable => "upstream-unreachable",
+            Self::UpstreamTls => "upstream-tls",
+            Self::NotReady => "not-ready",
+            Self::CredentialsMissing => "credentials-missing",
+            Self::Unsupported => "unsupported",
+            Self::Overloaded => "overloaded",
+            Self::UpstreamTimeout => "upstream-timeout",
+        }
+    }
+
+    /// The status code and its reason phrase.
+    const fn status(self) -> &'static str {
+        match self {
+            Self::BadRequest | Self::ConflictingHeader => "400 Bad Request",
+            Self::ForbiddenOrigin => "403 Forbidden",
+            Self::UnknownCollection => "404 Not Found",
+            Self::MethodNotAllowed => "405 Method Not Allowed",
+            Self::HeadTimeout => "408 Request Timeout",
+            Self::ForbiddenHost => "421 Misdirected Request",
+            Self::HeadTooLarge => "431 Request Header Fields Too Large",
+            Self::NotImplemented => "501 Not Implemented",
+            Self::UpstreamUnreachable | Self::UpstreamTls => "502 Bad Gateway",
+            Self::NotReady | Self::CredentialsMissing | Self::Unsupported | Self::Overloaded => {
+                "503 Service Unavailable"
+            }
+            Self::UpstreamTimeout => "504 Gateway Timeout",
+        }
+    }
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::BadRequest => "The request cannot be passed on",
+            Self::ConflictingHeader => "The request sets what the collection sets",
+            Self::ForbiddenOrigin => "The request comes from another origin",
+            Self::UnknownCollection => "There is no such collection",
+            Self::MethodNotAllowed => "The method is not allowed",
+            Self::HeadTimeout => "The request did not arrive in time",
+            Self::ForbiddenHost => "The request is for another host",
+            Self::HeadTooLarge => "The head of the request is too large",
+            Self::NotImplemented => "This part of HTTP is not spoken here",
+            Self::UpstreamUnreachable => "The API cannot be reached",
+            Self::UpstreamTls => "The API cannot be trusted",
+            Self::NotReady => "The collection is not ready",
+            Self::CredentialsMissing => "The collection has no credentials",
+            Self::Unsupported => "The collection needs a newer sidecar",
+            Self::Overloaded => "There are too many connections",
+            Self::UpstreamTimeout => "The API did not answer in time",
+        }
+    }
+
+    /// A field that this status requires or invites.
+    const fn extra_field(self) -> &'static str {
+        match self {
+            Self::MethodNotAllowed => "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n",
+            Self::NotReady | Self::Overloaded => "Retry-After: 1\r\n",
+            Self::BadRequest
+            | Self::ConflictingHeader
+            | Self::ForbiddenOrigin
+            | Self::UnknownCollection
+            | Self::HeadTimeout
+            | Self::ForbiddenHost
+            | Self::HeadTooLarge
+            | Self::NotImplemented
+            | Self::UpstreamUnreachable
+            | Self::UpstreamTls
+            | Self::CredentialsMissing
+            | Self::Unsupported
+            | Self::UpstreamTimeout => "",
+        }
+    }
+}
+
+impl From<Unavailable> for Slug {
+    fn from(why: Unavailable) -> Self {
+        match why {
+            Unavailable::CredentialsMissing => Self::CredentialsMissing,
+            Unavailable::NotReady => Self::NotReady,
+        }
+    }
+}
+
+/// An answer of ours, not yet written.
+///
+/// `detail` is for the app's developer: it holds no secret and nothing that a
+/// provider said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// Which kind.
+    pub(crate) slug: Slug,
+    /// What happened and what to do.
+    pub(crate) detail: Cow<'static, str>,
+    /// The collection that was called, once it is known.
+    pub(crate) collection: Option<CollectionName>,
+}
+
+/// What the request that failed leaves open about its answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AnswerForm {
+    /// It is the answer to HEAD: there is no body, but its length is told.
+    pub(crate) to_head: bool,
+    /// The version of the caller.
+    pub(crate) version: Version,
+    /// The connection is closed after it.
+    pub(crate) close: bool,
+}
+
+impl Problem {
+    /// A problem that concerns no collection.
+    pub(crate) fn new(slug: Slug, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            slug,
+            detail: detail.into(),
+            collection: None,
+        }
+    }
+
+    /// The same problem, of this collection.
+    pub(crate) fn of(self, collection: &CollectionName) -> Self {
+        Self {
+            collection: Some(collection.clone()),
+            ..self
+        }
+    }
+
+    /// Writes the whole answer.
+    pub(crate) fn write(&self, form: AnswerForm, out: &mut Vec<u8>) {
+        let (status, _) = self.slug.status().split_at(3);
+        let body = Members {
+            r#type: format!("urn:credence:error:{}", self.slug.as_str()),
+            title: self.slug.title(),
+            status: status.parse().unwrap_or_default(),
+            detail: &self.detail,
+            collection: self.collection.as_ref().map(CollectionName::as_str),
+            code: self.slug.as_str().to_ascii_uppercase().replace('-', "_"),
+        };
+        // Strings and a number: there is nothing in it that could fail.
+        let body = serde_json::to_vec(&body).unwrap_or_default();
+        let fields = format!(
+            "{}: {}\r\n{}",
+            names::ERROR_HEADER,
+            self.slug.as_str(),
+            self.slug.extra_field()
+        );
+        write_answer(
+            self.slug.status(),
+            "application/problem+json",
+            &fields,
+            &body,
+            form,
+            out,
+        );
+    }
+}
+
+impl From<HeadError> for Problem {
+    fn from(error: HeadError) -> Self {
+        let slug = match error {
+            HeadError::TooLarge => Slug::HeadTooLarge,
+            HeadError::UnknownCoding | HeadError::Version => Slug::NotImplemented,
+            HeadError::LineEnding
+            | HeadError::StartLine
+            | HeadError::Field
+            | HeadError::TwoFramings
+            | HeadError::Length
+            | HeadError::Coding
+            | HeadError::Host => Slug::BadRequest,
+        };
+        Self::new(
+            slug,
+            format!("The request is not one of HTTP/1.1: {error}."),
+        )
+    }
+}
+
+/// Writes an answer with a body of ours. `fields` are whole lines.
+pub(crate) fn write_answer(
+    status: &str,
+    content_type: &str,
+    fields: &str,
+    body: &[u8],
+    form: AnswerForm,
+    out: &mut Vec<u8>,
+) {
+    let connection = match (form.close, form.version) {
+        (true, _) => "Connection: close\r\n",
+        (false, Version::Http10) => "Connection: keep-alive\r\n",
+        (false, Version::Http11) => "",
+    };
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\
+         Cache-Control: no-store\r\n{fields}{connection}\r\n",
+        body.len()
+    );
+    out.extend_from_slice(head.as_bytes());
+    if !form.to_head {
+        out.extend_from_slice(body);
+    }
+}
+
+#[derive(Serialize)]
+struct Members<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    collection: Option<&'a str>,
+    code: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(form: AnswerForm) -> String {
+        let problem = Problem::new(Slug::NotReady, "Wait.").of(&"openai".parse().unwrap());
+        let mut out = Vec::new();
+        problem.write(form, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    const FORM: AnswerForm = AnswerForm {
+        to_head: false,
+        version: Version::Http11,
+        close: false,
+    };
+
+    #[test]
+    fn an_answer_has_every_member_and_names_itself_in_a_header() {
+        let answer = written(FORM);
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+        assert!(head.contains("\r\nCredence-Error: not-ready\r\nRetry-After: 1"));
+        assert!(head.contains("\r\nContent-Type: application/problem+json\r\n"));
+        assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())));
+        let members: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(
+            members,
+            serde_json::json!({
+                "type": "urn:credence:error:not-ready",
+                "title": "The collection is not ready",
+                "status": 503,
+                "detail": "Wait.",
+                "collection": "openai",
+                "code": "NOT_READY",
+            })
+        );
+    }
+
+    #[test]
+    fn the_answer_to_head_has_the_length_but_no_body() {
+        let answer = written(AnswerForm {
+            to_head: true,
+            ..FORM
+        });
+        assert!(answer.ends_with("\r\n\r\n"));
+        assert!(!answer.contains("Content-Length: 0"));
+    }
+
+    #[test]
+    fn closing_and_keeping_are_said_where_the_version_needs_it() {
+        assert!(!written(FORM).contains("Connection:"));
+        let close = AnswerForm {
+            close: true,
+            ..FORM
+        };
+        assert!(written(close).contains("\r\nConnection: close\r\n"));
+        let old = AnswerForm {
+            version: Version::Http10,
+            ..FORM
+        };
+        assert!(written(old).contains("\r\nConnection: keep-alive\r\n"));
+    }
+}

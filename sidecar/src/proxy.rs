@@ -1,0 +1,183 @@
+//! The proxy's outside: bind, apply bundles, run, drain.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use credence_core::bundle::Bundle;
+use credence_core::names;
+
+use crate::listener;
+use crate::shared::Shared;
+
+/// How long requests in flight may go on once shutdown was asked for. Below
+/// the grace period that is left when the app containers have ended.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// Connections that wait in the kernel to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// How a proxy listens and how long it waits.
+#[derive(Clone, Debug)]
+pub struct ProxySettings {
+    /// Loopback addresses; port 0 lets the system choose.
+    pub listen: Vec<SocketAddr>,
+    /// Client connections held at one time; more are answered `overloaded`.
+    pub max_connections: usize,
+    /// The limits on waiting.
+    pub timeouts: Timeouts,
+}
+
+impl Default for ProxySettings {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, names::PROXY_PORT))],
+            max_connections: 2048,
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
+/// The limits on waiting.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// From the first byte of a request's head to its last.
+    pub head: Duration,
+    /// For an upstream connection, name resolution and TLS included.
+    pub connect: Duration,
+    /// For the first byte of an answer: models think for minutes.
+    pub first_byte: Duration,
+    /// Between bytes of a body, and between requests of a connection.
+    pub idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(10),
+            connect: Duration::from_secs(10),
+            first_byte: Duration::from_secs(600),
+            idle: Duration::from_secs(300),
+        }
+    }
+}
+
+/// The proxy cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// An address cannot be bound.
+    #[error("cannot listen on {address}: {source}")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// No address was given, or none exists on this machine.
+    #[error("there is no address to listen on")]
+    Nothing,
+}
+
+/// The proxy, before it listens.
+#[derive(Debug)]
+pub struct Proxy;
+
+impl Proxy {
+    /// Binds every address. Nothing is accepted before [`Bound::run`].
+    ///
+    /// An IPv6 loopback that this machine does not have is left out as long
+    /// as another address could be bound.
+    ///
+    /// # Errors
+    /// [`BindError`] with the first address that is in use or not allowed.
+    pub fn bind(settings: ProxySettings) -> Result<Bound, BindError> {
+        let mut listeners = Vec::new();
+        for &address in &settings.listen {
+            match listen(address) {
+                Ok(listener) => listeners.push(listener),
+                Err(error) if address.is_ipv6() && is_absent(&error) => {
+                    tracing::info!(%address, "not listening: there is no such address here");
+                }
+                Err(source) => return Err(BindError::Address { address, source }),
+            }
+        }
+        if listeners.is_empty() {
+            return Err(BindError::Nothing);
+        }
+        Ok(Bound {
+            listeners,
+            handle: Handle {
+                shared: Arc::new(Shared::new(settings)),
+            },
+        })
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    // The standard library asks for 128, which a burst overflows.
+    rustix::net::listen(&listener, BACKLOG)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    // A kernel without IPv6 says "unsupported", one with it switched off for
+    // the loopback says "not available".
+    error.kind() == io::ErrorKind::AddrNotAvailable
+        || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+}
+
+/// A proxy that holds its addresses.
+#[derive(Debug)]
+pub struct Bound {
+    listeners: Vec<TcpListener>,
+    handle: Handle,
+}
+
+impl Bound {
+    /// The addresses, with the ports that the system chose.
+    pub fn local_addrs(&self) -> Vec<SocketAddr> {
+        self.listeners
+            .iter()
+            .filter_map(|listener| listener.local_addr().ok())
+            .collect()
+    }
+
+    /// What gives the proxy its bundles; also when it runs.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Serves until `shutdown` is ready, then stops accepting, lets what is in
+    /// flight end within two seconds, and returns. Needs a tokio runtime with
+    /// I/O and time.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        listener::run(self.listeners, self.handle.shared, shutdown, DRAIN).await;
+    }
+}
+
+/// Gives a proxy its bundles.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Handle {
+    /// Replaces the bundle at once and as a whole. Requests in flight go on
+    /// with the one they started with; those of a collection that is no longer
+    /// there are closed after five seconds.
+    ///
+    /// Returns the collections that cannot be served, with the reason.
+    pub fn apply(&self, bundle: Bundle) -> BTreeMap<String, String> {
+        self.shared.apply(bundle)
+    }
+
+    /// Whether there has been a bundle: until then nothing can be served.
+    pub fn bundle_applied(&self) -> bool {
+        self.shared.bundle_applied()
+    }
+}

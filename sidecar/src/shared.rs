@@ -1,0 +1,132 @@
+//! What the listener, its connections and the handle have in common.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use credence_core::bundle::Bundle;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::proxy::ProxySettings;
+use crate::session::{BEFORE_LINEAGES, Sessions};
+use crate::table::{Compiler, Table};
+
+/// How long the open streams of a withdrawn collection go on.
+const WITHDRAWAL: Duration = Duration::from_secs(5);
+
+/// How often unused upstream connections are looked at.
+const SWEEP: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) settings: ProxySettings,
+    pub(crate) sessions: Arc<Sessions>,
+    table: ArcSwapOption<Table>,
+    compiler: Mutex<Compiler>,
+    withdrawn: Mutex<Vec<Withdrawn>>,
+    changed: Notify,
+    draining: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Withdrawn {
+    lineage: u64,
+    cut_at: Instant,
+}
+
+impl Shared {
+    pub(crate) fn new(settings: ProxySettings) -> Self {
+        let compiler = Compiler::new(settings.timeouts.connect, BEFORE_LINEAGES);
+        Self {
+            settings,
+            sessions: Arc::default(),
+            table: ArcSwapOption::empty(),
+            compiler: Mutex::new(compiler),
+            withdrawn: Mutex::default(),
+            changed: Notify::new(),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// What can be called now.
+    pub(crate) fn table(&self) -> arc_swap::Guard<Option<Arc<Table>>> {
+        self.table.load()
+    }
+
+    pub(crate) fn bundle_applied(&self) -> bool {
+        self.table.load().is_some()
+    }
+
+    pub(crate) fn apply(&self, bundle: Bundle) -> BTreeMap<String, String> {
+        // Held throughout, so that two bundles are applied one after another.
+        let mut compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.table.load_full();
+        let (table, refused) = compiler.compile(bundle, before.as_deref());
+        let kept: BTreeSet<u64> = table.destinations().map(|kept| kept.lineage).collect();
+        self.table.store(Some(Arc::new(table)));
+        let cut_at = Instant::now() + WITHDRAWAL;
+        let gone = before.iter().flat_map(|before| before.destinations());
+        self.withdrawn
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(
+                gone.map(|gone| gone.lineage)
+                    .filter(|lineage| !kept.contains(lineage))
+                    .map(|lineage| Withdrawn { lineage, cut_at }),
+            );
+        self.changed.notify_one();
+        refused
+    }
+
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// Does what is due by time alone, for as long as it is polled.
+    pub(crate) async fn keep_house(&self) {
+        let mut sweep_at = Instant::now() + SWEEP;
+        loop {
+            let due = self.next_cut().map_or(sweep_at, |cut| cut.min(sweep_at));
+            tokio::select! {
+                () = tokio::time::sleep_until(due) => {}
+                () = self.changed.notified() => {}
+            }
+            let now = Instant::now();
+            for lineage in self.due_cuts(now) {
+                self.sessions.cut(lineage);
+            }
+            if now >= sweep_at {
+                sweep_at = now + SWEEP;
+                if let Some(table) = &*self.table.load() {
+                    table.destinations().for_each(|each| each.upstream.sweep());
+                }
+            }
+        }
+    }
+
+    fn next_cut(&self) -> Option<Instant> {
+        let withdrawn = self
+            .withdrawn
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        withdrawn.iter().map(|withdrawn| withdrawn.cut_at).min()
+    }
+
+    fn due_cuts(&self, now: Instant) -> Vec<u64> {
+        let mut withdrawn = self
+            .withdrawn
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        withdrawn
+            .extract_if(.., |withdrawn| withdrawn.cut_at <= now)
+            .map(|withdrawn| withdrawn.lineage)
+            .collect()
+    }
+}

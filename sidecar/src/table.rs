@@ -1,0 +1,216 @@
+//! The bundle, compiled.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use credence_core::bundle::{Bundle, Entry, Route, Unavailable};
+use credence_core::{CollectionName, Environment};
+use credence_net::{TrustError, tls};
+use rustls::ClientConfig;
+
+use crate::destination::{Destination, HeaderPlan, Unplaceable};
+use crate::problem::{Problem, Slug};
+use crate::upstream::Upstream;
+
+/// What providers may choose from; HTTP/1.1 is what is spoken.
+const ALPN: &[&[u8]] = &[b"http/1.1"];
+
+/// Everything that can be called, by the first segment of a path.
+#[derive(Debug)]
+pub(crate) struct Table {
+    environment: Environment,
+    slots: HashMap<CollectionName, Slot>,
+}
+
+#[derive(Debug)]
+enum Slot {
+    Ready(Arc<Destination>),
+    Unavailable(Unavailable),
+    Unsupported,
+}
+
+/// Why a collection cannot be served by this program.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error(transparent)]
+    Header(#[from] Unplaceable),
+    #[error("its certificates are of no use: {0}")]
+    Trust(#[from] TrustError),
+}
+
+/// Makes tables, each from a bundle and the table before it.
+#[derive(Debug)]
+pub(crate) struct Compiler {
+    connect_timeout: Duration,
+    lineages: u64,
+    /// The same for all collections that trust the public roots only.
+    public: Option<Arc<ClientConfig>>,
+}
+
+impl Compiler {
+    /// `lineages` counts from there.
+    pub(crate) fn new(connect_timeout: Duration, lineages: u64) -> Self {
+        Self {
+            connect_timeout,
+            lineages,
+            public: None,
+        }
+    }
+
+    /// Compiles a bundle. What has not changed is taken over from the table
+    /// before: destinations as they are, and connections to the same server.
+    ///
+    /// Also returns the collections that cannot be served, with the reason.
+    pub(crate) fn compile(
+        &mut self,
+        bundle: Bundle,
+        before: Option<&Table>,
+    ) -> (Table, BTreeMap<String, String>) {
+        // Another environment is another consumer: nothing is taken over.
+        let before = before.filter(|table| table.environment == bundle.environment);
+        let mut refused = BTreeMap::new();
+        let mut slots = HashMap::with_capacity(bundle.collections.len());
+        for (name, entry) in bundle.collections {
+            let slot = match entry {
+                Entry::Unavailable(why) => Slot::Unavailable(why),
+                Entry::Unsupported(part) => {
+                    refused.insert(name.to_string(), part);
+                    Slot::Unsupported
+                }
+                Entry::Ready(route) => {
+                    let predecessor = before.and_then(|table| table.destination(&name));
+                    match self.destination(&name, route, predecessor) {
+                        Ok(destination) => Slot::Ready(destination),
+                        Err(reason) => {
+                            refused.insert(name.to_string(), reason.to_string());
+                            Slot::Unsupported
+                        }
+                    }
+                }
+            };
+            slots.insert(name, slot);
+        }
+        let table = Table {
+            environment: bundle.environment,
+            slots,
+        };
+        (table, refused)
+    }
+
+    fn destination(
+        &mut self,
+        name: &CollectionName,
+        route: Arc<Route>,
+        before: Option<&Arc<Destination>>,
+    ) -> Result<Arc<Destination>, Refused> {
+        if let Some(same) = before.filter(|before| before.route == route) {
+            return Ok(Arc::clone(same));
+        }
+        let headers = HeaderPlan::compile(&route.headers)?;
+        let upstream = match before.filter(|before| before.upstream.serves(&route)) {
+            Some(before) => Arc::clone(&before.upstream),
+            None => {
+                let tls = self.tls(route.trust.as_deref())?;
+                Arc::new(Upstream::new(&route, tls, self.connect_timeout))
+            }
+        };
+        let lineage = before.map_or_else(
+            || {
+                self.lineages += 1;
+                self.lineages
+            },
+            |before| before.lineage,
+        );
+        Ok(Arc::new(Destination {
+            collection: name.clone(),
+            authority: route.base_url.authority().into(),
+            route,
+            lineage,
+            upstream,
+            headers,
+        }))
+    }
+
+    fn tls(&mut self, trust: Option<&str>) -> Result<Arc<ClientConfig>, TrustError> {
+        if trust.is_some() {
+            return tls::client_config(trust, ALPN);
+        }
+        let config = match &self.public {
+            Some(config) => Arc::clone(config),
+            None => tls::client_config(None, ALPN)?,
+        };
+        self.public = Some(Arc::clone(&config));
+        Ok(config)
+    }
+}
+
+impl Table {
+    fn destination(&self, name: &CollectionName) -> Option<&Arc<Destination>> {
+        match self.slots.get(name)? {
+            Slot::Ready(destination) => Some(destination),
+            Slot::Unavailable(_) | Slot::Unsupported => None,
+        }
+    }
+
+    /// Where calls of this collection go.
+    ///
+    /// # Errors
+    /// The problem to answer with.
+    pub(crate) fn find(&self, collection: &str) -> Result<&Arc<Destination>, Problem> {
+        let Some((name, slot)) = self.slots.get_key_value(collection) else {
+            return Err(Problem::new(
+                Slug::UnknownCollection,
+                "The first segment of the path names the collection, and this pod may use none of that name: GET / lists them.",
+            ));
+        };
+        let detail = match slot {
+            Slot::Ready(destination) => return Ok(destination),
+            Slot::Unavailable(Unavailable::CredentialsMissing) => {
+                "A Secret that the collection needs, or a key in it, is missing or of no use: the conditions of the ApiCollection say which."
+            }
+            Slot::Unavailable(Unavailable::NotReady) => {
+                "The collection could not be resolved: the conditions of the ApiCollection say why."
+            }
+            Slot::Unsupported => {
+                "The sidecar of this pod does not understand the collection: a newer one may, so restart the pod once it is installed."
+            }
+        };
+        Err(Problem::new(slot.slug(), detail).of(name))
+    }
+
+    /// All destinations, in no order.
+    pub(crate) fn destinations(&self) -> impl Iterator<Item = &Arc<Destination>> {
+        self.slots.values().filter_map(|slot| match slot {
+            Slot::Ready(destination) => Some(destination),
+            Slot::Unavailable(_) | Slot::Unsupported => None,
+        })
+    }
+
+    /// The environment of all of them.
+    pub(crate) fn environment(&self) -> Environment {
+        self.environment
+    }
+
+    /// Names and states in the order of names; a state is `ready` or the slug
+    /// that a call would get.
+    pub(crate) fn states(&self) -> BTreeMap<&str, &'static str> {
+        let state = |(name, slot)| -> (&str, &'static str) {
+            let (name, slot): (&CollectionName, &Slot) = (name, slot);
+            match slot {
+                Slot::Ready(_) => (name.as_str(), "ready"),
+                Slot::Unavailable(_) | Slot::Unsupported => (name.as_str(), slot.slug().as_str()),
+            }
+        };
+        self.slots.iter().map(state).collect()
+    }
+}
+
+impl Slot {
+    fn slug(&self) -> Slug {
+        match self {
+            Self::Unavailable(why) => (*why).into(),
+            Self::Ready(_) | Self::Unsupported => Slug::Unsupported,
+        }
+    }
+}

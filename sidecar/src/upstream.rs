@@ -1,0 +1,171 @@
+//! Connections to providers: dialled, kept, and given up when in doubt.
+
+mod pool;
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use credence_core::bundle::Route;
+use credence_net::{DialError, Dialer, Guard, HandshakeError, handshake};
+use rustls::ClientConfig;
+use tokio::net::TcpStream;
+use tokio::task::coop::unconstrained;
+use tokio_rustls::client::TlsStream;
+
+use crate::authorized::Authorized;
+use crate::buffer::{Outbound, Side};
+use crate::problem::{Problem, Slug};
+use pool::Pool;
+
+/// One provider as one collection reaches it: where it is, whom we trust, and
+/// the connections that are open and unused.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    host: Box<str>,
+    port: u16,
+    trust: Option<Arc<str>>,
+    tls: Arc<ClientConfig>,
+    dialer: Dialer,
+    pool: Pool,
+}
+
+/// Why there is no connection. Its text is for the app's developer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectError {
+    #[error("no connection to {host}:{port}: {source}")]
+    Dial {
+        host: Box<str>,
+        port: u16,
+        source: DialError,
+    },
+    #[error("no TLS session with {host}:{port}: {source}")]
+    Handshake {
+        host: Box<str>,
+        port: u16,
+        source: HandshakeError,
+    },
+}
+
+impl From<ConnectError> for Problem {
+    fn from(error: ConnectError) -> Self {
+        let slug = match error {
+            ConnectError::Dial { .. } => Slug::UpstreamUnreachable,
+            ConnectError::Handshake { .. } => Slug::UpstreamTls,
+        };
+        Self::new(slug, format!("There is {error}."))
+    }
+}
+
+impl Upstream {
+    pub(crate) fn new(route: &Route, tls: Arc<ClientConfig>, timeout: Duration) -> Self {
+        Self {
+            host: route.base_url.host().into(),
+            port: route.base_url.port(),
+            trust: route.trust.clone(),
+            tls,
+            dialer: Dialer {
+                guard: Guard {
+                    allow_private: route.allow_private_networks,
+                },
+                timeout,
+            },
+            pool: Pool::default(),
+        }
+    }
+
+    /// Whether connections of this one may serve that route: the same server,
+    /// trusted for the same reason, under the same limits on addresses.
+    pub(crate) fn serves(&self, route: &Route) -> bool {
+        *self.host == *route.base_url.host()
+            && self.port == route.base_url.port()
+            && self.trust == route.trust
+            && self.dialer.guard.allow_private == route.allow_private_networks
+    }
+
+    /// An open connection on which the provider has been silent.
+    pub(crate) fn reuse(&self, cx: &mut Context<'_>) -> Option<Connection> {
+        self.pool.take(cx)
+    }
+
+    /// A new connection.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub(crate) async fn connect(&self) -> Result<Connection, ConnectError> {
+        let (host, port) = (&self.host, self.port);
+        let stream = match self.dialer.connect(host, port).await {
+            Ok(stream) => stream,
+            Err(source) => {
+                let host = host.clone();
+                return Err(ConnectError::Dial { host, port, source });
+            }
+        };
+        match handshake(&self.tls, host, stream, self.dialer.timeout).await {
+            Ok(io) => Ok(Connection(Box::new(Side::new(io)))),
+            Err(source) => {
+                let host = host.clone();
+                Err(ConnectError::Handshake { host, port, source })
+            }
+        }
+    }
+
+    /// Keeps a connection for the next exchange.
+    pub(crate) fn keep(&self, connection: Connection) {
+        self.pool.put(connection);
+    }
+
+    /// Closes what has been unused for long, or was closed by the provider.
+    pub(crate) fn sweep(&self) {
+        self.pool.sweep();
+    }
+}
+
+/// An open connection with no exchange on it. The only thing that can be done
+/// with it is to send a request that has its credential.
+#[derive(Debug)]
+pub(crate) struct Connection(Box<Side<TlsStream<TcpStream>>>);
+
+impl Connection {
+    /// Begins an exchange.
+    pub(crate) fn send(mut self, request: Authorized) -> Active {
+        self.0.outbound = Outbound::new(request.into_head());
+        Active(self.0)
+    }
+
+    /// Whether nothing has arrived since the last answer ended: bytes that
+    /// nobody asked for would be taken for the next answer.
+    fn is_silent(&mut self, cx: &mut Context<'_>) -> bool {
+        // Without the runtime's budget, whose end would look like silence.
+        let read = unconstrained(poll_fn(|cx| self.0.poll_fill(cx)));
+        matches!(pin!(read).poll(cx), Poll::Pending) && self.0.inbound.is_empty()
+    }
+}
+
+/// A connection with an exchange on it.
+#[derive(Debug)]
+pub(crate) struct Active(Box<Side<TlsStream<TcpStream>>>);
+
+impl Active {
+    /// The provider's side, for the rest of the exchange.
+    pub(crate) fn side(&mut self) -> &mut Side<TlsStream<TcpStream>> {
+        &mut self.0
+    }
+
+    /// Sends the same request again on another connection, with as much of its
+    /// body as was read; none if that is not all in memory any more.
+    pub(crate) fn retry_on(mut self, other: Connection) -> Option<Self> {
+        let mut side = other.0;
+        std::mem::swap(&mut side.outbound, &mut self.0.outbound);
+        side.outbound.rewind().then_some(Self(side))
+    }
+
+    /// Ends an exchange whose answer has ended cleanly; none if the provider
+    /// has sent more than that.
+    pub(crate) fn finish(mut self) -> Option<Connection> {
+        self.0.outbound.release();
+        self.0.inbound.is_empty().then_some(Connection(self.0))
+    }
+}
