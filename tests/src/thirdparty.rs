@@ -111,6 +111,14 @@ impl ThirdParty {
         Ok(binary)
     }
 
+    /// Whether the binary is in the cache.
+    ///
+    /// # Errors
+    /// There is no place for a cache.
+    pub fn is_built(&self) -> Result<bool> {
+        Ok(cache()?.join(self.key()?).join(self.name).is_file())
+    }
+
     /// The binary under one of its other names.
     ///
     /// # Errors

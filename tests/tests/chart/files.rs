@@ -1,0 +1,100 @@
+//! What the chart's files say, without Helm.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::{chart, workspace};
+
+fn read(path: &str) -> String {
+    let path = chart().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn the_definition_is_the_generated_one() {
+    let generated = fs::read_to_string(workspace().join("crds/yaml/apicollections.yaml")).unwrap();
+    let copy = read("files/apicollections.yaml");
+    assert!(generated == copy, "they differ: run `make generate`");
+}
+
+#[test]
+fn the_chart_has_the_version_of_the_programs() {
+    let chart: Value = serde_yaml::from_str(&read("Chart.yaml")).unwrap();
+    assert_eq!(chart["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(chart["appVersion"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn every_object_of_the_schema_is_closed_and_every_value_described() {
+    let schema: Value = serde_json::from_str(&read("values.schema.json")).unwrap();
+    closed(&schema, "");
+    for (name, definition) in schema["definitions"].as_object().unwrap() {
+        closed(definition, name);
+    }
+}
+
+fn closed(schema: &Value, at: &str) {
+    if let Some(properties) = schema["properties"].as_object() {
+        assert_eq!(schema["additionalProperties"], false, "{at} is open");
+        for (name, property) in properties {
+            let described = property.get("description").or_else(|| property.get("$ref"));
+            assert!(described.is_some(), "{at}/{name} has no description");
+            closed(property, &format!("{at}/{name}"));
+        }
+    } else if schema["type"] == "object" && at != "/global" {
+        let values = &schema["additionalProperties"];
+        assert!(values.is_object(), "{at} takes anything");
+    }
+    if schema.get("items").is_some() {
+        closed(&schema["items"], &format!("{at}/items"));
+    }
+}
+
+#[test]
+fn the_readme_names_every_value() {
+    let values: Value = serde_yaml::from_str(&read("values.yaml")).unwrap();
+    let readme = read("README.md");
+    for path in paths(&values, "") {
+        assert!(readme.contains(&format!("`{path}`")), "{path}");
+    }
+}
+
+/// Of all values; what is passed on as a whole is one.
+fn paths(values: &Value, at: &str) -> Vec<String> {
+    let Some(members) = values.as_object() else {
+        return vec![at.to_owned()];
+    };
+    if members.is_empty() || at == "operator.resources" {
+        return vec![at.to_owned()];
+    }
+    let below = |(name, value): (&String, &Value)| {
+        let at = if at.is_empty() {
+            name.clone()
+        } else {
+            format!("{at}.{name}")
+        };
+        paths(value, &at)
+    };
+    members.iter().flat_map(below).collect()
+}
+
+#[test]
+fn every_right_has_its_reason_beside_it() {
+    let mut rights = 0;
+    for file in ["rbac-operator", "rbac-credentials", "rbac-people"] {
+        let text = read(&format!("templates/{file}.yaml"));
+        let mut before = "";
+        for line in text.lines() {
+            if line.starts_with("- apiGroups:") {
+                assert!(
+                    before.starts_with("# "),
+                    "{file}: nothing says why: {before}"
+                );
+                rights += 1;
+            }
+            before = line;
+        }
+    }
+    assert!(rights > 10, "only {rights} found");
+}

@@ -1,0 +1,43 @@
+//! What Helm refuses to render.
+
+use crate::helm::Helm;
+
+#[test]
+fn values_that_do_nothing_are_refused() {
+    let Some(helm) = Helm::get() else { return };
+    for value in [
+        "replicas=3",
+        "operator.replica=3",
+        "operator.replicas=0",
+        "operator.resources.request.cpu=1",
+        "operator.imagePullSecrets[0].secret=x",
+        "image.operator.version=1",
+        "image.sidecar.digest=sha256:abc",
+        "crds.keep=true",
+        "environmentPolicy.enable=false",
+        "credentialNamespaces=shop",
+        "credentialNamespaces={Shop}",
+    ] {
+        let output = helm.template(&["--set", value]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{value} is accepted");
+        assert!(said.contains("schema"), "{value}: {said}");
+    }
+}
+
+#[test]
+fn a_kubernetes_without_stable_sidecars_is_refused() {
+    let Some(helm) = Helm::get() else { return };
+    let with = |version| helm.template(&["--kube-version", version]).status.success();
+    assert!(!with("1.32.9"));
+    assert!(with("1.33.0"));
+    assert!(with("1.33.4-gke.1036000"));
+}
+
+#[test]
+fn helm_finds_nothing_to_complain_about() {
+    let Some(helm) = Helm::get() else { return };
+    let output = helm.lint();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+}
