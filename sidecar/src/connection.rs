@@ -16,6 +16,7 @@ use crate::exchange::{Around, End, Exchange, Request};
 use crate::gate;
 use crate::http1::{FieldStorage, Framing, HeadError, HeadScan, RequestHead, Version};
 use crate::index;
+use crate::metrics::Source;
 use crate::problem::{AnswerForm, Problem, Slug};
 use crate::session::OpenSession;
 use crate::shared::Shared;
@@ -46,6 +47,13 @@ enum Next {
     Linger,
     /// Let the client know that the answer is not whole.
     Cut,
+}
+
+/// What became of a call.
+struct Answer {
+    /// None if there was no answer.
+    status: Option<(u16, Source)>,
+    next: Next,
 }
 
 /// What became of waiting for a head.
@@ -181,13 +189,20 @@ impl Connection {
                             framing: head.framing,
                             version: head.version,
                             to_head: form.to_head,
+                            method: well_known(head.method),
                             idempotent: is_idempotent(head.method),
                             close: head.close || self.shared.is_draining(),
                         };
                         Decision::Call(authorized, request)
                     }
-                    Ok(None) => Decision::Answered { close: form.close },
+                    Ok(None) => {
+                        self.shared.count(None, head.method, 200);
+                        Decision::Answered { close: form.close }
+                    }
                     Err(problem) => {
+                        let collection = problem.collection.as_ref();
+                        self.shared
+                            .count(collection, head.method, problem.slug.code());
                         problem.write(form, out);
                         Decision::Answered { close: form.close }
                     }
@@ -199,7 +214,9 @@ impl Connection {
                     version: Version::Http11,
                     close: true,
                 };
-                Problem::from(error).write(form, out);
+                let problem = Problem::from(error);
+                self.shared.count(None, "", problem.slug.code());
+                problem.write(form, out);
                 Decision::Answered { close: true }
             }
         };
@@ -209,81 +226,89 @@ impl Connection {
 
     async fn call(&mut self, authorized: Authorized, request: Request) -> Next {
         let destination = Arc::clone(authorized.destination());
+        let method = request.method;
         let form = AnswerForm {
             to_head: request.to_head,
             version: request.version,
             close: request.close || request.framing != Framing::None,
         };
+        let began = self.deadline.set(self.shared.settings.timeouts.first_byte);
+        let answer = match self.exchange(authorized, request, &destination).await {
+            Ok(answer) => answer,
+            Err(problem) => {
+                let problem = problem.of(&destination.collection);
+                problem.write(form, self.client.outbound.room());
+                let status = problem.slug.code();
+                Answer {
+                    status: Some((status, Source::Sidecar)),
+                    next: self.flushed(form.close).await,
+                }
+            }
+        };
+        if let Some((status, source)) = answer.status {
+            let took = began.elapsed();
+            destination.metrics.request(method, status, source, took);
+        }
+        answer.next
+    }
+
+    async fn exchange(
+        &mut self,
+        authorized: Authorized,
+        request: Request,
+        destination: &Destination,
+    ) -> Result<Answer, Problem> {
         let upstream = &destination.upstream;
         let pooled = poll_fn(|cx| Poll::Ready(upstream.reuse(cx))).await;
         let reused = pooled.is_some();
         let connection = match pooled {
             Some(connection) => connection,
-            None => match upstream.connect().await {
-                Ok(connection) => connection,
-                Err(error) => {
-                    return self.fail(Problem::from(error), &destination, form).await;
-                }
-            },
+            None => upstream.connect().await?,
         };
         let mut exchange = Exchange::new(connection.send(authorized), request, reused);
         loop {
             let around = Around {
                 client: &mut self.client,
-                destination: &destination,
-                host: Some(&self.host)
-                    .filter(|host| !host.is_empty())
-                    .map(Vec::as_slice),
+                destination,
+                host: Some(&*self.host).filter(|host| !host.is_empty()),
                 deadline: &mut self.deadline,
                 timeouts: self.shared.settings.timeouts,
             };
             match exchange.run(around).await {
                 End::Whole {
+                    status,
                     keep_client,
                     connection,
                 } => {
                     if let Some(connection) = connection {
                         upstream.keep(connection);
                     }
-                    return match keep_client {
-                        true => Next::Again,
-                        false => Next::Linger,
-                    };
+                    return Ok(Answer {
+                        status: Some((status, Source::Upstream)),
+                        next: match keep_client {
+                            true => Next::Again,
+                            false => Next::Linger,
+                        },
+                    });
                 }
-                End::Broken => return Next::Cut,
-                End::Failed(problem) => return self.fail(problem, &destination, form).await,
+                End::Broken(status) => {
+                    return Ok(Answer {
+                        status: status.map(|status| (status, Source::Upstream)),
+                        next: Next::Cut,
+                    });
+                }
+                End::Failed(problem) => return Err(problem),
                 End::Stale(stale) => {
-                    let retried = match upstream.connect().await {
-                        Ok(connection) => stale.retry_on(connection),
-                        Err(error) => {
-                            return self.fail(Problem::from(error), &destination, form).await;
-                        }
-                    };
-                    match retried {
-                        Some(again) => exchange = again,
-                        None => {
-                            let problem = Problem::new(
-                                Slug::UpstreamUnreachable,
-                                "The API closed the connection before it answered, and too much of the request was sent to send it again.",
-                            );
-                            return self.fail(problem, &destination, form).await;
-                        }
-                    }
+                    let connection = upstream.connect().await?;
+                    exchange = stale.retry_on(connection).ok_or_else(|| {
+                        Problem::new(
+                            Slug::UpstreamUnreachable,
+                            "The API closed the connection before it answered, and too much of the request was sent to send it again.",
+                        )
+                    })?;
                 }
             }
         }
-    }
-
-    async fn fail(
-        &mut self,
-        problem: Problem,
-        destination: &Destination,
-        form: AnswerForm,
-    ) -> Next {
-        problem
-            .of(&destination.collection)
-            .write(form, self.client.outbound.room());
-        self.flushed(form.close).await
     }
 
     /// Answers what is no request.
@@ -293,6 +318,7 @@ impl Connection {
             version: Version::Http11,
             close: true,
         };
+        self.shared.count(None, "", problem.slug.code());
         problem.write(form, self.client.outbound.room());
         self.flushed(true).await
     }
@@ -368,6 +394,14 @@ fn route(
             Authorized::apply(destination, head, path, query, buffer::take_room()).map(Some)
         }
     }
+}
+
+/// The method, or no text when it is not one of RFC 9110 or RFC 5789.
+fn well_known(method: &str) -> &'static str {
+    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+        .into_iter()
+        .find(|known| *known == method)
+        .unwrap_or_default()
 }
 
 /// RFC 9110 §9.2.2.

@@ -26,12 +26,14 @@ impl Deadline {
         }
     }
 
-    /// So long from now, whatever it was before.
-    pub(crate) fn set(&mut self, limit: Duration) {
-        self.at = Instant::now() + limit;
+    /// So long from now, whatever it was before. Returns what now is.
+    pub(crate) fn set(&mut self, limit: Duration) -> Instant {
+        let now = Instant::now();
+        self.at = now + limit;
         if self.at < self.timer.deadline() {
             self.timer.as_mut().reset(self.at);
         }
+        now
     }
 
     /// Ready once the moment has come.

@@ -9,6 +9,7 @@ use credence_core::bundle::{OnConflict, Placed, Route};
 use zeroize::Zeroizing;
 
 use crate::http1::{Known, field};
+use crate::metrics::CollectionMetrics;
 use crate::upstream::Upstream;
 
 /// Where the calls of one collection go, and what is put on them.
@@ -24,6 +25,7 @@ pub(crate) struct Destination {
     /// The value of `Host` upstream.
     pub(crate) authority: Box<str>,
     pub(crate) headers: HeaderPlan,
+    pub(crate) metrics: Arc<CollectionMetrics>,
 }
 
 /// The headers of a collection, rendered.

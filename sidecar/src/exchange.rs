@@ -24,6 +24,7 @@ pub(crate) struct Request {
     pub(crate) framing: Framing,
     pub(crate) version: Version,
     pub(crate) to_head: bool,
+    pub(crate) method: &'static str,
     /// Sending it twice does what sending it once does (RFC 9110 §9.2.2).
     pub(crate) idempotent: bool,
     /// The client's connection is closed after the answer.
@@ -36,6 +37,8 @@ pub(crate) enum End {
     /// The answer was passed on whole, and the connections can be used again
     /// as far as it says.
     Whole {
+        /// Of the answer.
+        status: u16,
         /// The client's connection.
         keep_client: bool,
         /// The provider's, if it can be kept.
@@ -46,8 +49,9 @@ pub(crate) enum End {
     Stale(Box<Exchange>),
     /// Nothing of an answer was passed on: this is one.
     Failed(Problem),
-    /// The client cannot be told any more.
-    Broken,
+    /// The client cannot be told any more; the status is that of the answer
+    /// that had begun.
+    Broken(Option<u16>),
 }
 
 /// One exchange under way.
@@ -58,8 +62,8 @@ pub(crate) struct Exchange {
     upload: Pump,
     upload_state: Upload,
     download: Download,
-    /// Something was passed on to the client.
-    answered: bool,
+    /// The answer whose head was passed on to the client.
+    status: Option<u16>,
     /// Something came from the provider.
     heard: bool,
     /// Bytes of a head moved since the deadline was set.
@@ -109,7 +113,7 @@ impl Exchange {
             upload: Pump::new(request.framing, request.framing == Framing::Chunked),
             upload_state: Upload::Flowing,
             download: Download::Head(HeadScan::default()),
-            answered: false,
+            status: None,
             heard: false,
             moved: false,
             close: request.close,
@@ -137,6 +141,7 @@ impl Exchange {
                 let uploaded = self.upload_state == Upload::Ended;
                 let reusable = matches!(self.download, Download::Ended { reusable: true });
                 End::Whole {
+                    status: self.status.unwrap_or_default(),
                     keep_client: uploaded && !self.close,
                     connection: if uploaded && reusable {
                         self.active.finish()
@@ -151,7 +156,7 @@ impl Exchange {
                 "The API closed the connection without an answer.",
             )),
             Verdict::Failed(problem) => End::Failed(problem),
-            Verdict::Broken => End::Broken,
+            Verdict::Broken => End::Broken(self.status),
         }
     }
 
@@ -287,7 +292,7 @@ impl Exchange {
             let room = around.client.outbound.room();
             let passing = answer::write(&head, &caller, around.destination, room);
             self.close = passing.close;
-            self.answered = true;
+            self.status = Some(head.status);
             self.download = Download::Body {
                 pump: Pump::new(head.framing, passing.chunked),
                 reusable: !head.close,
@@ -331,7 +336,7 @@ impl Exchange {
     }
 
     fn failed(&self, slug: Slug, detail: impl Into<Cow<'static, str>>) -> Verdict {
-        if self.answered {
+        if self.status.is_some() {
             Verdict::Broken
         } else {
             Verdict::Failed(Problem::new(slug, detail))

@@ -68,6 +68,12 @@ impl Slug {
         }
     }
 
+    /// The status code.
+    pub(crate) fn code(self) -> u16 {
+        // The texts begin with three digits.
+        self.status()[..3].parse().unwrap_or_default()
+    }
+
     /// The status code and its reason phrase.
     const fn status(self) -> &'static str {
         match self {
@@ -184,11 +190,10 @@ impl Problem {
 
     /// Writes the whole answer.
     pub(crate) fn write(&self, form: AnswerForm, out: &mut Vec<u8>) {
-        let (status, _) = self.slug.status().split_at(3);
         let body = Members {
             r#type: format!("urn:credence:error:{}", self.slug.as_str()),
             title: self.slug.title(),
-            status: status.parse().unwrap_or_default(),
+            status: self.slug.code(),
             detail: &self.detail,
             collection: self.collection.as_ref().map(CollectionName::as_str),
             code: self.slug.as_str().to_ascii_uppercase().replace('-', "_"),

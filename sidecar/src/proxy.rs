@@ -11,6 +11,7 @@ use credence_core::bundle::Bundle;
 use credence_core::names;
 
 use crate::listener;
+use crate::metrics::Metrics;
 use crate::shared::Shared;
 
 /// How long requests in flight may go on once shutdown was asked for. Below
@@ -174,6 +175,11 @@ impl Handle {
     /// Returns the collections that cannot be served, with the reason.
     pub fn apply(&self, bundle: Bundle) -> BTreeMap<String, String> {
         self.shared.apply(bundle)
+    }
+
+    /// What the proxy counts.
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.shared.metrics)
     }
 
     /// Whether there has been a bundle: until then nothing can be served.

@@ -10,6 +10,7 @@ use credence_net::{TrustError, tls};
 use rustls::ClientConfig;
 
 use crate::destination::{Destination, HeaderPlan, Unplaceable};
+use crate::metrics::{CollectionMetrics, Metrics};
 use crate::problem::{Problem, Slug};
 use crate::upstream::Upstream;
 
@@ -21,6 +22,7 @@ const ALPN: &[&[u8]] = &[b"http/1.1"];
 pub(crate) struct Table {
     environment: Environment,
     slots: HashMap<CollectionName, Slot>,
+    metrics: BTreeMap<CollectionName, Arc<CollectionMetrics>>,
 }
 
 #[derive(Debug)]
@@ -44,16 +46,18 @@ enum Refused {
 pub(crate) struct Compiler {
     connect_timeout: Duration,
     lineages: u64,
+    metrics: Arc<Metrics>,
     /// The same for all collections that trust the public roots only.
     public: Option<Arc<ClientConfig>>,
 }
 
 impl Compiler {
     /// `lineages` counts from there.
-    pub(crate) fn new(connect_timeout: Duration, lineages: u64) -> Self {
+    pub(crate) fn new(connect_timeout: Duration, lineages: u64, metrics: Arc<Metrics>) -> Self {
         Self {
             connect_timeout,
             lineages,
+            metrics,
             public: None,
         }
     }
@@ -69,6 +73,7 @@ impl Compiler {
     ) -> (Table, BTreeMap<String, String>) {
         // Another environment is another consumer: nothing is taken over.
         let before = before.filter(|table| table.environment == bundle.environment);
+        let metrics = self.metrics.collections(bundle.collections.keys());
         let mut refused = BTreeMap::new();
         let mut slots = HashMap::with_capacity(bundle.collections.len());
         for (name, entry) in bundle.collections {
@@ -80,7 +85,7 @@ impl Compiler {
                 }
                 Entry::Ready(route) => {
                     let predecessor = before.and_then(|table| table.destination(&name));
-                    match self.destination(&name, route, predecessor) {
+                    match self.destination(&name, route, predecessor, &metrics) {
                         Ok(destination) => Slot::Ready(destination),
                         Err(reason) => {
                             refused.insert(name.to_string(), reason.to_string());
@@ -94,6 +99,7 @@ impl Compiler {
         let table = Table {
             environment: bundle.environment,
             slots,
+            metrics,
         };
         (table, refused)
     }
@@ -103,6 +109,7 @@ impl Compiler {
         name: &CollectionName,
         route: Arc<Route>,
         before: Option<&Arc<Destination>>,
+        metrics: &BTreeMap<CollectionName, Arc<CollectionMetrics>>,
     ) -> Result<Arc<Destination>, Refused> {
         if let Some(same) = before.filter(|before| before.route == route) {
             return Ok(Arc::clone(same));
@@ -112,7 +119,8 @@ impl Compiler {
             Some(before) => Arc::clone(&before.upstream),
             None => {
                 let tls = self.tls(route.trust.as_deref())?;
-                Arc::new(Upstream::new(&route, tls, self.connect_timeout))
+                let metrics = Arc::clone(&self.metrics);
+                Arc::new(Upstream::new(&route, tls, self.connect_timeout, metrics))
             }
         };
         let lineage = before.map_or_else(
@@ -129,6 +137,7 @@ impl Compiler {
             lineage,
             upstream,
             headers,
+            metrics: metrics.get(name).map(Arc::clone).unwrap_or_default(),
         }))
     }
 
@@ -177,6 +186,11 @@ impl Table {
             }
         };
         Err(Problem::new(slot.slug(), detail).of(name))
+    }
+
+    /// The counters of a collection.
+    pub(crate) fn metrics(&self, collection: &CollectionName) -> Option<&CollectionMetrics> {
+        self.metrics.get(collection).map(|counters| &**counters)
     }
 
     /// All destinations, in no order.

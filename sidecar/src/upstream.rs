@@ -17,6 +17,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::authorized::Authorized;
 use crate::buffer::{Outbound, Side};
+use crate::metrics::{Metrics, OpenConnection};
 use crate::problem::{Problem, Slug};
 use pool::Pool;
 
@@ -30,6 +31,7 @@ pub(crate) struct Upstream {
     tls: Arc<ClientConfig>,
     dialer: Dialer,
     pool: Pool,
+    metrics: Arc<Metrics>,
 }
 
 /// Why there is no connection. Its text is for the app's developer.
@@ -60,7 +62,12 @@ impl From<ConnectError> for Problem {
 }
 
 impl Upstream {
-    pub(crate) fn new(route: &Route, tls: Arc<ClientConfig>, timeout: Duration) -> Self {
+    pub(crate) fn new(
+        route: &Route,
+        tls: Arc<ClientConfig>,
+        timeout: Duration,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             host: route.base_url.host().into(),
             port: route.base_url.port(),
@@ -73,6 +80,7 @@ impl Upstream {
                 timeout,
             },
             pool: Pool::default(),
+            metrics,
         }
     }
 
@@ -104,7 +112,10 @@ impl Upstream {
             }
         };
         match handshake(&self.tls, host, stream, self.dialer.timeout).await {
-            Ok(io) => Ok(Connection(Box::new(Side::new(io)))),
+            Ok(io) => Ok(Connection {
+                side: Box::new(Side::new(io)),
+                counted: self.metrics.open_connection(),
+            }),
             Err(source) => {
                 let host = host.clone();
                 Err(ConnectError::Handshake { host, port, source })
@@ -126,46 +137,58 @@ impl Upstream {
 /// An open connection with no exchange on it. The only thing that can be done
 /// with it is to send a request that has its credential.
 #[derive(Debug)]
-pub(crate) struct Connection(Box<Side<TlsStream<TcpStream>>>);
+pub(crate) struct Connection {
+    side: Box<Side<TlsStream<TcpStream>>>,
+    counted: OpenConnection,
+}
 
 impl Connection {
     /// Begins an exchange.
     pub(crate) fn send(mut self, request: Authorized) -> Active {
-        self.0.outbound = Outbound::new(request.into_head());
-        Active(self.0)
+        self.side.outbound = Outbound::new(request.into_head());
+        Active {
+            side: self.side,
+            counted: self.counted,
+        }
     }
 
     /// Whether nothing has arrived since the last answer ended: bytes that
     /// nobody asked for would be taken for the next answer.
     fn is_silent(&mut self, cx: &mut Context<'_>) -> bool {
         // Without the runtime's budget, whose end would look like silence.
-        let read = unconstrained(poll_fn(|cx| self.0.poll_fill(cx)));
-        matches!(pin!(read).poll(cx), Poll::Pending) && self.0.inbound.is_empty()
+        let read = unconstrained(poll_fn(|cx| self.side.poll_fill(cx)));
+        matches!(pin!(read).poll(cx), Poll::Pending) && self.side.inbound.is_empty()
     }
 }
 
 /// A connection with an exchange on it.
 #[derive(Debug)]
-pub(crate) struct Active(Box<Side<TlsStream<TcpStream>>>);
+pub(crate) struct Active {
+    side: Box<Side<TlsStream<TcpStream>>>,
+    counted: OpenConnection,
+}
 
 impl Active {
     /// The provider's side, for the rest of the exchange.
     pub(crate) fn side(&mut self) -> &mut Side<TlsStream<TcpStream>> {
-        &mut self.0
+        &mut self.side
     }
 
     /// Sends the same request again on another connection, with as much of its
     /// body as was read; none if that is not all in memory any more.
     pub(crate) fn retry_on(mut self, other: Connection) -> Option<Self> {
-        let mut side = other.0;
-        std::mem::swap(&mut side.outbound, &mut self.0.outbound);
-        side.outbound.rewind().then_some(Self(side))
+        let Connection { mut side, counted } = other;
+        std::mem::swap(&mut side.outbound, &mut self.side.outbound);
+        side.outbound.rewind().then_some(Self { side, counted })
     }
 
     /// Ends an exchange whose answer has ended cleanly; none if the provider
     /// has sent more than that.
     pub(crate) fn finish(mut self) -> Option<Connection> {
-        self.0.outbound.release();
-        self.0.inbound.is_empty().then_some(Connection(self.0))
+        self.side.outbound.release();
+        self.side.inbound.is_empty().then_some(Connection {
+            side: self.side,
+            counted: self.counted,
+        })
     }
 }

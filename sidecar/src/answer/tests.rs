@@ -22,7 +22,7 @@ fn destination() -> Arc<Destination> {
         environment: Environment::Live,
         collections: [(name, Entry::Ready(Arc::new(route)))].into(),
     };
-    let (table, _) = Compiler::new(Duration::ZERO, 0).compile(bundle, None);
+    let (table, _) = Compiler::new(Duration::ZERO, 0, Arc::default()).compile(bundle, None);
     Arc::clone(table.find("openai").unwrap())
 }
 
