@@ -50,6 +50,7 @@ impl Cluster {
     fn start(&self, state: &State, programs: &Programs, archives: &Archives) -> Result<()> {
         let begin = Instant::now();
         let step = |what: &str| eprintln!("{:6.1} s  {what}", begin.elapsed().as_secs_f64());
+        state.create()?;
         sysctls::save(state)?;
         network::bring_up()?;
         control_plane::prepare(state)?;

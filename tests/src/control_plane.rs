@@ -179,6 +179,10 @@ pub fn start(state: &State, programs: &Programs, kubectl: &Kubectl) -> Result<()
             ))
             .arg(format!("--cluster-signing-key-file={}", file("pki/ca.key")))
             .arg(format!("--cert-dir={}", file("pki")))
+            .arg(format!(
+                "--flex-volume-plugin-dir={}",
+                file("volume-plugins")
+            ))
             .args([
                 "--use-service-account-credentials",
                 "--leader-elect=false",

@@ -10,11 +10,21 @@ use anyhow::{Context, Result, bail};
 use crate::image::{self, Image};
 use crate::packages::TARGET;
 
-/// The users that the images run as. 2733 is the sidecar's own, so that an app
-/// cannot look into its memory; 65532 and 65535 are the customary ones.
-const SIDECAR_USER: u32 = 2733;
-const OPERATOR_USER: u32 = 65532;
-const PROBE_USER: u32 = 65532;
+/// What becomes of the binaries that Cargo builds: package, binary, image, user.
+/// 2733 is the sidecar's own user, so that an app in its pod cannot look into
+/// its memory; 65532 is the customary one.
+const BUILT: [(&str, &str, &str, u32); 3] = [
+    ("credence-sidecar", "credence-sidecar", image::SIDECAR, 2733),
+    (
+        "credence-operator",
+        "credence-operator",
+        image::OPERATOR,
+        65532,
+    ),
+    ("credence-tests", "probe", image::PROBE, 65532),
+];
+
+/// The user of the pause image: as in the one that Kubernetes ships.
 const PAUSE_USER: u32 = 65535;
 
 /// Image archives in a folder.
@@ -30,47 +40,15 @@ impl Archives {
     /// # Errors
     /// A build fails.
     pub fn build() -> Result<Self> {
-        let target = target();
-        let folder = target.join("images");
+        let folder = target().join("images");
+        fs::create_dir_all(&folder)?;
         cargo()?;
         let pause = folder.join("pause");
-        fs::create_dir_all(&folder)?;
         compile_pause(&pause)?;
-        let built = target.join(TARGET).join("release");
-        let mut files = Vec::new();
-        for (file, name, user, binary, at) in [
-            ("pause.tar", image::PAUSE, PAUSE_USER, pause, "/pause"),
-            (
-                "sidecar.tar",
-                image::SIDECAR,
-                SIDECAR_USER,
-                built.join("credence-sidecar"),
-                "/credence-sidecar",
-            ),
-            (
-                "operator.tar",
-                image::OPERATOR,
-                OPERATOR_USER,
-                built.join("credence-operator"),
-                "/credence-operator",
-            ),
-            (
-                "probe.tar",
-                image::PROBE,
-                PROBE_USER,
-                built.join("probe"),
-                "/probe",
-            ),
-        ] {
-            let archive = folder.join(file);
-            Image {
-                name,
-                user,
-                binary: &binary,
-                at,
-            }
-            .write(&archive)?;
-            files.push(archive);
+        let mut files = vec![pack(&folder, image::PAUSE, PAUSE_USER, &pause)?];
+        for (_, binary, name, user) in BUILT {
+            let binary = target().join(TARGET).join("release").join(binary);
+            files.push(pack(&folder, name, user, &binary)?);
         }
         Ok(Self { files })
     }
@@ -80,6 +58,22 @@ impl Archives {
     pub fn files(&self) -> &[PathBuf] {
         &self.files
     }
+}
+
+fn pack(folder: &Path, name: &str, user: u32, binary: &Path) -> Result<PathBuf> {
+    let program = binary
+        .file_name()
+        .and_then(|file| file.to_str())
+        .context("a program's name")?;
+    let archive = folder.join(format!("{program}.tar"));
+    Image {
+        name,
+        user,
+        binary,
+        at: &format!("/{program}"),
+    }
+    .write(&archive)?;
+    Ok(archive)
 }
 
 /// Cargo's target folder.
@@ -105,22 +99,11 @@ fn cargo() -> Result<()> {
             "--target",
             TARGET,
         ])
-        .args([
-            "-p",
-            "credence-sidecar",
-            "-p",
-            "credence-operator",
-            "-p",
-            "credence-tests",
-        ])
-        .args([
-            "--bin",
-            "credence-sidecar",
-            "--bin",
-            "credence-operator",
-            "--bin",
-            "probe",
-        ])
+        .args(
+            BUILT
+                .iter()
+                .flat_map(|(package, binary, _, _)| ["-p", package, "--bin", binary]),
+        )
         .env(format!("CC_{}", TARGET.replace('-', "_")), "musl-gcc")
         .stdout(std::io::stderr())
         .status()

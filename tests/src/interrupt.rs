@@ -7,7 +7,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::state::State;
-use crate::teardown;
+use crate::{process, teardown};
 
 /// From here on, an interrupted process takes the cluster in `state` down and
 /// ends with code 130. (Nothing can be done about SIGKILL; then it is for the
@@ -34,6 +34,7 @@ pub fn take_down_on_signal(state: State) -> Result<()> {
                 }
             });
             eprintln!("interrupted: taking the cluster down");
+            let _until_the_end = process::start_no_more();
             if let Err(error) = teardown::down(&state) {
                 eprintln!("{error:#}");
             }

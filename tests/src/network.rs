@@ -13,6 +13,8 @@ use anyhow::{Context, Result, bail};
 use crate::state::{LINK, State};
 use crate::sysctls;
 
+/// The network's name, by which plugins keep their results.
+pub const NAME: &str = "credence";
 /// The node, the API server, DNS and the pods' gateway.
 pub const NODE: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 1);
 /// Where pods get their addresses from.
@@ -42,18 +44,27 @@ const LISTENERS: [(Ipv4Addr, u16, &str); 10] = [
     (Ipv4Addr::LOCALHOST, 10259, "kube-scheduler"),
 ];
 
+/// Checks that no cluster is on this machine.
+///
+/// # Errors
+/// There is one.
+pub fn unclaimed() -> Result<()> {
+    match State::current()? {
+        None => Ok(()),
+        Some(other) => bail!(
+            "there is a cluster already, in {}: end it with `make cluster-down` first",
+            other.root().display()
+        ),
+    }
+}
+
 /// Takes this machine for the cluster in `state`: creates the interface that
 /// stands for it. Creating is atomic, so two starts cannot both succeed.
 ///
 /// # Errors
 /// There is a cluster already, or the kernel refuses.
 pub fn claim(state: &State) -> Result<()> {
-    if let Some(other) = State::current()? {
-        bail!(
-            "there is a cluster already, in {}: end it with `make cluster-down` first",
-            other.root().display()
-        );
-    }
+    unclaimed()?;
     // A bridge that nothing is plugged into: the kernels of small virtual
     // machines often lack the `dummy` kind.
     ip(&["link", "add", LINK, "type", "bridge"])?;

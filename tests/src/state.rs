@@ -1,6 +1,7 @@
 //! The folder that holds a running cluster, and how another process finds it.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -75,6 +76,22 @@ impl State {
         Self::new(Path::new(root))
             .with_context(|| format!("the network interface {LINK} was not made here"))
             .map(Some)
+    }
+
+    /// Creates the folder, for its owner only: the keys in it open the cluster.
+    ///
+    /// # Errors
+    /// The file system refuses, or there is something in it already.
+    pub fn create(&self) -> Result<()> {
+        let root = self.root.display();
+        fs::create_dir_all(&self.root).with_context(|| format!("creating {root}"))?;
+        fs::set_permissions(&self.root, Permissions::from_mode(0o700))?;
+        if fs::read_dir(&self.root)?.next().is_some() {
+            bail!(
+                "the state folder {root} is not empty: clean up with `make cluster-down`, or name another"
+            );
+        }
+        Ok(())
     }
 
     /// The folder itself.

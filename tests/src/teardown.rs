@@ -39,7 +39,7 @@ pub fn down(state: &State) -> Result<()> {
         failures.of("putting kernel settings back", sysctls::restore(state));
         failures.of("removing sockets", remove_sockets(state));
         failures.of("unmounting", unmount_below(state.root()));
-        failures.of("removing log links", remove_log_links(state));
+        failures.of("removing traces", remove_traces(state));
         failures.of("removing the state folder", remove(state));
     }
     if failures.0.is_empty() {
@@ -96,16 +96,31 @@ fn remove_sockets(state: &State) -> Result<()> {
     Ok(())
 }
 
-/// The kubelet keeps links to container logs in a fixed folder.
-fn remove_log_links(state: &State) -> Result<()> {
-    let folder = Path::new("/var/log/containers");
-    for link in entries(folder)? {
+/// Removes what the kubelet and the network plugins write to fixed places.
+fn remove_traces(state: &State) -> Result<()> {
+    for link in entries(Path::new("/var/log/containers"))? {
         if fs::read_link(&link).is_ok_and(|target| target.starts_with(state.root())) {
             fs::remove_file(&link)?;
         }
     }
-    // Stays where somebody else uses it.
-    let _ = fs::remove_dir(folder);
+    for result in entries(Path::new("/var/lib/cni/results"))? {
+        let name = result.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with(&format!("{}-", network::NAME)) {
+            fs::remove_file(&result)?;
+        }
+    }
+    for folder in [
+        "/var/log/containers",
+        "/var/lib/cni/results",
+        "/var/lib/cni",
+        "/var/lib/kubelet/device-plugins",
+        "/var/lib/kubelet",
+        "/run/containerd/s",
+        "/run/containerd",
+    ] {
+        // Stays where it is not there or somebody else uses it.
+        let _ = fs::remove_dir(folder);
+    }
     Ok(())
 }
 

@@ -1,13 +1,15 @@
-//! `credence-cluster up|down|images`: a real Kubernetes on this machine.
+//! `credence-cluster up|down|images|programs`: a real Kubernetes on this machine.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use credence_tests::images::Archives;
+use credence_tests::programs::Programs;
 use credence_tests::state::State;
-use credence_tests::{Cluster, collect, packages, teardown};
+use credence_tests::{Cluster, collect, interrupt, network, packages, teardown};
 
 /// A real Kubernetes 1.36 on this machine, from nothing.
 #[derive(Parser)]
@@ -32,10 +34,22 @@ enum Action {
     },
     /// Build the images into target/images.
     Images,
+    /// Build the third-party programs into the cache, which `up` does too.
+    Programs,
 }
 
-fn main() -> Result<()> {
-    match Arguments::parse().command {
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(action: Action) -> Result<()> {
+    match action {
         Action::Up { state } => up(&folder(state)?),
         Action::Down { state } => {
             let begin = Instant::now();
@@ -50,12 +64,20 @@ fn main() -> Result<()> {
             }
             Ok(())
         }
+        Action::Programs => {
+            packages::install()?;
+            println!("{}", Programs::get()?.kube("kubectl").display());
+            Ok(())
+        }
     }
 }
 
 fn up(state: &State) -> Result<()> {
+    // Before anything that takes long.
+    network::unclaimed()?;
     packages::install()?;
     let archives = Archives::build()?;
+    interrupt::take_down_on_signal(state.clone())?;
     let cluster = Cluster::up(state, &archives)?;
     let memory = collect::memory(state)?;
     let each: Vec<String> = memory

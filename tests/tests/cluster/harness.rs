@@ -1,15 +1,17 @@
 //! What everything else stands on: that the cluster does what a cluster does.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use credence_tests::Cluster;
 use credence_tests::image::PROBE;
 use credence_tests::pki::Authority;
+use credence_tests::{Cluster, collect, leaks};
 use serde_json::{Value, json};
 
 const NAMESPACE: &str = "harness";
+const KEY: &str = "let-me-in-4711";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Pod Security `restricted` lets a pod with a native sidecar run; its Service
@@ -23,7 +25,7 @@ pub(crate) fn a_restricted_pod_has_all_that_a_sidecar_needs(cluster: &Cluster) -
         kubectl.wait(NAMESPACE, pod, "condition=Ready", PATIENCE)?;
     }
 
-    let url = format!("https://shop.{NAMESPACE}.svc.cluster.local/v1?key=let-me-in");
+    let url = format!("https://shop.{NAMESPACE}.svc.cluster.local/v1?key={KEY}");
     let call = ["/probe", "call", "--ca", "/var/run/ca/ca.crt", &url];
     for pod in ["caller", "shop"] {
         let answer: Value = serde_json::from_str(&kubectl.exec(NAMESPACE, pod, "app", &call)?)?;
@@ -44,7 +46,28 @@ pub(crate) fn a_restricted_pod_has_all_that_a_sidecar_needs(cluster: &Cluster) -
         !review(cluster, &token, "https://kubernetes.default.svc")?,
         "and for no other"
     );
+    a_secret_on_a_command_line_is_found(cluster)?;
     kubectl.run(&["delete", "namespace", NAMESPACE, "--wait=false"])?;
+    Ok(())
+}
+
+/// The key stood in the arguments of a program that the API server was asked
+/// to run, so the audit log must hold it: what is collected is whole, and what
+/// is searched for is found.
+fn a_secret_on_a_command_line_is_found(cluster: &Cluster) -> Result<()> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("harness");
+    collect::collect(cluster, &folder)?;
+    let found = leaks::leaks(&folder, &[KEY, "planted nowhere"])?;
+    if cluster.state().is_some() {
+        let audit = Path::new("node/log/audit.log");
+        ensure!(
+            found
+                .iter()
+                .any(|leak| leak.secret == 0 && leak.file == audit),
+            "found only {found:?}"
+        );
+    }
+    ensure!(found.iter().all(|leak| leak.secret == 0), "found {found:?}");
     Ok(())
 }
 
@@ -74,7 +97,7 @@ fn manifests(authority: &Authority) -> Result<String> {
         "data": {
             "tls.crt": BASE64_STANDARD.encode(&server.certificate),
             "tls.key": BASE64_STANDARD.encode(&server.key),
-            "answers.json": BASE64_STANDARD.encode(r#"{"let-me-in": "welcome"}"#),
+            "answers.json": BASE64_STANDARD.encode(json!({KEY: "welcome"}).to_string()),
         },
     });
     let roots = json!({

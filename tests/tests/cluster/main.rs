@@ -15,7 +15,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use credence_tests::images::Archives;
 use credence_tests::state::State;
-use credence_tests::{Cluster, collect, interrupt, packages};
+use credence_tests::{Cluster, collect, interrupt, network, packages};
 
 /// A case's name and what it does; it fails by an error or a panic.
 type Case = (&'static str, fn(&Cluster) -> Result<()>);
@@ -47,9 +47,11 @@ fn run() -> Result<()> {
     let (cluster, _guard) = match std::env::var("CREDENCE_TEST_CLUSTER").as_deref() {
         Ok("new") => {
             let state = State::standard()?;
-            interrupt::take_down_on_signal(state.clone())?;
+            network::unclaimed()?;
             packages::install()?;
-            let cluster = Cluster::up(&state, &Archives::build()?)?;
+            let archives = Archives::build()?;
+            interrupt::take_down_on_signal(state.clone())?;
+            let cluster = Cluster::up(&state, &archives)?;
             let guard = cluster.guard();
             (cluster, Some(guard))
         }

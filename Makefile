@@ -1,0 +1,43 @@
+# Every target installs what it needs, or says what is missing.
+
+CARGO ?= cargo
+CLUSTER = $(CARGO) run --quiet --locked -p credence-tests --bin credence-cluster --
+
+.PHONY: demo test check generate cluster cluster-down image tools
+
+# The product in one process: an embedded provider refuses a call without a
+# key, then answers the development call and the live call. (The dev profile:
+# it builds in a fraction of the time.)
+demo: tools
+	$(CARGO) run --quiet --locked -p credence-cli -- demo --exit
+
+# Everything: `check`, then the chart, then the cases on a real Kubernetes that
+# is started here, as root, and taken down again.
+test: check
+	CREDENCE_TEST_CLUSTER=new $(CARGO) test --locked -p credence-tests --tests
+
+# Format, lints, unit and in-process tests: no cluster, no network.
+check: tools
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) test --quiet --locked --workspace --exclude credence-tests
+	$(CARGO) test --quiet --locked -p credence-tests --lib --bins
+
+# What is generated from the types and committed; a test fails when it drifts.
+generate: tools
+	$(CARGO) run --quiet --locked -p credence-crds --example generate
+	cp crds/yaml/apicollections.yaml charts/credence/files/
+
+# A real Kubernetes on this machine. Its last two lines say how to reach it.
+cluster: tools
+	@$(CLUSTER) up
+
+cluster-down: tools
+	@$(CLUSTER) down
+
+# Image archives for `docker load` and `ctr images import`.
+image: tools
+	@$(CLUSTER) images
+
+tools:
+	@tests/tools.sh

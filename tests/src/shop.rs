@@ -1,0 +1,441 @@
+//! What the end-to-end cases and `make cluster` run on: Credence installed by
+//! its chart, a provider that wants keys, and the same app and collections in
+//! a development and a live namespace.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use serde_json::{Value, json};
+
+use crate::Cluster;
+use crate::image::{OPERATOR, PROBE, SIDECAR};
+use crate::pki::Authority;
+
+/// Namespace of the operator.
+pub const SYSTEM: &str = "credence-system";
+/// Namespace with the label `development`.
+pub const DEVELOPMENT: &str = "shop-dev";
+/// Namespace with the label `live`.
+pub const LIVE: &str = "shop-live";
+/// Namespace of the provider.
+pub const PROVIDER: &str = "provider";
+/// The app's Deployment, its pods' label `app`, and its container.
+pub const APP: &str = "app";
+
+/// For what takes seconds on an idle machine.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The APIs, each with a method of its own; the collection manifests are the
+/// same in both namespaces.
+pub const APIS: [&str; 4] = ["payments", "weather", "ledger", "reports"];
+
+/// A running shop.
+pub struct Shop {
+    cluster: Cluster,
+    /// Keys by API and environment: `payments-dev`, and `payments-rotated`,
+    /// which the provider knows and no Secret holds yet.
+    keys: BTreeMap<String, String>,
+}
+
+impl Shop {
+    /// Installs everything and waits until both apps are ready.
+    ///
+    /// # Errors
+    /// A step fails; the error shows what the cluster says.
+    pub fn open(cluster: &Cluster) -> Result<Self> {
+        let shop = Self {
+            cluster: cluster.clone(),
+            keys: keys()?,
+        };
+        shop.install()?;
+        let authority = Authority::new("shop")?;
+        let kubectl = cluster.kubectl();
+        kubectl.apply(&documents(&shop.provider(&authority)?))?;
+        for (namespace, environment) in [(DEVELOPMENT, "development"), (LIVE, "live")] {
+            kubectl.apply(&documents(&[namespace_object(namespace, environment)]))?;
+            kubectl.apply(&documents(&shop.material(namespace, &authority)))?;
+            kubectl.apply(&documents(&collections(namespace)))?;
+            kubectl.apply(&documents(&[deployment(namespace)]))?;
+        }
+        shop.wait_for(PROVIDER, "deployment/provider", "condition=Available")?;
+        for namespace in [DEVELOPMENT, LIVE] {
+            for api in APIS {
+                shop.wait_for(
+                    namespace,
+                    &format!("apicollection/{api}"),
+                    "condition=Ready",
+                )?;
+            }
+            shop.wait_for(
+                namespace,
+                &format!("deployment/{APP}"),
+                "condition=Available",
+            )?;
+        }
+        Ok(shop)
+    }
+
+    fn install(&self) -> Result<()> {
+        let (sidecar, operator) = (image(SIDECAR)?, image(OPERATOR)?);
+        let chart = workspace().join("charts/credence");
+        let chart = chart.to_str().context("the path is not UTF-8")?;
+        let values = [
+            format!("credentialNamespaces={{{DEVELOPMENT},{LIVE}}}"),
+            format!("operator.image.repository={}", operator.0),
+            format!("operator.image.tag={}", operator.1),
+            format!("sidecar.image.repository={}", sidecar.0),
+            format!("sidecar.image.tag={}", sidecar.1),
+        ];
+        let kubectl = self.cluster.kubectl();
+        for namespace in [DEVELOPMENT, LIVE] {
+            // RoleBindings for the operator go into them.
+            let environment = if namespace == LIVE {
+                "live"
+            } else {
+                "development"
+            };
+            kubectl.apply(&documents(&[namespace_object(namespace, environment)]))?;
+        }
+        let mut arguments = vec![
+            "upgrade",
+            "--install",
+            "credence",
+            chart,
+            "--namespace",
+            SYSTEM,
+            "--create-namespace",
+            "--wait",
+            "--timeout",
+            "180s",
+        ];
+        for value in &values {
+            arguments.extend(["--set", value]);
+        }
+        self.cluster.helm(&arguments)?;
+        Ok(())
+    }
+
+    /// The cluster.
+    #[must_use]
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// A key that the provider knows.
+    ///
+    /// # Panics
+    /// There is none of that name.
+    #[must_use]
+    pub fn key(&self, name: &str) -> &str {
+        &self.keys[name]
+    }
+
+    /// Every secret value that was planted.
+    #[must_use]
+    pub fn planted(&self) -> Vec<&str> {
+        let secret_part = |key: &'_ String| key.find(':').map_or(0, |colon| colon + 1);
+        self.keys
+            .values()
+            .map(|key| &key[secret_part(key)..])
+            .collect()
+    }
+
+    /// `kubectl wait` with [`PATIENCE`].
+    ///
+    /// # Errors
+    /// Not within it.
+    pub fn wait_for(&self, namespace: &str, object: &str, condition: &str) -> Result<()> {
+        self.cluster
+            .kubectl()
+            .wait(namespace, object, condition, PATIENCE)
+    }
+
+    /// Name of a running pod of the app.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn app(&self, namespace: &str) -> Result<String> {
+        let pods = self.cluster.kubectl().json(&[
+            "-n",
+            namespace,
+            "get",
+            "pods",
+            "-l",
+            "app=app",
+            "--field-selector=status.phase=Running",
+        ])?;
+        let items = pods["items"].as_array().context("a list of pods")?;
+        let live = items
+            .iter()
+            .find(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+        Ok(live.context("no app is running")?["metadata"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned())
+    }
+
+    /// What the app of `namespace` is answered at `http://localhost:2733` +
+    /// `path`: `{status, headers, body}`.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub fn call(&self, namespace: &str, path: &str) -> Result<Value> {
+        let url = format!("http://localhost:2733{path}");
+        self.in_app(namespace, &["/probe", "call", &url])
+    }
+
+    /// Runs a program in the app's container; its output is JSON.
+    ///
+    /// # Errors
+    /// It fails or prints something else.
+    pub fn in_app(&self, namespace: &str, program: &[&str]) -> Result<Value> {
+        let output = self
+            .cluster
+            .kubectl()
+            .exec(namespace, &self.app(namespace)?, APP, program)?;
+        serde_json::from_str(&output).with_context(|| format!("not JSON: {output}"))
+    }
+
+    /// How the provider knows whoever calls `path`, such as
+    /// `payments development`.
+    ///
+    /// # Errors
+    /// The call is not answered with status 200.
+    pub fn identity(&self, namespace: &str, path: &str) -> Result<String> {
+        let answer = self.call(namespace, path)?;
+        ensure!(
+            answer["status"] == 200,
+            "{path} in {namespace} is answered {answer}"
+        );
+        let body: Value = serde_json::from_str(answer["body"].as_str().unwrap_or_default())?;
+        Ok(body["answer"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// What the provider counted so far: `{calls, answered, refused,
+    /// unauthenticated}`.
+    ///
+    /// # Errors
+    /// It does not say.
+    pub fn counters(&self) -> Result<Value> {
+        let path = format!("/api/v1/namespaces/{PROVIDER}/services/provider:counters/proxy/");
+        Ok(serde_json::from_str(
+            &self.cluster.kubectl().run(&["get", "--raw", &path])?,
+        )?)
+    }
+
+    /// Writes the Secret `name` with one key.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub fn write_secret(&self, namespace: &str, name: &str, key: &str, value: &str) -> Result<()> {
+        self.cluster
+            .kubectl()
+            .apply(&secret(namespace, name, &[(key, value)]).to_string())?;
+        Ok(())
+    }
+
+    fn provider(&self, authority: &Authority) -> Result<Vec<Value>> {
+        let name = format!("provider.{PROVIDER}.svc");
+        let server = authority.server("provider", &[&name], &[])?;
+        let answers: BTreeMap<&str, String> = self
+            .keys
+            .iter()
+            .map(|(name, key)| (key.as_str(), name.replace('-', " ")))
+            .collect();
+        let volume = "/var/run/provider";
+        Ok(vec![
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": PROVIDER}}),
+            secret(
+                PROVIDER,
+                "provider",
+                &[
+                    ("tls.crt", &server.certificate),
+                    ("tls.key", &server.key),
+                    ("answers.json", &serde_json::to_string(&answers)?),
+                ],
+            ),
+            json!({
+                "apiVersion": "v1", "kind": "Service", "metadata": {"name": "provider", "namespace": PROVIDER},
+                "spec": {"selector": {"app": "provider"}, "ports": [
+                    {"name": "https", "port": 443, "targetPort": 8443},
+                    {"name": "counters", "port": 8080},
+                ]},
+            }),
+            json!({
+                "apiVersion": "apps/v1", "kind": "Deployment",
+                "metadata": {"name": "provider", "namespace": PROVIDER},
+                "spec": {
+                    "selector": {"matchLabels": {"app": "provider"}},
+                    "template": {
+                        "metadata": {"labels": {"app": "provider"}},
+                        "spec": {
+                            "terminationGracePeriodSeconds": 5,
+                            "containers": [{
+                                "name": "provider", "image": PROBE,
+                                "args": ["provider", format!("--certificate={volume}/tls.crt"),
+                                    format!("--key={volume}/tls.key"), format!("--answers={volume}/answers.json")],
+                                "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1},
+                                "volumeMounts": [{"name": "provider", "mountPath": volume, "readOnly": true}],
+                            }],
+                            "volumes": [{"name": "provider", "secret": {"secretName": "provider"}}],
+                        },
+                    },
+                },
+            }),
+        ])
+    }
+
+    /// The Secrets of both environments are in both namespaces: only the
+    /// namespace's label decides which one is used.
+    fn material(&self, namespace: &str, authority: &Authority) -> Vec<Value> {
+        let mut objects = vec![json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "provider-ca", "namespace": namespace},
+            "data": {"ca.crt": authority.certificate()},
+        })];
+        for api in APIS {
+            for environment in ["dev", "live"] {
+                let name = format!("{api}-{environment}");
+                let key = self.key(&name);
+                objects.push(match key.split_once(':') {
+                    Some((user, password)) => secret(
+                        namespace,
+                        &name,
+                        &[("username", user), ("password", password)],
+                    ),
+                    // With the line feed that an editor leaves.
+                    None => secret(namespace, &name, &[("api-key", &format!("{key}\n"))]),
+                });
+            }
+        }
+        objects
+    }
+}
+
+fn collections(namespace: &str) -> Vec<Value> {
+    let methods = [
+        json!({"auth": {"apiKey": {"in": "Header", "name": "Authorization", "value": "Bearer ${secret.api-key}"}}}),
+        json!({"auth": {"apiKey": {"in": "Query", "name": "appid", "value": "${secret.api-key}"}}}),
+        json!({"auth": {"basic": {}}}),
+        json!({"headers": [{"name": "X-Api-Key", "value": "${secret.api-key}"}]}),
+    ];
+    let environment = |api: &str, short: &str| {
+        json!({
+            "secretRef": {"name": format!("{api}-{short}")},
+            "caRef": {"kind": "ConfigMap", "name": "provider-ca", "key": "ca.crt"},
+            "allowPrivateNetworks": true,
+        })
+    };
+    APIS.iter()
+        .zip(methods)
+        .map(|(api, mut spec)| {
+            spec["baseUrl"] = json!(format!("https://provider.{PROVIDER}.svc/{api}"));
+            spec["live"] = environment(api, "live");
+            spec["development"] = environment(api, "dev");
+            json!({
+                "apiVersion": "credence.dev/v1alpha1", "kind": "ApiCollection",
+                "metadata": {"name": api, "namespace": namespace}, "spec": spec,
+            })
+        })
+        .collect()
+}
+
+fn namespace_object(name: &str, environment: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": name, "labels": {
+            "credence.dev/environment": environment,
+            "credence.dev/inject": "enabled",
+            "pod-security.kubernetes.io/enforce": "restricted",
+        }},
+    })
+}
+
+fn deployment(namespace: &str) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": APP, "namespace": namespace},
+        "spec": {
+            "selector": {"matchLabels": {"app": APP}},
+            "template": {
+                "metadata": {"labels": {"app": APP}, "annotations": {"credence.dev/collections": APIS.join(",")}},
+                "spec": restricted_pod(&["hold"]),
+            },
+        },
+    })
+}
+
+/// The spec of a pod that runs the probe and passes Pod Security `restricted`.
+#[must_use]
+pub fn restricted_pod(arguments: &[&str]) -> Value {
+    json!({
+        "terminationGracePeriodSeconds": 5,
+        "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [{
+            "name": APP, "image": PROBE, "args": arguments,
+            "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
+        }],
+    })
+}
+
+fn secret(namespace: &str, name: &str, data: &[(&str, &str)]) -> Value {
+    let data: BTreeMap<&str, String> = data
+        .iter()
+        .map(|(key, value)| (*key, BASE64_STANDARD.encode(value)))
+        .collect();
+    json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": name, "namespace": namespace}, "data": data,
+    })
+}
+
+fn keys() -> Result<BTreeMap<String, String>> {
+    let mut keys = BTreeMap::new();
+    for api in APIS {
+        for variant in ["dev", "live", "rotated"] {
+            let random = random()?;
+            let key = if api == "ledger" {
+                format!("clerk:{random}")
+            } else {
+                random
+            };
+            keys.insert(format!("{api}-{variant}"), key);
+        }
+    }
+    Ok(keys)
+}
+
+fn random() -> Result<String> {
+    let mut bytes = [0; 16];
+    aws_lc_rs::rand::fill(&mut bytes)
+        .ok()
+        .context("no randomness")?;
+    // With characters that a query must encode and base64 has.
+    Ok(format!(
+        "k+/{}=",
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    ))
+}
+
+fn image(reference: &str) -> Result<(&str, &str)> {
+    reference.rsplit_once(':').context("an image without a tag")
+}
+
+fn documents(objects: &[Value]) -> String {
+    objects
+        .iter()
+        .map(Value::to_string)
+        .collect::<Vec<_>>()
+        .join("\n---\n")
+}
+
+fn workspace() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().unwrap_or(tests).to_owned()
+}
