@@ -13,7 +13,7 @@
 //! |---|---|---|---|
 //! | `enabled` | inject | leave alone | inject |
 //! | without, or anything else | inject | leave alone | leave alone |
-//! | kube-system, operator's own | leave alone | leave alone | leave alone |
+//! | kube-system and its like, the operator's own | leave alone | leave alone | leave alone |
 //!
 //! The namespace's side is decided by the selectors of the webhook
 //! configuration and not looked up again here: the API server has just read
