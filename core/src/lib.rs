@@ -24,6 +24,7 @@ pub mod environment;
 pub mod header_name;
 pub mod names;
 mod percent;
+pub mod placement;
 pub mod reason;
 pub mod resolve;
 pub mod secret;

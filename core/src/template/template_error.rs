@@ -24,7 +24,7 @@ pub enum TemplateProblem {
     #[error("\"(\" is not closed: write \")\" after the last part")]
     UnclosedComposition,
     /// `${("a}`.
-    #[error("the text in quotes is not closed: write \"\\\"\" after it")]
+    #[error("the text in quotes is not closed: write '\"' after it")]
     UnclosedString,
     /// Compositions within compositions within …
     #[error("parentheses are nested more than {0} deep")]
