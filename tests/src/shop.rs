@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::Cluster;
 use crate::image::{OPERATOR, PROBE, SIDECAR};
+use crate::kubectl::said;
 use crate::pki::Authority;
 
 /// Namespace of the operator.
@@ -22,14 +23,21 @@ pub const DEVELOPMENT: &str = "shop-dev";
 pub const LIVE: &str = "shop-live";
 /// Namespace of the provider.
 pub const PROVIDER: &str = "provider";
-/// The app's Deployment, its pods' label `app`, and its container.
+/// The Deployment that the cases call from, and its pods' label `app`.
+const CALLER: &str = "caller";
+/// The container of every app.
 pub const APP: &str = "app";
 
 /// For what takes seconds on an idle machine.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The demo as users have it, applied as it stands.
+const NAMESPACES: &str = include_str!("../../examples/demo/namespaces.yaml");
+const COLLECTION: &str = include_str!("../../examples/demo/collection.yaml");
+const EXAMPLE_APP: &str = include_str!("../../examples/demo/app.yaml");
+
 /// The APIs, each with a method of its own; the collection manifests are the
-/// same in both namespaces.
+/// same in both namespaces. The first is the demo's.
 pub const APIS: [&str; 4] = ["payments", "weather", "ledger", "reports"];
 
 /// A running shop.
@@ -50,17 +58,23 @@ impl Shop {
             cluster: cluster.clone(),
             keys: keys()?,
         };
+        let kubectl = cluster.kubectl();
+        // RoleBindings of the chart go into them.
+        kubectl.apply(NAMESPACES)?;
         shop.install()?;
         let authority = Authority::new("shop")?;
-        let kubectl = cluster.kubectl();
-        kubectl.apply(&documents(&shop.provider(&authority)?))?;
-        for (namespace, environment) in [(DEVELOPMENT, "development"), (LIVE, "live")] {
-            kubectl.apply(&documents(&[namespace_object(namespace, environment)]))?;
-            kubectl.apply(&documents(&shop.material(namespace, &authority)))?;
-            kubectl.apply(&documents(&collections(namespace)))?;
-            kubectl.apply(&documents(&[deployment(namespace)]))?;
-        }
+        let namespace =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": PROVIDER}});
+        kubectl.apply(&namespace.to_string())?;
+        shop.apply(PROVIDER, &documents(&shop.provider(&authority)?))?;
         shop.wait_for(PROVIDER, "deployment/provider", "condition=Available")?;
+        for namespace in [DEVELOPMENT, LIVE] {
+            shop.apply(namespace, &documents(&shop.material(&authority)))?;
+            shop.apply(namespace, COLLECTION)?;
+            shop.apply(namespace, &documents(&collections()))?;
+            shop.apply(namespace, EXAMPLE_APP)?;
+            shop.apply(namespace, &documents(&[caller()]))?;
+        }
         for namespace in [DEVELOPMENT, LIVE] {
             for api in APIS {
                 shop.wait_for(
@@ -69,13 +83,25 @@ impl Shop {
                     "condition=Ready",
                 )?;
             }
-            shop.wait_for(
-                namespace,
-                &format!("deployment/{APP}"),
-                "condition=Available",
-            )?;
+            for deployment in [APP, CALLER] {
+                shop.wait_for(
+                    namespace,
+                    &format!("deployment/{deployment}"),
+                    "condition=Available",
+                )?;
+            }
         }
         Ok(shop)
+    }
+
+    /// Applies manifests that name no namespace.
+    fn apply(&self, namespace: &str, yaml: &str) -> Result<()> {
+        let apply = ["-n", namespace, "apply", "-f", "-"];
+        said(
+            &self.cluster.kubectl().output_with_input(&apply, yaml)?,
+            "kubectl apply",
+        )?;
+        Ok(())
     }
 
     fn install(&self) -> Result<()> {
@@ -84,21 +110,11 @@ impl Shop {
         let chart = chart.to_str().context("the path is not UTF-8")?;
         let values = [
             format!("credentialNamespaces={{{DEVELOPMENT},{LIVE}}}"),
-            format!("operator.image.repository={}", operator.0),
-            format!("operator.image.tag={}", operator.1),
-            format!("sidecar.image.repository={}", sidecar.0),
-            format!("sidecar.image.tag={}", sidecar.1),
+            format!("image.operator.repository={}", operator.0),
+            format!("image.operator.tag={}", operator.1),
+            format!("image.sidecar.repository={}", sidecar.0),
+            format!("image.sidecar.tag={}", sidecar.1),
         ];
-        let kubectl = self.cluster.kubectl();
-        for namespace in [DEVELOPMENT, LIVE] {
-            // RoleBindings for the operator go into them.
-            let environment = if namespace == LIVE {
-                "live"
-            } else {
-                "development"
-            };
-            kubectl.apply(&documents(&[namespace_object(namespace, environment)]))?;
-        }
         let mut arguments = vec![
             "upgrade",
             "--install",
@@ -164,7 +180,7 @@ impl Shop {
             "get",
             "pods",
             "-l",
-            "app=app",
+            "app=caller",
             "--field-selector=status.phase=Running",
         ])?;
         let items = pods["items"].as_array().context("a list of pods")?;
@@ -231,10 +247,7 @@ impl Shop {
     /// # Errors
     /// It is refused.
     pub fn write_secret(&self, namespace: &str, name: &str, key: &str, value: &str) -> Result<()> {
-        self.cluster
-            .kubectl()
-            .apply(&secret(namespace, name, &[(key, value)]).to_string())?;
-        Ok(())
+        self.apply(namespace, &secret(name, &[(key, value)]).to_string())
     }
 
     fn provider(&self, authority: &Authority) -> Result<Vec<Value>> {
@@ -247,9 +260,7 @@ impl Shop {
             .collect();
         let volume = "/var/run/provider";
         Ok(vec![
-            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": PROVIDER}}),
             secret(
-                PROVIDER,
                 "provider",
                 &[
                     ("tls.crt", &server.certificate),
@@ -258,7 +269,7 @@ impl Shop {
                 ],
             ),
             json!({
-                "apiVersion": "v1", "kind": "Service", "metadata": {"name": "provider", "namespace": PROVIDER},
+                "apiVersion": "v1", "kind": "Service", "metadata": {"name": "provider"},
                 "spec": {"selector": {"app": "provider"}, "ports": [
                     {"name": "https", "port": 443, "targetPort": 8443},
                     {"name": "counters", "port": 8080},
@@ -266,7 +277,7 @@ impl Shop {
             }),
             json!({
                 "apiVersion": "apps/v1", "kind": "Deployment",
-                "metadata": {"name": "provider", "namespace": PROVIDER},
+                "metadata": {"name": "provider"},
                 "spec": {
                     "selector": {"matchLabels": {"app": "provider"}},
                     "template": {
@@ -290,10 +301,10 @@ impl Shop {
 
     /// The Secrets of both environments are in both namespaces: only the
     /// namespace's label decides which one is used.
-    fn material(&self, namespace: &str, authority: &Authority) -> Vec<Value> {
+    fn material(&self, authority: &Authority) -> Vec<Value> {
         let mut objects = vec![json!({
             "apiVersion": "v1", "kind": "ConfigMap",
-            "metadata": {"name": "provider-ca", "namespace": namespace},
+            "metadata": {"name": "provider-ca"},
             "data": {"ca.crt": authority.certificate()},
         })];
         for api in APIS {
@@ -301,13 +312,11 @@ impl Shop {
                 let name = format!("{api}-{environment}");
                 let key = self.key(&name);
                 objects.push(match key.split_once(':') {
-                    Some((user, password)) => secret(
-                        namespace,
-                        &name,
-                        &[("username", user), ("password", password)],
-                    ),
+                    Some((user, password)) => {
+                        secret(&name, &[("username", user), ("password", password)])
+                    }
                     // With the line feed that an editor leaves.
-                    None => secret(namespace, &name, &[("api-key", &format!("{key}\n"))]),
+                    None => secret(&name, &[("api-key", &format!("{key}\n"))]),
                 });
             }
         }
@@ -315,9 +324,9 @@ impl Shop {
     }
 }
 
-fn collections(namespace: &str) -> Vec<Value> {
+/// All but the first: that is the demo's own.
+fn collections() -> Vec<Value> {
     let methods = [
-        json!({"auth": {"apiKey": {"in": "Header", "name": "Authorization", "value": "Bearer ${secret.api-key}"}}}),
         json!({"auth": {"apiKey": {"in": "Query", "name": "appid", "value": "${secret.api-key}"}}}),
         json!({"auth": {"basic": {}}}),
         json!({"headers": [{"name": "X-Api-Key", "value": "${secret.api-key}"}]}),
@@ -329,7 +338,8 @@ fn collections(namespace: &str) -> Vec<Value> {
             "allowPrivateNetworks": true,
         })
     };
-    APIS.iter()
+    APIS[1..]
+        .iter()
         .zip(methods)
         .map(|(api, mut spec)| {
             spec["baseUrl"] = json!(format!("https://provider.{PROVIDER}.svc/{api}"));
@@ -337,31 +347,20 @@ fn collections(namespace: &str) -> Vec<Value> {
             spec["development"] = environment(api, "dev");
             json!({
                 "apiVersion": "credence.dev/v1alpha1", "kind": "ApiCollection",
-                "metadata": {"name": api, "namespace": namespace}, "spec": spec,
+                "metadata": {"name": api}, "spec": spec,
             })
         })
         .collect()
 }
 
-fn namespace_object(name: &str, environment: &str) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "Namespace",
-        "metadata": {"name": name, "labels": {
-            "credence.dev/environment": environment,
-            "credence.dev/inject": "enabled",
-            "pod-security.kubernetes.io/enforce": "restricted",
-        }},
-    })
-}
-
-fn deployment(namespace: &str) -> Value {
+fn caller() -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": {"name": APP, "namespace": namespace},
+        "metadata": {"name": CALLER},
         "spec": {
-            "selector": {"matchLabels": {"app": APP}},
+            "selector": {"matchLabels": {"app": CALLER}},
             "template": {
-                "metadata": {"labels": {"app": APP}, "annotations": {"credence.dev/collections": APIS.join(",")}},
+                "metadata": {"labels": {"app": CALLER}, "annotations": {"credence.dev/collections": APIS.join(",")}},
                 "spec": restricted_pod(&["hold"]),
             },
         },
@@ -381,14 +380,14 @@ pub fn restricted_pod(arguments: &[&str]) -> Value {
     })
 }
 
-fn secret(namespace: &str, name: &str, data: &[(&str, &str)]) -> Value {
+fn secret(name: &str, data: &[(&str, &str)]) -> Value {
     let data: BTreeMap<&str, String> = data
         .iter()
         .map(|(key, value)| (*key, BASE64_STANDARD.encode(value)))
         .collect();
     json!({
         "apiVersion": "v1", "kind": "Secret",
-        "metadata": {"name": name, "namespace": namespace}, "data": data,
+        "metadata": {"name": name}, "data": data,
     })
 }
 
