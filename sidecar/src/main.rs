@@ -1,20 +1,33 @@
-//! The sidecar's process.
+//! The sidecar's program: one thread, told everything by its environment.
 
-use credence_sidecar::{Proxy, ProxySettings, hardening};
-use tokio::signal::unix::{SignalKind, signal};
+use std::process::ExitCode;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .init();
+use credence_sidecar::run::Sidecar;
+use credence_sidecar::settings::Settings;
+use credence_sidecar::{hardening, logs, shutdown};
+
+fn main() -> ExitCode {
+    logs::init();
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> anyhow::Result<()> {
     hardening::harden()?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let proxy = Proxy::bind(ProxySettings::default())?;
-    proxy
-        .run(async move {
-            terminate.recv().await;
-        })
-        .await;
-    Ok(())
+    let settings = Settings::read(|variable| std::env::var_os(variable))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // For name resolution and the token's file: few, and rarely.
+        .max_blocking_threads(8)
+        .build()?;
+    let ended =
+        runtime.block_on(async { Sidecar::bind(settings)?.run(shutdown::asked_for()?).await });
+    // A name that is still being resolved must not hold up the end.
+    runtime.shutdown_background();
+    ended
 }

@@ -1,0 +1,276 @@
+//! What is counted, and its text form for Prometheus.
+//!
+//! Label sets are closed: collections are those of the bundle, everything that
+//! no collection answered for is counted under the empty name. Recording is a
+//! few additions to counters that were made when the bundle was applied.
+
+mod histogram;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use credence_core::CollectionName;
+
+use histogram::Histogram;
+
+/// The counters of one proxy.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    collections: Mutex<BTreeMap<CollectionName, Arc<CollectionMetrics>>>,
+    unrouted: CollectionMetrics,
+    upstream_connections: Arc<AtomicU64>,
+}
+
+/// The counters of one collection.
+#[derive(Debug, Default)]
+pub struct CollectionMetrics {
+    requests: [[[AtomicU64; SOURCES.len()]; CLASSES.len()]; METHODS.len()],
+    duration: Histogram,
+}
+
+/// The label `method`; the last one stands for all that are not listed.
+const METHODS: [&str; 8] = [
+    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other",
+];
+
+/// The label `code_class`, by the first digit of the status.
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// The label `source`, in the order of [`Source`].
+const SOURCES: [&str; 2] = ["upstream", "sidecar"];
+
+/// Who made the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The provider.
+    Upstream,
+    /// The sidecar itself: a refusal, or an error on the way.
+    Sidecar,
+}
+
+impl CollectionMetrics {
+    /// Counts one answered request. `duration` is from the end of its head to
+    /// the end of the answer.
+    pub fn request(&self, method: &str, status: u16, source: Source, duration: Duration) {
+        let method = METHODS
+            .iter()
+            .position(|known| *known == method)
+            .unwrap_or(METHODS.len() - 1);
+        let class = usize::from(status / 100)
+            .saturating_sub(1)
+            .min(CLASSES.len() - 1);
+        self.requests[method][class][source as usize].fetch_add(1, Ordering::Relaxed);
+        self.duration.observe(duration);
+    }
+}
+
+/// Counts one open connection to a provider for as long as it lives.
+#[derive(Debug)]
+pub struct OpenConnection(Arc<AtomicU64>);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Metrics {
+    /// The counters of the collections of a bundle, by name: those that were
+    /// there before go on, those of other collections end.
+    pub fn collections<'a>(
+        &self,
+        names: impl Iterator<Item = &'a CollectionName>,
+    ) -> BTreeMap<CollectionName, Arc<CollectionMetrics>> {
+        let mut known = self.locked();
+        let next: BTreeMap<_, _> = names
+            .map(|name| {
+                let counters = known.get(name).map(Arc::clone).unwrap_or_default();
+                (name.clone(), counters)
+            })
+            .collect();
+        known.clone_from(&next);
+        next
+    }
+
+    /// The counters of what belongs to no collection.
+    pub fn unrouted(&self) -> &CollectionMetrics {
+        &self.unrouted
+    }
+
+    /// Counts a connection to a provider until the value is dropped.
+    pub fn open_connection(&self) -> OpenConnection {
+        self.upstream_connections.fetch_add(1, Ordering::Relaxed);
+        OpenConnection(Arc::clone(&self.upstream_connections))
+    }
+
+    /// Everything in Prometheus' text format 0.0.4.
+    pub fn render(&self) -> String {
+        let known = self.locked().clone();
+        let all = || {
+            let named = known
+                .iter()
+                .map(|(name, counters)| (name.as_str(), &**counters));
+            std::iter::once(("", &self.unrouted)).chain(named)
+        };
+        let mut text = String::new();
+        let requests = "credence_requests_total";
+        heading(
+            &mut text,
+            requests,
+            "counter",
+            "Requests that were answered.",
+        );
+        for (name, counters) in all() {
+            counters.write_requests(&mut text, requests, name);
+        }
+        let duration = "credence_request_duration_seconds";
+        let help = "From the end of a request's head to the end of its answer.";
+        heading(&mut text, duration, "histogram", help);
+        for (name, counters) in all() {
+            counters.duration.write(&mut text, duration, name);
+        }
+        let connections = "credence_upstream_connections";
+        heading(
+            &mut text,
+            connections,
+            "gauge",
+            "Open connections to providers.",
+        );
+        let open = self.upstream_connections.load(Ordering::Relaxed);
+        line(&mut text, format_args!("{connections} {open}"));
+        let build = "credence_build_info";
+        heading(
+            &mut text,
+            build,
+            "gauge",
+            "Always 1; the version is the label.",
+        );
+        let version = env!("CARGO_PKG_VERSION");
+        line(
+            &mut text,
+            format_args!("{build}{{version=\"{version}\"}} 1"),
+        );
+        text
+    }
+
+    fn locked(
+        &self,
+    ) -> std::sync::MutexGuard<'_, BTreeMap<CollectionName, Arc<CollectionMetrics>>> {
+        // The map is replaced whole, so a panic elsewhere leaves it in order.
+        self.collections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl CollectionMetrics {
+    /// One line for each series that has been counted at all.
+    fn write_requests(&self, text: &mut String, metric: &str, collection: &str) {
+        for (method, by_class) in METHODS.iter().zip(&self.requests) {
+            for (class, by_source) in CLASSES.iter().zip(by_class) {
+                for (source, count) in SOURCES.iter().zip(by_source) {
+                    let count = count.load(Ordering::Relaxed);
+                    if count > 0 {
+                        line(
+                            text,
+                            format_args!(
+                                "{metric}{{collection=\"{collection}\",method=\"{method}\",code_class=\"{class}\",source=\"{source}\"}} {count}"
+                            ),
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn heading(text: &mut String, metric: &str, kind: &str, help: &str) {
+    line(text, format_args!("# HELP {metric} {help}"));
+    line(text, format_args!("# TYPE {metric} {kind}"));
+}
+
+fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{content}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(texts: &[&str]) -> Vec<CollectionName> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    fn lines_of<'a>(text: &'a str, metric: &str) -> Vec<&'a str> {
+        text.lines()
+            .filter(|line| line.starts_with(metric))
+            .collect()
+    }
+
+    #[test]
+    fn a_request_is_counted_under_its_closed_labels() {
+        let metrics = Metrics::default();
+        let counters = &metrics.collections(names(&["openai"]).iter())["openai"];
+        let took = Duration::from_millis(1);
+        counters.request("GET", 200, Source::Upstream, took);
+        counters.request("GET", 204, Source::Upstream, took);
+        counters.request("PROPFIND", 599, Source::Upstream, took);
+        metrics
+            .unrouted()
+            .request("get", 999, Source::Sidecar, took);
+        let text = metrics.render();
+        assert_eq!(
+            lines_of(&text, "credence_requests_total"),
+            [
+                r#"credence_requests_total{collection="",method="other",code_class="5xx",source="sidecar"} 1"#,
+                r#"credence_requests_total{collection="openai",method="GET",code_class="2xx",source="upstream"} 2"#,
+                r#"credence_requests_total{collection="openai",method="other",code_class="5xx",source="upstream"} 1"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn counters_outlive_a_bundle_that_keeps_their_collection_and_no_other() {
+        let metrics = Metrics::default();
+        let first = metrics.collections(names(&["a", "b"]).iter());
+        for counters in first.values() {
+            counters.request("GET", 200, Source::Upstream, Duration::ZERO);
+        }
+        let second = metrics.collections(names(&["b", "c"]).iter());
+        assert!(Arc::ptr_eq(&first["b"], &second["b"]));
+        let text = metrics.render();
+        let counted = lines_of(&text, "credence_requests_total");
+        assert_eq!(counted.len(), 1, "{counted:?}");
+        assert!(counted[0].contains("collection=\"b\""));
+    }
+
+    #[test]
+    fn a_connection_is_counted_while_it_lives() {
+        let metrics = Metrics::default();
+        let open = |metrics: &Metrics| {
+            lines_of(&metrics.render(), "credence_upstream_connections ")[0].to_owned()
+        };
+        let connection = metrics.open_connection();
+        assert_eq!(open(&metrics), "credence_upstream_connections 1");
+        drop(connection);
+        assert_eq!(open(&metrics), "credence_upstream_connections 0");
+    }
+
+    #[test]
+    fn every_metric_is_described() {
+        let text = Metrics::default().render();
+        for metric in [
+            "credence_requests_total counter",
+            "credence_request_duration_seconds histogram",
+            "credence_upstream_connections gauge",
+            "credence_build_info gauge",
+        ] {
+            assert!(text.contains(&format!("# TYPE {metric}\n")), "{metric}");
+        }
+        assert!(text.contains("credence_build_info{version=\""));
+    }
+}

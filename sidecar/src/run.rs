@@ -1,0 +1,163 @@
+//! The sidecar as a whole: the proxy, its feed, and its health.
+
+use std::future::Future;
+
+use anyhow::{Context, bail};
+use tokio::task::JoinSet;
+
+use crate::admin::{self, Admin};
+use crate::feed::Feed;
+use crate::settings::Settings;
+use crate::{Bound, Proxy, ProxySettings};
+
+/// A sidecar that holds its ports and serves nothing yet.
+#[derive(Debug)]
+pub struct Sidecar {
+    feed: Feed,
+    proxy: Bound,
+    admin: Admin,
+}
+
+impl Sidecar {
+    /// Binds everything.
+    ///
+    /// # Errors
+    /// A setting that cannot be used, or a port that is taken.
+    pub fn bind(settings: Settings) -> anyhow::Result<Self> {
+        Ok(Self {
+            feed: Feed::new(settings.feed)?,
+            proxy: Proxy::bind(ProxySettings {
+                listen: settings.listen,
+                ..ProxySettings::default()
+            })?,
+            admin: admin::bind(settings.admin)?,
+        })
+    }
+
+    /// Serves until `shutdown` is ready and what is in flight has ended. Needs
+    /// a tokio runtime with I/O and time.
+    ///
+    /// # Errors
+    /// A part that ended by itself.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            proxy = ?self.proxy.local_addrs(),
+            admin = %self.admin.local_addr()?,
+            "listening"
+        );
+        let (feed, handle) = (self.feed, self.proxy.handle());
+        let readiness = {
+            let (handle, trouble) = (handle.clone(), feed.trouble());
+            move || match handle.bundle_applied() {
+                true => Ok(()),
+                false => Err(waiting(trouble.borrow().as_deref())),
+            }
+        };
+        let health = self
+            .admin
+            .run(handle.metrics(), readiness, std::future::pending());
+        let mut beside = JoinSet::new();
+        beside.spawn(health);
+        beside.spawn(async move { match feed.follow(|bundle| handle.apply(bundle)).await {} });
+        tokio::select! {
+            () = self.proxy.run(shutdown) => Ok(()),
+            Some(ended) = beside.join_next() => {
+                ended
+                    .context("a part of the sidecar broke")?
+                    .context("the listener for health and metrics broke")?;
+                bail!("a part of the sidecar ended by itself");
+            }
+        }
+    }
+}
+
+fn waiting(trouble: Option<&str>) -> String {
+    let why = trouble.unwrap_or("it is being applied");
+    format!("waiting for the first bundle: {why}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+    use tempfile::NamedTempFile;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::feed::FeedSettings;
+    use crate::feed::tests::operator::Operator;
+    use crate::feed::tests::{bundle, file_with, hello};
+
+    const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+    fn settings(operator: &Operator, token: &NamedTempFile) -> Settings {
+        Settings {
+            listen: vec![ANY],
+            admin: ANY,
+            feed: FeedSettings {
+                address: operator.address.to_string(),
+                roots: operator.root.clone(),
+                token_file: token.path().to_owned(),
+            },
+        }
+    }
+
+    async fn get(address: SocketAddr, path: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_sidecar_is_ready_with_its_first_bundle_and_ends_when_asked() {
+        let mut operator = Operator::with_token("t1").await;
+        let token = file_with("t1");
+        let sidecar = Sidecar::bind(settings(&operator, &token)).unwrap();
+        let proxy = sidecar.proxy.local_addrs()[0];
+        let admin = sidecar.admin.local_addr().unwrap();
+        let life = async {
+            let stream = operator.stream().await;
+            let early = get(admin, "/readyz").await;
+            assert!(early.starts_with("HTTP/1.1 503 "), "{early}");
+            assert!(early.contains("waiting for the first bundle"), "{early}");
+            assert!(get(proxy, "/openai/").await.contains("not-ready"));
+            stream.event(&hello("s1"));
+            stream.event(&bundle("r1"));
+            operator.ack().await;
+            assert!(get(admin, "/readyz").await.starts_with("HTTP/1.1 200 "));
+            assert!(get(proxy, "/other/").await.contains("unknown-collection"));
+            let metrics = get(admin, "/metrics").await;
+            let counted = r#"credence_requests_total{collection="",method="GET",code_class="4xx",source="sidecar"} 1"#;
+            assert!(metrics.contains(counted), "{metrics}");
+        };
+        sidecar.run(life).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_is_one_sentence_with_its_address() {
+        let operator = Operator::with_token("t1").await;
+        let token = file_with("t1");
+        let held = std::net::TcpListener::bind(ANY).unwrap();
+        let taken = held.local_addr().unwrap();
+        let settings = settings(&operator, &token);
+        for wrong in [
+            Settings {
+                listen: vec![taken],
+                ..settings.clone()
+            },
+            Settings {
+                admin: taken,
+                ..settings
+            },
+        ] {
+            let error = format!("{:#}", Sidecar::bind(wrong).unwrap_err());
+            assert!(error.contains(&taken.to_string()), "{error}");
+            assert!(!error.contains('\n'), "{error}");
+        }
+    }
+}
