@@ -11,8 +11,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         folded_wrap_chars: usize::MAX,
         min_fold_chars: usize::MAX,
     };
-    let definition =
-        serde_yaml::to_string_with_options(&credence_crds::definition(), options)?;
+    let definition = serde_yaml::to_string_with_options(&credence_crds::definition(), options)?;
     let text =
         format!("# Generated from the types in crds/src by \"make generate\".\n{definition}");
     fs::write(&path, text)?;

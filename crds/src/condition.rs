@@ -22,10 +22,15 @@ pub mod reason {
     pub const RESOLVED: &str = "Resolved";
     /// `CredentialsResolved=True`, by live settings in a development namespace.
     pub const DEVELOPMENT_USES_LIVE_CREDENTIALS: &str = "DevelopmentUsesLiveCredentials";
+    /// `CredentialsResolved=False`: the operator has no right to read there. The
+    /// message holds the command that gives it.
+    pub const ACCESS_FORBIDDEN: &str = "AccessForbidden";
     /// `Programmed=True`.
     pub const PROGRAMMED: &str = "Programmed";
     /// `Programmed=True`, as there is nobody to wait for.
     pub const NO_SIDECARS: &str = "NoSidecars";
+    /// `Programmed=Unknown`: sidecars were sent the first version just now.
+    pub const PENDING: &str = "Pending";
     /// `Programmed=False`: a sidecar has not acknowledged for a while.
     pub const SIDECARS_BEHIND: &str = "SidecarsBehind";
     /// `Programmed=False`: a sidecar cannot use this collection.

@@ -83,15 +83,15 @@ struct Reader {
 }
 
 impl Reader {
-    fn problem(&mut self, field: impl Into<String>, message: impl ToString) {
+    fn problem(&mut self, field: impl Into<String>, message: impl Into<String>) {
         self.problems.push(Problem {
             field: field.into(),
-            message: message.to_string(),
+            message: message.into(),
         });
     }
 
     fn keep<T, E: ToString>(&mut self, field: &str, result: Result<T, E>) -> Option<T> {
-        result.map_err(|error| self.problem(field, error)).ok()
+        result.map_err(|error| self.problem(field, error.to_string())).ok()
     }
 
     fn base_url(&mut self, field: &str, text: Option<&str>) -> Option<Template> {
@@ -259,3 +259,6 @@ impl From<OnConflict> for bundle::OnConflict {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

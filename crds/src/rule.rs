@@ -140,3 +140,6 @@ fn is_free(subject: &str) -> String {
         .collect();
     format!("!({subject}.lowerAscii() in [{names}]){prefixes}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+use kube::core::cel::validate_cel;
+
+use super::*;
+use crate::ApiCollection;
+
+/// What the API server would say about an object with this name and spec: the
+/// messages of the rules that it breaks, with their fields.
+fn broken_of(name: &str, spec: &Value) -> Vec<String> {
+    let object: ApiCollection = serde_json::from_value(json!({
+        "apiVersion": "credence.dev/v1alpha1",
+        "kind": "ApiCollection",
+        "metadata": {"name": name},
+        "spec": spec,
+    }))
+    .unwrap();
+    match validate_cel(&object) {
+        Ok(()) => vec![],
+        Err(errors) => errors
+            .iter()
+            .map(|error| format!("{}: {}", error.field_path, error.message))
+            .collect(),
+    }
+}
+
+fn broken(spec: &Value) -> Vec<String> {
+    broken_of("openai", spec)
+}
+
+fn api_key_in(place: &str, name: &str, value: &str) -> Value {
+    json!({"auth": {"apiKey": {"in": place, "name": name, "value": value}}})
+}
+
+#[test]
+fn good_objects_break_no_rule() {
+    for spec in [
+        json!({}),
+        json!({"baseUrl": "https://api.example.com/v1", "auth": {"none": {}}, "live": {}, "development": {}}),
+        json!({"baseUrl": "${values.base}", "developmentFallback": "UseLive", "live": {"values": {"base": "x"}}}),
+        json!({"auth": {"basic": {}}}),
+        json!({"auth": {"basic": {"username": "${secret.key}", "password": ""}}}),
+        json!({"auth": {"basic": {"username": "", "password": "${(secret.a secret.b)|hex}"}}}),
+        json!({"headers": [{"name": "X-A_b.c!#$%&'*+^`|~", "value": "${secret.a}"}]}),
+        json!({"query": [{"name": "any thing", "value": ""}]}),
+        json!({"access": {"serviceAccounts": []}}),
+        api_key_in("Query", "Host", "${secret.a}"),
+        api_key_in("Header", "Authorization", "Bearer ${secret.api-key}"),
+        api_key_in("Header", "A", "${ secret.a | upper }"),
+        api_key_in("Header", "A", "${(\"x\" secret.a)|base64}"),
+        api_key_in("Header", "A", "${(values.a \"secret.\" secret.a)}"),
+        api_key_in("Header", "A", "${values.a|hmacSha256:key|hex}"),
+        api_key_in("Header", "A", "$ ${secret.a}"),
+    ] {
+        assert_eq!(broken(&spec), Vec::<String>::new(), "{spec}");
+    }
+}
+
+#[test]
+fn a_literal_secret_is_refused() {
+    for value in [
+        "Bearer sk_live_1",
+        "secret.api-key",
+        "${values.key}",
+        "$${secret.api-key}",
+        "Bearer $${secret.api-key}",
+        "${values.secret.key}",
+    ] {
+        let problems = broken(&api_key_in("Header", "Authorization", value));
+        assert_eq!(
+            problems,
+            [
+                "spec.auth.apiKey.value: value must take the key from the Secret, such as \
+              \"Bearer ${secret.api-key}\": whoever may read this object could read a key that is written here"
+            ],
+            "{value}"
+        );
+    }
+    for (username, password) in [("a", "b"), ("", ""), ("${values.a}", "$${secret.b}")] {
+        let spec = json!({"auth": {"basic": {"username": username, "password": password}}});
+        assert_eq!(
+            broken(&spec),
+            [
+                "spec.auth.basic: username or password must come from the Secret, such as \
+              \"${secret.password}\": whoever may read this object could read a password that is written here"
+            ],
+            "{spec}"
+        );
+    }
+}
+
+#[test]
+fn auth_takes_one_method() {
+    for auth in [json!({}), json!({"none": {}, "basic": {}})] {
+        let expected = "spec.auth: auth takes exactly one of none, apiKey and basic";
+        assert_eq!(broken(&json!({ "auth": auth })), [expected], "{auth}");
+    }
+}
+
+#[test]
+fn headers_of_the_connection_are_refused() {
+    for name in RESERVED
+        .into_iter()
+        .chain(["Host", "TE", "Proxy-Connection", "X-Forwarded-For"])
+    {
+        let expected = format!("spec.auth.apiKey: {RESERVED_NAME}");
+        assert_eq!(
+            broken(&api_key_in("Header", name, "${secret.a}")),
+            [expected],
+            "{name}"
+        );
+        let expected = format!("spec.headers[0].name: {RESERVED_NAME}");
+        assert_eq!(
+            broken(&json!({"headers": [{"name": name, "value": ""}]})),
+            [expected],
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_header_name_is_refused() {
+    for name in ["a b", "a:", "\u{e9}", "a\n", "a\"", "a\\b", "(a)"] {
+        let expected = format!("spec.auth.apiKey: {NOT_A_TOKEN}");
+        assert_eq!(
+            broken(&api_key_in("Header", name, "${secret.a}")),
+            [expected],
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn values_are_one_line() {
+    for value in ["1\n", "1\r\n2", "\u{0}", "\u{7f}", "a\tb"] {
+        let spec = json!({"headers": [{"name": "A", "value": value}], "query": [{"name": "b", "value": value}]});
+        let expected = [
+            "spec.headers[0].value: value must be one line",
+            "spec.query[0].value: value must be one line",
+        ];
+        assert_eq!(broken(&spec), expected, "{value:?}");
+    }
+}
+
+#[test]
+fn base_urls_are_https_and_hold_no_secret() {
+    for (url, expected) in [
+        ("http://a.test", "baseUrl must begin with https://"),
+        (
+            "https://${secret.host}",
+            "baseUrl must not refer to a Secret: write ${values.NAME}, and put secrets into headers or query",
+        ),
+    ] {
+        assert_eq!(
+            broken(&json!({ "baseUrl": url })),
+            [format!("spec.baseUrl: {expected}")]
+        );
+        let own = json!({"live": {"baseUrl": url}});
+        assert_eq!(broken(&own), [format!("spec.live.baseUrl: {expected}")]);
+    }
+}
+
+#[test]
+fn a_fallback_beside_a_development_block_is_refused() {
+    let spec = json!({"live": {}, "development": {}, "developmentFallback": "UseLive"});
+    let expected = "spec: developmentFallback: UseLive is only used without development: remove one of the two";
+    assert_eq!(broken(&spec), [expected]);
+}
+
+#[test]
+fn names_are_path_segments() {
+    assert_eq!(broken_of(&"x".repeat(63), &json!({})), Vec::<String>::new());
+    for name in ["a.b", &"x".repeat(64)] {
+        assert_eq!(broken_of(name, &json!({})).len(), 1, "{name}");
+    }
+}
