@@ -1,0 +1,62 @@
+//! The `credence` command: collections without a cluster.
+//!
+//! ```text
+//! files ─► yaml ─► object ─► inventory ─┬─► plan ─► bundle ─► the sidecar's proxy   (run, demo)
+//!                    ▲                  └─► problems with file, line and field      (lint)
+//!             schema and rules
+//! ```
+//!
+//! From the bundle on it is the code of the sidecar, and up to it that of the
+//! operator: the kind's schema and rules, its conversion and its resolution.
+//! Only the reading of files, and the positions in them, are of this crate.
+
+pub mod args;
+mod demo;
+mod exit;
+mod files;
+mod inventory;
+mod lint;
+mod object;
+mod plan;
+mod position;
+mod problem;
+mod run;
+mod schema;
+mod session;
+mod source;
+mod table;
+mod watch;
+mod yaml;
+
+use std::io;
+
+use anyhow::Context as _;
+use args::{Command, CommandLine};
+
+pub use exit::Exit;
+
+/// Does what the command line says.
+///
+/// # Errors
+/// What the machine refuses and nothing else explains.
+pub fn run(command_line: CommandLine) -> anyhow::Result<Exit> {
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(io::stderr)
+        .without_time()
+        .with_target(false)
+        .init();
+    match command_line.command {
+        Command::Lint(args) => lint::run(&args.paths, &mut io::stdout(), &mut io::stderr()),
+        Command::Run(args) => runtime()?.block_on(run::run(args)),
+        Command::Demo(args) => runtime()?.block_on(demo::run(args)),
+    }
+}
+
+/// One thread, as in the sidecar.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}

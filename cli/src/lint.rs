@@ -1,0 +1,144 @@
+//! `credence lint`: everything that can be known about manifests without a
+//! cluster.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use credence_core::Environment;
+use credence_core::collection::Collection;
+use credence_core::names;
+use credence_core::reason::Reason;
+use credence_core::resolve::{Unresolved, needs, resolve};
+
+use crate::exit::Exit;
+use crate::files;
+use crate::inventory::{self, Inventory};
+use crate::object::Object;
+use crate::position::member;
+use crate::problem::{self, Problem, Severity};
+use crate::schema::{At, Schemas};
+
+/// Checks the files, prints what is wrong to `out` and a summary to `summary`.
+///
+/// # Errors
+/// When a path cannot be read, or the output not be written.
+pub(crate) fn run(
+    paths: &[PathBuf],
+    out: &mut impl Write,
+    summary: &mut impl Write,
+) -> anyhow::Result<Exit> {
+    let files = files::read(paths)?;
+    let (mut inventory, mut problems) = inventory::read(&files, &Schemas::load());
+    // Several namespaces are no error here: what names none stays on its own.
+    if let Ok(namespace) = inventory.only_namespace() {
+        inventory.put_into(&namespace);
+    }
+    problems.extend(inventory.duplicates());
+    problems.extend(check(&inventory));
+    problem::sort(&mut problems);
+    for problem in &problems {
+        writeln!(out, "{problem}")?;
+    }
+    let of = |severity| problems.iter().filter(|p| p.severity == severity).count();
+    writeln!(
+        summary,
+        "{}, {}: {}, {}",
+        counted(files.len(), "file"),
+        counted(inventory.collections().count(), "collection"),
+        counted(of(Severity::Error), "error"),
+        counted(of(Severity::Warning), "warning"),
+    )?;
+    if !inventory.ignored.is_empty() {
+        writeln!(summary, "ignored: {}", inventory.ignored_list())?;
+    }
+    Ok(match problem::any_error(&problems) {
+        true => Exit::Failed,
+        false => Exit::Success,
+    })
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+/// What each collection lacks in each of the two environments, and labels that
+/// do not mean what they seem to.
+fn check(inventory: &Inventory) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (object, collection) in inventory.collections() {
+        for (namespace, environment) in places(inventory, object) {
+            let needs = needs(collection, environment);
+            let material = inventory.gather(namespace.as_deref(), &needs);
+            if let Err(unresolved) = resolve(collection, environment, &material) {
+                problems.push(unmet(object, collection, environment, unresolved));
+            }
+        }
+    }
+    for (object, label) in inventory.namespaces() {
+        if let Some(Err(unknown)) = label.map(str::parse::<Environment>) {
+            let field = member("metadata.labels", names::ENVIRONMENT);
+            let message = format!("{unknown}; anything else counts as development");
+            problems.push(
+                object
+                    .origin
+                    .problem(Severity::Warning, &field, At::Value, message),
+            );
+        }
+    }
+    problems
+}
+
+/// Where a collection will be used. One that names no namespace, beside others
+/// that name several, is meant for each of them; then their labels say for
+/// which environment.
+fn places(inventory: &Inventory, object: &Object) -> Vec<(Option<String>, Environment)> {
+    let both = [Environment::Development, Environment::Live];
+    if object.namespace.is_some() {
+        return both
+            .map(|environment| (object.namespace.clone(), environment))
+            .into();
+    }
+    let mut places = Vec::new();
+    for home in inventory.homes() {
+        match inventory.environment(&home) {
+            Some(environment) => places.push((Some(home), environment)),
+            None => places.extend(both.map(|environment| (Some(home.clone()), environment))),
+        }
+    }
+    places
+}
+
+fn unmet(
+    object: &Object,
+    collection: &Collection,
+    environment: Environment,
+    unresolved: Unresolved,
+) -> Problem {
+    let Unresolved {
+        reason,
+        field,
+        message,
+    } = unresolved;
+    let block = match environment {
+        Environment::Development => &collection.development,
+        Environment::Live => &collection.live,
+    };
+    let settings = collection.selected(environment).settings;
+    let (severity, message) = match reason {
+        Reason::SecretNotFound | Reason::ConfigMapNotFound => {
+            let named_by_trust = field.ends_with("caRef.name");
+            let trust = settings.trust.as_ref().filter(|_| named_by_trust);
+            let kind = trust.map_or("Secret", |trust| trust.kind.as_str());
+            let name = trust.map(|trust| trust.name.as_str());
+            let name = name.or(settings.secret.as_deref()).unwrap_or_default();
+            let message =
+                format!("{kind} \"{name}\" is not in these files: calls fail until it exists");
+            (Severity::Warning, message)
+        }
+        // Meant for one environment only, it seems: nothing is said of the other.
+        _ if block.is_none() => (Severity::Warning, message),
+        _ => (Severity::Error, message),
+    };
+    object.origin.problem(severity, &field, At::Value, message)
+}

@@ -1,0 +1,132 @@
+//! `credence run`.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::args::RunArgs;
+use crate::exit::Exit;
+use crate::schema::Schemas;
+use crate::session::{Change, Session, StartError};
+use crate::source::{Refused, Served, Source};
+use crate::table::{self, Paint};
+
+/// Serves the collections until a signal says otherwise.
+///
+/// # Errors
+/// When the terminal or the signals cannot be used. What the user can mend is
+/// told on standard error and makes the exit status.
+pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
+    let RunArgs {
+        paths,
+        environment,
+        listen,
+        admin,
+        namespace,
+    } = args;
+    let source = Source {
+        paths,
+        environment,
+        namespace,
+        schemas: Schemas::load(),
+    };
+    let shutdown = signals()?;
+    let (session, served) = match Session::start(source, listen, admin) {
+        Ok(started) => started,
+        Err(error) => return Ok(tell(&error)),
+    };
+    let paint = paint();
+    let proxy = session.proxy_address();
+    let mut out = io::stdout();
+    writeln!(out, "{}", headline(&served, paint))?;
+    writeln!(out, "proxy  {}", table::url(proxy, ""))?;
+    let admin = session.admin_address();
+    writeln!(out, "admin  http://{admin}/  (livez, readyz, metrics)")?;
+    write!(out, "\n{}", table::render(&served, proxy, paint))?;
+    out.flush()?;
+    session
+        .serve(shutdown, |change| {
+            // A closed terminal does not end what is served.
+            _ = report(&change, proxy, paint);
+        })
+        .await;
+    Ok(Exit::Success)
+}
+
+/// The table of what is served now, or why the files are not.
+fn report(change: &Change, proxy: SocketAddr, paint: Paint) -> io::Result<()> {
+    let reason = match change {
+        Change::Applied(served) => {
+            let table = table::render(served, proxy, paint);
+            let headline = headline(served, paint);
+            return write!(io::stdout(), "\nreloaded: {headline}\n\n{table}");
+        }
+        Change::Refused(refused) => explained(refused),
+        Change::Unreadable(error) => error.clone(),
+    };
+    let verdict = paint.bad("not reloaded: the last good state is still served");
+    writeln!(io::stderr(), "{reason}\n{verdict}")
+}
+
+fn headline(served: &Served, paint: Paint) -> String {
+    let Served {
+        namespace,
+        environment,
+        ..
+    } = served;
+    paint.bold(&format!("namespace {namespace}, environment {environment}"))
+}
+
+fn explained(refused: &Refused) -> String {
+    match refused {
+        Refused::Problems(problems) => {
+            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            lines.join("\n")
+        }
+        Refused::Namespace(ambiguous) => ambiguous.to_string(),
+    }
+}
+
+fn tell(error: &StartError) -> Exit {
+    match error {
+        StartError::Refused(refused) => {
+            eprintln!("{}", explained(refused));
+            match refused {
+                Refused::Problems(_) => Exit::Failed,
+                Refused::Namespace(_) => Exit::Usage,
+            }
+        }
+        StartError::Read(_) | StartError::Listen(_) | StartError::Admin(_) => {
+            eprintln!("{error}");
+            Exit::Environment
+        }
+    }
+}
+
+/// Colours for a terminal, unless `NO_COLOR` is set (no-color.org).
+pub(crate) fn paint() -> Paint {
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    if wanted && io::stdout().is_terminal() {
+        Paint::Colours
+    } else {
+        Paint::Plain
+    }
+}
+
+/// Ready when SIGINT or SIGTERM came. From this call on they end nothing by
+/// themselves.
+///
+/// # Errors
+/// When the handlers cannot be installed.
+pub(crate) fn signals() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}

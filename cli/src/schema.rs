@@ -1,0 +1,140 @@
+//! Objects are checked as an API server checks them: types, bounds, unknown
+//! and missing fields, defaults, and the CEL rules of the collection's kind.
+//!
+//! The schemas are not written here: that of a collection is the CRD's own,
+//! those of Secret, ConfigMap and Namespace come from the Kubernetes types.
+
+mod message;
+mod rules;
+mod walk;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
+
+/// Something an API server would refuse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Violation {
+    /// The field's path.
+    pub(crate) field: String,
+    /// What of the field is meant.
+    pub(crate) at: At,
+    /// What is wrong, without the value that is wrong.
+    pub(crate) message: String,
+}
+
+/// Which part of a field a violation is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum At {
+    /// Its name: it should not be there, or something is missing in it.
+    Name,
+    /// Its value.
+    Value,
+}
+
+/// How a kind of object treats a field that is `null`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Nulls {
+    /// As if it were not there: the kinds that are built into Kubernetes.
+    Absent,
+    /// As a value of the wrong type: custom resources.
+    Refused,
+}
+
+/// What an API server knows about one kind of object.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    root: Value,
+    nulls: Nulls,
+}
+
+/// The schemas of the kinds that are read.
+#[derive(Debug)]
+pub(crate) struct Schemas {
+    /// Of `ApiCollection`.
+    pub(crate) collection: Schema,
+    /// Of `Secret`.
+    pub(crate) secret: Schema,
+    /// Of `ConfigMap`.
+    pub(crate) config_map: Schema,
+    /// Of `Namespace`.
+    pub(crate) namespace: Schema,
+}
+
+impl Schemas {
+    /// Builds them all; a few milliseconds.
+    pub(crate) fn load() -> Self {
+        Self {
+            collection: Schema::of_collections(),
+            secret: Schema::of_builtin::<Secret>(),
+            config_map: Schema::of_builtin::<ConfigMap>(),
+            namespace: Schema::of_builtin::<Namespace>(),
+        }
+    }
+}
+
+impl Schema {
+    fn of_collections() -> Self {
+        let mut root = credence_crds::definition()
+            .spec
+            .versions
+            .into_iter()
+            .next()
+            .and_then(|version| version.schema)
+            .and_then(|schema| schema.open_api_v3_schema)
+            .and_then(|schema| serde_json::to_value(schema).ok())
+            .unwrap_or_default();
+        // What an API server adds to every kind. It checks metadata by itself,
+        // so that nulls in there are no concern.
+        root["properties"]["apiVersion"] = json!({"type": "string"});
+        root["properties"]["kind"] = json!({"type": "string"});
+        root["properties"]["metadata"] = generate::<ObjectMeta>();
+        Self {
+            root,
+            nulls: Nulls::Refused,
+        }
+    }
+
+    fn of_builtin<T: JsonSchema>() -> Self {
+        Self {
+            root: generate::<T>(),
+            nulls: Nulls::Absent,
+        }
+    }
+
+    /// Fills in defaults and reports everything that would be refused. The
+    /// rules are asked only about an object that has the right shape.
+    pub(crate) fn check(&self, object: &mut Value) -> Vec<Violation> {
+        let mut violations = walk::check(&self.root, self.nulls, object);
+        if violations.is_empty() {
+            violations = rules::check(&self.root, object);
+        }
+        violations
+    }
+}
+
+fn generate<T: JsonSchema>() -> Value {
+    SchemaSettings::openapi3()
+        .with(|settings| {
+            settings.inline_subschemas = true;
+            settings.meta_schema = None;
+        })
+        .into_generator()
+        .into_root_schema_for::<T>()
+        .to_value()
+}
+
+/// The texts of a schema's list, such as `required`.
+fn strings<'a>(schema: &'a Value, name: &str) -> impl Iterator<Item = &'a str> {
+    schema
+        .get(name)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+}
+
+#[cfg(test)]
+mod tests;

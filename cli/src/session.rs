@@ -1,0 +1,163 @@
+//! A proxy in this process that serves what files hold, and follows them.
+
+use std::future::Future;
+use std::net::SocketAddr;
+
+use credence_sidecar::admin::{self, Admin};
+use credence_sidecar::{BindError, Bound, Handle, Proxy, ProxySettings};
+use tokio::sync::watch;
+
+use crate::files::{self, ReadError};
+use crate::plan::State;
+use crate::source::{Refused, Served, Source};
+use crate::watch::Watch;
+
+/// The session cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// A file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The files cannot be served.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The proxy's address cannot be bound.
+    #[error("{0}: choose another address with --listen (port 0 lets the system choose)")]
+    Listen(BindError),
+    /// The address of health and metrics cannot be bound.
+    #[error("{0}: choose another address with --admin (port 0 lets the system choose)")]
+    Admin(admin::BindError),
+}
+
+/// What became of a change of the files.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// This is served now.
+    Applied(Served),
+    /// The last good state is still served.
+    Refused(Refused),
+    /// The last good state is still served; the files cannot be read.
+    Unreadable(String),
+}
+
+/// A proxy that holds its addresses and its first bundle.
+pub(crate) struct Session {
+    source: Source,
+    watch: Watch,
+    handle: Handle,
+    proxy: Bound,
+    admin: Admin,
+    proxy_address: SocketAddr,
+    admin_address: SocketAddr,
+    revision: u64,
+}
+
+impl Session {
+    /// Reads the files, binds the addresses and applies the first bundle.
+    ///
+    /// # Errors
+    /// When any of this fails; then nothing listens.
+    pub(crate) fn start(
+        source: Source,
+        listen: SocketAddr,
+        admin: SocketAddr,
+    ) -> Result<(Self, Served), StartError> {
+        let files = files::read(&source.paths)?;
+        let revision = 1;
+        let mut served = source.read(&files, revision)?;
+        let proxy = Proxy::bind(ProxySettings {
+            listen: vec![listen],
+            ..ProxySettings::default()
+        })
+        .map_err(StartError::Listen)?;
+        let handle = proxy.handle();
+        let bound = admin::bind(admin).map_err(StartError::Admin)?;
+        apply(&handle, &mut served);
+        let session = Self {
+            watch: Watch::new(source.paths.clone(), files),
+            source,
+            handle,
+            proxy_address: proxy.local_addrs().first().copied().unwrap_or(listen),
+            proxy,
+            // The system knows, or what was asked for is what is bound.
+            admin_address: bound.local_addr().unwrap_or(admin),
+            admin: bound,
+            revision,
+        };
+        Ok((session, served))
+    }
+
+    /// Where the proxy listens.
+    pub(crate) fn proxy_address(&self) -> SocketAddr {
+        self.proxy_address
+    }
+
+    /// Where health and metrics are.
+    pub(crate) fn admin_address(&self) -> SocketAddr {
+        self.admin_address
+    }
+
+    /// Serves until `shutdown` is ready and calls in flight have ended, and
+    /// tells `told` what became of each change of the files.
+    pub(crate) async fn serve(self, shutdown: impl Future<Output = ()>, told: impl FnMut(Change)) {
+        // Closed, it ends health and metrics, which outlive the proxy's drain.
+        let (draining, drained) = watch::channel(());
+        let handle = self.handle.clone();
+        let readiness = move || match handle.bundle_applied() {
+            true => Ok(()),
+            false => Err("no bundle yet".to_owned()),
+        };
+        let metrics = self.handle.metrics();
+        let admin = async move {
+            if let Err(error) = self.admin.run(metrics, readiness, closed(drained)).await {
+                tracing::warn!("no health and metrics: {error}");
+            }
+        };
+        let proxy = async move {
+            self.proxy.run(shutdown).await;
+            drop(draining);
+        };
+        let follow = follow(self.source, self.watch, self.handle, self.revision, told);
+        tokio::select! {
+            ((), ()) = async { tokio::join!(proxy, admin) } => {}
+            () = follow => {}
+        }
+    }
+}
+
+async fn closed(mut drained: watch::Receiver<()>) {
+    while drained.changed().await.is_ok() {}
+}
+
+/// Never ends.
+async fn follow(
+    source: Source,
+    mut watch: Watch,
+    handle: Handle,
+    mut revision: u64,
+    mut told: impl FnMut(Change),
+) {
+    loop {
+        let change = match watch.changed().await {
+            Err(error) => Change::Unreadable(error.clone()),
+            Ok(files) => match source.read(files, revision + 1) {
+                Err(refused) => Change::Refused(refused),
+                Ok(mut served) => {
+                    revision += 1;
+                    apply(&handle, &mut served);
+                    Change::Applied(served)
+                }
+            },
+        };
+        told(change);
+    }
+}
+
+fn apply(handle: &Handle, served: &mut Served) {
+    let refused = handle.apply(served.plan.bundle.clone());
+    for row in &mut served.plan.rows {
+        if let Some(reason) = refused.get(row.name.as_str()) {
+            row.state = State::Refused(reason.clone());
+        }
+    }
+}

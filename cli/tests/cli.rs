@@ -1,0 +1,17 @@
+//! The `credence` binary, seen from outside: its output, its exit status and
+//! what goes over its sockets.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "cli/command.rs"]
+mod command;
+#[path = "cli/demo.rs"]
+mod demo;
+#[path = "cli/folder.rs"]
+mod folder;
+#[path = "cli/lint.rs"]
+mod lint;
+#[path = "cli/provider.rs"]
+mod provider;
+#[path = "cli/run.rs"]
+mod run;
