@@ -59,7 +59,14 @@ pub(crate) fn write(
                 write_location(sent, caller.host, destination, out);
                 continue;
             }
-            Some(Known::Forwarded | Known::Host | Known::Origin | Known::SecFetchSite) | None => {}
+            Some(
+                Known::Expect
+                | Known::Forwarded
+                | Known::Host
+                | Known::Origin
+                | Known::SecFetchSite,
+            )
+            | None => {}
         }
         field::write(sent.name, sent.value, out);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use credence_core::bundle::OnConflict;
 
 use crate::destination::Destination;
-use crate::http1::{Framing, Known, RequestHead, field};
+use crate::http1::{Framing, Known, RequestHead, Version, field};
 use crate::problem::{Problem, Slug};
 
 /// The head of a request as it goes to the provider.
@@ -52,12 +52,14 @@ impl Authorized {
                 // The framing is kept as it came, so the field is still true.
                 Some(Known::ContentLength | Known::TransferEncoding) => {}
                 Some(Known::Trailer) if request.framing == Framing::Chunked => {}
+                // It knows no interim answers (RFC 9110 §10.1.1).
+                Some(Known::Expect) if request.version == Version::Http10 => continue,
                 Some(known) if known.is_ours() => continue,
                 Some(_) | None if request.is_named(sent.name) => continue,
                 Some(_) | None => match destination.headers.on_conflict(sent.name) {
                     None | Some(OnConflict::IfAbsent) => {}
                     Some(OnConflict::Replace) => continue,
-                    Some(OnConflict::Reject) => return Err(conflict(&destination, sent.name)),
+                    Some(OnConflict::Reject) => return Err(refused(&destination, sent.name)),
                 },
             }
             field::write(sent.name, sent.value, &mut head);
@@ -95,14 +97,13 @@ fn write_target(
     if base.is_empty() && path.is_empty() {
         out.push(b'/');
     }
-    if let Some(query) = query {
-        out.push(b'?');
-        out.extend_from_slice(query.as_bytes());
-    }
-    Ok(())
+    destination
+        .query
+        .write(query.map(str::as_bytes), out)
+        .map_err(|conflict| refused(destination, conflict.name))
 }
 
-fn conflict(destination: &Destination, name: &str) -> Problem {
+fn refused(destination: &Destination, name: &str) -> Problem {
     Problem::new(
         Slug::ConflictingHeader,
         format!("The collection sets {name} itself: leave it out."),

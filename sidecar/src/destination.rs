@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use credence_core::CollectionName;
 use credence_core::bundle::{OnConflict, Placed, Route};
+use credence_core::placement::CompiledQuery;
 use zeroize::Zeroizing;
 
 use crate::http1::{Known, field};
@@ -25,6 +26,7 @@ pub(crate) struct Destination {
     /// The value of `Host` upstream.
     pub(crate) authority: Box<str>,
     pub(crate) headers: HeaderPlan,
+    pub(crate) query: CompiledQuery,
     pub(crate) metrics: Arc<CollectionMetrics>,
 }
 

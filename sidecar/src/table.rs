@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use credence_core::bundle::{Bundle, Entry, Route, Unavailable};
+use credence_core::placement::CompiledQuery;
 use credence_core::{CollectionName, Environment};
 use credence_net::{TrustError, tls};
 use rustls::ClientConfig;
@@ -133,10 +134,11 @@ impl Compiler {
         Ok(Arc::new(Destination {
             collection: name.clone(),
             authority: route.base_url.authority().into(),
-            route,
             lineage,
             upstream,
             headers,
+            query: CompiledQuery::compile(&route.query),
+            route,
             metrics: metrics.get(name).map(Arc::clone).unwrap_or_default(),
         }))
     }

@@ -33,6 +33,8 @@ pub enum Known {
     ContentLength,
     /// Credence-Error: only we may say it.
     CredenceError,
+    /// Expect.
+    Expect,
     /// Forwarded, or one of the X-Forwarded family.
     Forwarded,
     /// Host.
@@ -60,7 +62,7 @@ impl Known {
         let candidates: &[(&str, Self)] = match name.len() {
             2 => &[("te", Self::HopByHop)],
             4 => &[("host", Self::Host)],
-            6 => &[("origin", Self::Origin)],
+            6 => &[("origin", Self::Origin), ("expect", Self::Expect)],
             7 => &[("upgrade", Self::Upgrade), ("trailer", Self::Trailer)],
             8 => &[("location", Self::Location)],
             9 => &[("forwarded", Self::Forwarded)],
@@ -105,7 +107,7 @@ impl Known {
             | Self::Trailer
             | Self::TransferEncoding
             | Self::Upgrade => true,
-            Self::Location | Self::Origin | Self::SecFetchSite => false,
+            Self::Expect | Self::Location | Self::Origin | Self::SecFetchSite => false,
         }
     }
 }

@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn first_lines_are_strict() {
         for (line, why) in [
-            ("GET  / HTTP/1.1", HeadError::Version),
+            ("GET  / HTTP/1.1", HeadError::StartLine),
             ("GET /", HeadError::StartLine),
             ("G\tT / HTTP/1.1", HeadError::StartLine),
             ("GET / HTTP/2.0", HeadError::Version),

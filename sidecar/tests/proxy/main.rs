@@ -1,0 +1,11 @@
+//! The proxy over real sockets: a caller's plain connection on one side, a
+//! provider with TLS on the other, and nothing else.
+
+mod caller;
+mod forwarding;
+mod lifecycle;
+mod provider;
+mod refusals;
+mod reuse;
+mod rig;
+mod streaming;

@@ -1,0 +1,101 @@
+//! A proxy with collections, for one test.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use credence_core::bundle::{Bundle, Entry, OnConflict, Placed, Route, Unavailable};
+use credence_core::{Environment, Secret};
+use credence_sidecar::{Handle, Proxy, ProxySettings};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::caller::Caller;
+use crate::provider::Provider;
+
+/// The key that the collections of these tests set.
+pub const KEY: &str = "Bearer sk-test-1";
+
+/// A running proxy.
+pub struct Rig {
+    pub address: SocketAddr,
+    pub handle: Handle,
+    shutdown: Option<oneshot::Sender<()>>,
+    pub running: JoinHandle<()>,
+}
+
+impl Rig {
+    /// One without a bundle.
+    pub fn empty(settings: ProxySettings) -> Self {
+        let listen = vec!["127.0.0.1:0".parse().unwrap()];
+        let proxy = Proxy::bind(ProxySettings { listen, ..settings }).unwrap();
+        let (shutdown, asked) = oneshot::channel::<()>();
+        Self {
+            address: proxy.local_addrs()[0],
+            handle: proxy.handle(),
+            shutdown: Some(shutdown),
+            running: tokio::spawn(proxy.run(async {
+                // A test that ends without asking has dropped the sender.
+                let _ = asked.await;
+            })),
+        }
+    }
+
+    /// One whose collection `api` is that provider's.
+    pub fn with(provider: &Provider) -> Self {
+        let rig = Self::empty(ProxySettings::default());
+        rig.apply([("api", Entry::Ready(Arc::new(route(provider))))]);
+        rig
+    }
+
+    /// Applies a bundle with these collections.
+    pub fn apply<const N: usize>(&self, entries: [(&str, Entry); N]) -> BTreeMap<String, String> {
+        self.handle.apply(bundle(entries))
+    }
+
+    pub async fn caller(&self) -> Caller {
+        Caller::connect(self.address).await
+    }
+
+    pub fn shut_down(&mut self) {
+        self.shutdown.take().unwrap().send(()).unwrap();
+    }
+}
+
+pub fn bundle<const N: usize>(entries: [(&str, Entry); N]) -> Bundle {
+    Bundle {
+        revision: "r".to_owned(),
+        environment: Environment::Development,
+        collections: entries
+            .into_iter()
+            .map(|(name, entry)| (name.parse().unwrap(), entry))
+            .collect(),
+    }
+}
+
+/// The provider's route, with [`KEY`] in `Authorization`.
+pub fn route(provider: &Provider) -> Route {
+    Route {
+        base_url: provider.base_url().parse().unwrap(),
+        headers: vec![placed("Authorization", KEY, OnConflict::Replace)],
+        query: Vec::new(),
+        trust: Some(provider.roots().into()),
+        allow_private_networks: true,
+    }
+}
+
+pub fn placed(name: &str, value: &str, on_conflict: OnConflict) -> Placed {
+    Placed {
+        name: name.to_owned(),
+        value: Secret::new(value),
+        on_conflict,
+    }
+}
+
+pub fn ready(route: Route) -> Entry {
+    Entry::Ready(Arc::new(route))
+}
+
+pub fn unavailable(why: Unavailable) -> Entry {
+    Entry::Unavailable(why)
+}
