@@ -1,5 +1,6 @@
 //! The `credence` command.
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -10,7 +11,11 @@ fn main() -> ExitCode {
     match run(CommandLine::parse()) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("{error:#}");
+            // Whoever closed the pipe has read enough.
+            let closed = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
+            if !error.downcast_ref().is_some_and(closed) {
+                eprintln!("{error:#}");
+            }
             Exit::Environment.into()
         }
     }

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::position::Positions;
 use crate::problem::{Problem, Severity};
-use crate::schema::{At, Schema, Schemas, Violation};
+use crate::schema::{At, Checked, NOT_BASE64, Schema, Schemas, Violation};
 use crate::yaml::Document;
 
 const GROUP: &str = "credence.dev";
@@ -173,7 +173,10 @@ fn misnamed(version: Option<&str>, kind: Option<&str>) -> Option<Violation> {
 type Parts = (Option<String>, String, Content);
 
 fn object(value: &mut Value, schema: &Schema) -> Result<Parts, Vec<Violation>> {
-    let mut violations = schema.check(value);
+    let Checked {
+        mut violations,
+        misshapen,
+    } = schema.check(value);
     let metadata = |name: &str| {
         let text = value.pointer(&format!("/metadata/{name}"))?.as_str()?;
         (!text.is_empty()).then(|| text.to_owned())
@@ -182,7 +185,7 @@ fn object(value: &mut Value, schema: &Schema) -> Result<Parts, Vec<Violation>> {
     if name.is_none() && violations.iter().all(|v| v.field != "metadata.name") {
         violations.push(violation("metadata.name", At::Name, "is required"));
     }
-    let (Some(name), true) = (name, violations.is_empty()) else {
+    let (Some(name), false) = (name, misshapen) else {
         return Err(violations);
     };
     let namespace = metadata("namespace");
@@ -192,12 +195,24 @@ fn object(value: &mut Value, schema: &Schema) -> Result<Parts, Vec<Violation>> {
         .and_then(Value::as_str)
         .map(str::to_owned);
     let content = match value.get("kind").and_then(Value::as_str) {
-        Some("Secret") => Content::Secret(secret(value, label)?),
-        Some("ConfigMap") => Content::ConfigMap(texts(value, "data").collect()),
-        Some("Namespace") => Content::Namespace(label),
-        _ => Content::Collection(Box::new(collection(value)?)),
+        Some("Secret") => secret(value, label).map(Content::Secret),
+        Some("ConfigMap") => Ok(Content::ConfigMap(texts(value, "data").collect())),
+        Some("Namespace") => Ok(Content::Namespace(label)),
+        _ => collection(value).map(|parsed| Content::Collection(Box::new(parsed))),
     };
-    Ok((namespace, name, content))
+    match content {
+        Ok(content) if violations.is_empty() => Ok((namespace, name, content)),
+        Ok(_) => Err(violations),
+        // A parser knows better what is wrong with a field than a rule does.
+        Err(parsed) => {
+            let same = |v: &Violation, better: &Violation| {
+                better.field == v.field || (v.field.is_empty() && better.field == "metadata.name")
+            };
+            violations.retain(|v| !parsed.iter().any(|better| same(v, better)));
+            violations.extend(parsed);
+            Err(violations)
+        }
+    }
 }
 
 fn texts(value: &Value, field: &str) -> impl Iterator<Item = (String, String)> {
@@ -234,7 +249,7 @@ fn secret(value: &Value, environment: Option<String>) -> Result<SecretObject, Ve
         let text = Zeroizing::new(text.replace(['\n', '\r'], ""));
         let Ok(bytes) = STANDARD.decode(text.as_bytes()) else {
             let field = crate::position::member("data", &key);
-            return Err(vec![violation(&field, At::Value, "is not base64")]);
+            return Err(vec![violation(&field, At::Value, NOT_BASE64)]);
         };
         data.insert(key, Zeroizing::new(bytes));
     }

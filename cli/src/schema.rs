@@ -8,6 +8,8 @@ mod message;
 mod rules;
 mod walk;
 
+pub(crate) use message::NOT_BASE64;
+
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use schemars::JsonSchema;
@@ -23,6 +25,16 @@ pub(crate) struct Violation {
     pub(crate) at: At,
     /// What is wrong, without the value that is wrong.
     pub(crate) message: String,
+}
+
+/// What became of a check.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Checked {
+    /// Everything that would be refused.
+    pub(crate) violations: Vec<Violation>,
+    /// Whether something that must be there is missing or has the wrong type,
+    /// so that more cannot be said.
+    pub(crate) misshapen: bool,
 }
 
 /// Which part of a field a violation is about.
@@ -106,12 +118,12 @@ impl Schema {
 
     /// Fills in defaults and reports everything that would be refused. The
     /// rules are asked only about an object that has the right shape.
-    pub(crate) fn check(&self, object: &mut Value) -> Vec<Violation> {
-        let mut violations = walk::check(&self.root, self.nulls, object);
-        if violations.is_empty() {
-            violations = rules::check(&self.root, object);
+    pub(crate) fn check(&self, object: &mut Value) -> Checked {
+        let mut checked = walk::check(&self.root, self.nulls, object);
+        if !checked.misshapen {
+            checked.violations.extend(rules::check(&self.root, object));
         }
-        violations
+        checked
     }
 }
 

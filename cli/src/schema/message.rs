@@ -5,6 +5,10 @@ use serde_json::Value;
 
 use super::strings;
 
+/// Of a value of a Secret's `data`.
+pub(crate) const NOT_BASE64: &str =
+    "is not base64: encode it, or put the text itself under stringData";
+
 fn kind(schema: &Value) -> &str {
     schema
         .get("type")

@@ -4,7 +4,7 @@ use super::*;
 
 fn told(schema: &Schema, object: Value) -> Vec<(String, String)> {
     let mut object = object;
-    let violations = schema.check(&mut object);
+    let violations = schema.check(&mut object).violations;
     violations
         .into_iter()
         .map(|v| (v.field, v.message))
@@ -31,7 +31,7 @@ fn defaults_are_filled_in() {
             "headers": [{"name": "x-a", "value": "1"}],
         },
     });
-    assert_eq!(schema.check(&mut object), []);
+    assert_eq!(schema.check(&mut object), Checked::default());
     assert_eq!(
         object["spec"]["auth"]["basic"]["password"],
         "${secret.password}"

@@ -5,27 +5,27 @@ use base64::engine::general_purpose::STANDARD;
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use super::message::{choice, empty, one_of, unknown, wrong_type};
-use super::{At, Nulls, Violation, strings};
+use super::message::{NOT_BASE64, choice, empty, one_of, unknown, wrong_type};
+use super::{At, Checked, Nulls, Violation, strings};
 use crate::position::{item, member};
 
-pub(super) fn check(schema: &Value, nulls: Nulls, object: &mut Value) -> Vec<Violation> {
+pub(super) fn check(schema: &Value, nulls: Nulls, object: &mut Value) -> Checked {
     let mut walk = Walk {
         nulls,
-        violations: Vec::new(),
+        checked: Checked::default(),
     };
     walk.value(schema, object, "");
-    walk.violations
+    walk.checked
 }
 
 struct Walk {
     nulls: Nulls,
-    violations: Vec<Violation>,
+    checked: Checked,
 }
 
 impl Walk {
     fn refuse(&mut self, at: At, field: &str, message: impl Into<String>) {
-        self.violations.push(Violation {
+        self.checked.violations.push(Violation {
             field: field.to_owned(),
             at,
             message: message.into(),
@@ -39,10 +39,12 @@ impl Walk {
             } else if flag(schema, "nullable") || self.nulls_are_absent(path) {
                 return;
             } else {
+                self.checked.misshapen = true;
                 return self.refuse(At::Name, path, empty(schema));
             }
         }
         if let Some(message) = wrong_type(schema, value) {
+            self.checked.misshapen = true;
             return self.refuse(At::Value, path, message);
         }
         match value {
@@ -77,6 +79,7 @@ impl Walk {
                 (Some(_), _) => false,
             };
             if missing {
+                self.checked.misshapen = true;
                 self.refuse(At::Name, &member(path, required), "is required");
             }
         }
@@ -129,6 +132,7 @@ impl Walk {
         self.count(schema, "Length", "characters", text.chars().count(), path);
         let allowed: Vec<&str> = strings(schema, "enum").collect();
         if !allowed.is_empty() && !allowed.contains(&text) {
+            self.checked.misshapen = true;
             self.refuse(At::Value, path, one_of(text, &allowed));
         }
         if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
@@ -140,8 +144,7 @@ impl Walk {
         if schema.get("format").and_then(Value::as_str) == Some("byte")
             && STANDARD.decode(text.replace(['\n', '\r'], "")).is_err()
         {
-            let message = "is not base64: encode it, or put the text itself under stringData";
-            self.refuse(At::Value, path, message);
+            self.refuse(At::Value, path, NOT_BASE64);
         }
     }
 
@@ -218,7 +221,9 @@ fn matching(forms: &[Value], value: &Value) -> usize {
 fn accepts(form: &Value, value: &Value) -> bool {
     let mut form = form.clone();
     form["x-kubernetes-preserve-unknown-fields"] = Value::Bool(true);
-    check(&form, Nulls::Refused, &mut value.clone()).is_empty()
+    check(&form, Nulls::Refused, &mut value.clone())
+        .violations
+        .is_empty()
 }
 
 fn flag(schema: &Value, name: &str) -> bool {

@@ -144,7 +144,7 @@ fn values_of_the_wrong_kind_say_what_they_must_be() {
 }
 
 #[test]
-fn the_rules_of_the_kind_are_asked() {
+fn a_literal_secret_is_refused_and_not_shown() {
     let literal = GOOD.replace("Bearer ${secret.api-key}", "Bearer sk_live_9a8b7c");
     let folder = Folder::empty()
         .with("shop/chat.yaml", &literal)
@@ -152,7 +152,7 @@ fn the_rules_of_the_kind_are_asked() {
     let (printed, status) = lint(&folder);
     assert!(
         printed.starts_with(
-            "shop/chat.yaml:7:54: spec.auth.apiKey.value: value must take the key from the Secret"
+            "shop/chat.yaml:7:54: spec.auth.apiKey.value: must take the key from the Secret"
         ),
         "{printed}"
     );
@@ -181,6 +181,34 @@ fn templates_and_urls_are_read() {
         "{printed}"
     );
     assert_eq!(status, 1);
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once() {
+    let wrong = GOOD
+        .replace("https://", "http://")
+        .replace("name: chat,", "name: Chat,")
+        .replace(
+            "secretRef: {name: chat-live}",
+            "secretref: {name: chat-live}",
+        )
+        .replace("${secret.api-key}", "${secrets.api-key}");
+    let folder = Folder::empty().with("shop/chat.yaml", &wrong);
+    let (printed, _) = lint(&folder);
+    let fields: Vec<&str> = printed
+        .lines()
+        .filter_map(|line| line.split(": ").nth(1))
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            "metadata.name",
+            "spec.baseUrl",
+            "spec.auth.apiKey.value",
+            "spec.live.secretref"
+        ],
+        "{printed}"
+    );
 }
 
 #[test]
