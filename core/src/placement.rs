@@ -115,6 +115,21 @@ impl CompiledQuery {
         Ok(())
     }
 
+    /// Appends `query`, which has no `?`, without any parameter of a name that
+    /// the collection sets: for what a provider repeats in a redirect, where
+    /// the caller would see the values.
+    pub fn write_others(&self, query: &[u8], out: &mut Vec<u8>) {
+        let start = out.len();
+        for parameter in parameters(query) {
+            if self.owner(parameter).is_none() {
+                if out.len() > start {
+                    out.push(b'&');
+                }
+                out.extend_from_slice(parameter);
+            }
+        }
+    }
+
     fn owner(&self, parameter: &[u8]) -> Option<&Owned> {
         self.owned
             .iter()
@@ -273,6 +288,26 @@ mod tests {
                 "/path?a%20b%2B=%C3%A9%20%26",
                 "{sent}"
             );
+        }
+    }
+
+    #[test]
+    fn what_the_collection_sets_is_left_out_of_what_a_provider_repeats() {
+        let query = CompiledQuery::compile(&[
+            placed("v", "1", OnConflict::IfAbsent),
+            placed("k", "2", OnConflict::Replace),
+            placed("t", "3", OnConflict::Reject),
+        ]);
+        for (repeated, left) in [
+            ("v=1&k=2&t=3", ""),
+            ("a=1&%6b=2&b", "a=1&b"),
+            ("k=2", ""),
+            ("", ""),
+            ("kk=%2f", "kk=%2f"),
+        ] {
+            let mut out = Vec::new();
+            query.write_others(repeated.as_bytes(), &mut out);
+            assert_eq!(out, left.as_bytes(), "{repeated}");
         }
     }
 

@@ -20,7 +20,6 @@ mod template_error;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
@@ -124,14 +123,6 @@ impl Template {
     /// [`RenderError`], naming what is missing, never a value.
     pub(crate) fn render(&self, scope: &Scope<'_>) -> Result<Secret, RenderError> {
         render(&self.parts, scope).map(Secret::from)
-    }
-}
-
-impl FromStr for Template {
-    type Err = TemplateError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::parse(text)
     }
 }
 

@@ -43,7 +43,6 @@ pub struct ApiKey {
 
     /// The value, with the key taken from the Secret: "Bearer ${secret.api-key}".
     #[schemars(length(min = 1, max = 4096))]
-    #[schemars(extend("x-kubernetes-validations" = rule::key_value()))]
     pub value: String,
 }
 
@@ -64,14 +63,12 @@ pub struct Basic {
     /// The user name, which must not hold a colon. May be empty or literal.
     #[serde(default = "default_username")]
     #[schemars(length(max = 4096))]
-    #[schemars(extend("x-kubernetes-validations" = rule::one_line("username")))]
     pub username: String,
 
     /// The password. May be empty, or literal where the user name comes from
     /// the Secret: some providers want a constant here.
     #[serde(default = "default_password")]
     #[schemars(length(max = 4096))]
-    #[schemars(extend("x-kubernetes-validations" = rule::one_line("password")))]
     pub password: String,
 }
 

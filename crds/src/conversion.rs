@@ -91,7 +91,9 @@ impl Reader {
     }
 
     fn keep<T, E: ToString>(&mut self, field: &str, result: Result<T, E>) -> Option<T> {
-        result.map_err(|error| self.problem(field, error.to_string())).ok()
+        result
+            .map_err(|error| self.problem(field, error.to_string()))
+            .ok()
     }
 
     fn base_url(&mut self, field: &str, text: Option<&str>) -> Option<Template> {

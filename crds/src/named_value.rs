@@ -8,6 +8,7 @@ use crate::rule;
 /// A header that is set on every call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = rule::named_value()))]
 pub struct HeaderValue {
     /// Name of the header. Sent as it is spelled here.
     #[schemars(length(min = 1, max = 256))]
@@ -16,7 +17,6 @@ pub struct HeaderValue {
 
     /// The value. May hold ${secret.KEY} and ${values.NAME}.
     #[schemars(length(max = 4096))]
-    #[schemars(extend("x-kubernetes-validations" = rule::one_line("value")))]
     pub value: String,
 
     /// What happens when the caller sends a header of this name himself:
@@ -29,6 +29,7 @@ pub struct HeaderValue {
 /// A query parameter that is set on every call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = rule::named_value()))]
 pub struct QueryValue {
     /// Name of the parameter, not percent-encoded.
     #[schemars(length(min = 1, max = 256))]
@@ -37,7 +38,6 @@ pub struct QueryValue {
     /// The value, not percent-encoded. May hold ${secret.KEY} and
     /// ${values.NAME}.
     #[schemars(length(max = 4096))]
-    #[schemars(extend("x-kubernetes-validations" = rule::one_line("value")))]
     pub value: String,
 
     /// What happens when the caller sends a parameter of this name himself:

@@ -67,38 +67,46 @@ pub(crate) fn one_method() -> Value {
     )])
 }
 
+/// Rules about a text that may turn out to be a secret stand at the object
+/// around it: the API server quotes the text that breaks a rule, in its answer
+/// and in its audit log, but never an object.
 pub(crate) fn api_key() -> Value {
-    rules([
-        (
-            format!("self.__in__ != 'Header' || {}", is_token("self.name")),
-            NOT_A_TOKEN,
-        ),
-        (
-            format!("self.__in__ != 'Header' || {}", is_free("self.name")),
-            RESERVED_NAME,
-        ),
-    ])
-}
-
-pub(crate) fn key_value() -> Value {
-    rules([
-        (
-            format!("self.matches('{SECRET_REFERENCE}')"),
+    let header = |rule: String| format!("self.__in__ != 'Header' || {rule}");
+    json!([
+        at(".name", &header(is_token("self.name")), NOT_A_TOKEN),
+        at(".name", &header(is_free("self.name")), RESERVED_NAME),
+        at(
+            ".value",
+            &format!("self.value.matches('{SECRET_REFERENCE}')"),
             "value must take the key from the Secret, such as \"Bearer ${secret.api-key}\": \
              whoever may read this object could read a key that is written here",
         ),
-        (one_line_of("self"), "value must be one line"),
+        at(
+            ".value",
+            &one_line_of("self.value"),
+            "value must be one line"
+        ),
     ])
 }
 
 pub(crate) fn basic() -> Value {
-    rules([(
-        format!(
-            "self.username.matches('{SECRET_REFERENCE}') || self.password.matches('{SECRET_REFERENCE}')"
-        ),
-        "username or password must come from the Secret, such as \"${secret.password}\": \
-         whoever may read this object could read a password that is written here",
-    )])
+    let either = format!(
+        "self.username.matches('{SECRET_REFERENCE}') || self.password.matches('{SECRET_REFERENCE}')"
+    );
+    json!([
+        {
+            "rule": either,
+            "message": "username or password must come from the Secret, such as \"${secret.password}\": \
+                whoever may read this object could read a password that is written here",
+        },
+        at(".username", &one_line_of("self.username"), "username must be one line"),
+        at(".password", &one_line_of("self.password"), "password must be one line"),
+    ])
+}
+
+/// A rule of an object about one of its fields.
+fn at(field: &str, rule: &str, message: &str) -> Value {
+    json!({"rule": rule, "message": message, "fieldPath": field})
 }
 
 pub(crate) fn header_name() -> Value {
@@ -108,8 +116,13 @@ pub(crate) fn header_name() -> Value {
     ])
 }
 
-pub(crate) fn one_line(field: &str) -> Value {
-    json!([{"rule": one_line_of("self"), "message": format!("{field} must be one line")}])
+/// Of a header or parameter, as an object: see [`api_key`].
+pub(crate) fn named_value() -> Value {
+    json!([at(
+        ".value",
+        &one_line_of("self.value"),
+        "value must be one line"
+    )])
 }
 
 const NOT_A_TOKEN: &str =

@@ -292,7 +292,7 @@ impl Case<'_> {
             Reason::SecretValueEmpty,
             "spec.auth.basic",
             format!(
-                "User name and password in Secret \"{}\" are both empty. Store at least one of them.",
+                "User name and password are both empty with Secret \"{}\" filled in. Store at least one of them.",
                 self.secret_name()
             ),
         )

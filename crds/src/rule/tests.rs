@@ -88,6 +88,26 @@ fn a_literal_secret_is_refused() {
 }
 
 #[test]
+fn a_refusal_never_quotes_what_may_be_a_secret() {
+    // The API server quotes strings, so no rule may stand at such a field.
+    let definition = serde_json::to_value(crate::definition()).unwrap();
+    let spec =
+        &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    let auth = &spec["properties"]["auth"]["properties"];
+    for field in [
+        &auth["apiKey"]["properties"]["value"],
+        &auth["basic"]["properties"]["username"],
+        &auth["basic"]["properties"]["password"],
+        &spec["properties"]["headers"]["items"]["properties"]["value"],
+        &spec["properties"]["query"]["items"]["properties"]["value"],
+    ] {
+        assert_eq!(field["type"], "string");
+        assert_eq!(field["x-kubernetes-validations"], Value::Null);
+        assert_eq!(field["pattern"], Value::Null);
+    }
+}
+
+#[test]
 fn auth_takes_one_method() {
     for auth in [json!({}), json!({"none": {}, "basic": {}})] {
         let expected = "spec.auth: auth takes exactly one of none, apiKey and basic";
@@ -101,7 +121,7 @@ fn headers_of_the_connection_are_refused() {
         .into_iter()
         .chain(["Host", "TE", "Proxy-Connection", "X-Forwarded-For"])
     {
-        let expected = format!("spec.auth.apiKey: {RESERVED_NAME}");
+        let expected = format!("spec.auth.apiKey.name: {RESERVED_NAME}");
         assert_eq!(
             broken(&api_key_in("Header", name, "${secret.a}")),
             [expected],
@@ -119,7 +139,7 @@ fn headers_of_the_connection_are_refused() {
 #[test]
 fn what_is_no_header_name_is_refused() {
     for name in ["a b", "a:", "\u{e9}", "a\n", "a\"", "a\\b", "(a)"] {
-        let expected = format!("spec.auth.apiKey: {NOT_A_TOKEN}");
+        let expected = format!("spec.auth.apiKey.name: {NOT_A_TOKEN}");
         assert_eq!(
             broken(&api_key_in("Header", name, "${secret.a}")),
             [expected],

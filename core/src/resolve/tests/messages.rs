@@ -142,7 +142,7 @@ fn about_their_content() -> Vec<Told> {
             with_dev(secret(&[("username", ""), ("password", "")])),
             Reason::SecretValueEmpty,
             "spec.auth.basic",
-            "User name and password in Secret \"openai-dev\" are both empty. Store at least one of them.",
+            "User name and password are both empty with Secret \"openai-dev\" filled in. Store at least one of them.",
         ),
         row(
             openai(),
