@@ -1,0 +1,163 @@
+//! The injector behind its port: bytes in, bytes out, and what is counted.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
+use tokio::sync::watch;
+use tracing::info;
+
+use credence_core::names::FEED_PORT;
+
+use crate::certificates::Held;
+use crate::digest::sha256_hex;
+use crate::inject::InjectSettings;
+use crate::metrics::Metrics;
+use crate::server::{Body, body, text};
+use crate::settings::Settings;
+use crate::watches::namespaces::Namespaces;
+use crate::webhook::respond;
+
+/// An object has at most 3 MiB, and a review holds it once or twice.
+const REVIEW_LIMIT: usize = 10 * 1024 * 1024;
+const PATH: &str = "/inject";
+const JSON: &str = "application/json";
+
+/// What every connection shares.
+pub struct Admission {
+    image: String,
+    feed: String,
+    held: watch::Receiver<Option<Arc<Held>>>,
+    namespaces: Namespaces,
+    metrics: Arc<Metrics>,
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+impl Admission {
+    /// Injects by these settings, and with the authority that is held at the
+    /// time of each review.
+    pub fn new(
+        settings: &Settings,
+        held: watch::Receiver<Option<Arc<Held>>>,
+        namespaces: Namespaces,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            image: settings.sidecar_image.clone(),
+            feed: format!(
+                "{}.{}.svc:{FEED_PORT}",
+                settings.feed_service, settings.namespace
+            ),
+            held,
+            namespaces,
+            metrics,
+        }
+    }
+
+    /// The service of a new connection. The API server keeps its connections
+    /// for long, so nothing but the shutdown closes one.
+    pub fn connect(
+        self: &Arc<Self>,
+    ) -> (
+        impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future = Answer>
+        + use<>,
+        impl Future<Output = ()> + Send + use<>,
+    ) {
+        let this = self.clone();
+        let service = service_fn(move |request| -> Answer {
+            let this = this.clone();
+            Box::pin(async move { Ok(this.answer(request).await) })
+        });
+        (service, std::future::pending())
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let (head, content) = request.into_parts();
+        if head.uri.path() != PATH {
+            return text(StatusCode::NOT_FOUND, "there is POST /inject\n");
+        }
+        if head.method != Method::POST {
+            return text(StatusCode::METHOD_NOT_ALLOWED, "only POST is answered\n");
+        }
+        if !is_json(&head.headers) {
+            return text(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "only application/json is read\n",
+            );
+        }
+        let Ok(review) = Limited::new(content, REVIEW_LIMIT).collect().await else {
+            return text(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the review is too long or was cut off\n",
+            );
+        };
+        let Some(settings) = self.settings() else {
+            return text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "this replica has no certificate yet\n",
+            );
+        };
+        let answer = respond(&review.to_bytes(), &settings, |namespace| {
+            self.namespaces.environment(namespace).unwrap_or_default()
+        });
+        self.metrics.admission(answer.decision, answer.reason);
+        info!(
+            decision = answer.decision,
+            reason = answer.reason,
+            "a pod was reviewed"
+        );
+        let mut response = Response::new(body(answer.body));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+        response
+    }
+
+    /// None while no authority is held: the connection's certificate would
+    /// have been missing too.
+    fn settings(&self) -> Option<InjectSettings> {
+        let held = self.held.borrow().clone()?;
+        Some(InjectSettings {
+            image: self.image.clone(),
+            feed: self.feed.clone(),
+            ca: held.authority.pem.as_str().into(),
+            root_sha256: sha256_hex(&held.authority.der),
+        })
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    value.is_some_and(|value| {
+        let media = value.split_once(';').map_or(value, |(media, _)| media);
+        media.trim().eq_ignore_ascii_case(JSON)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_json_is_read() {
+        for (value, json) in [
+            ("application/json", true),
+            ("Application/JSON; charset=utf-8", true),
+            ("application/jsonp", false),
+            ("text/plain", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(value));
+            assert_eq!(is_json(&headers), json, "{value}");
+        }
+        assert!(!is_json(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,279 @@
+//! What should be, by what is: no call, no clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use credence_core::Environment;
+use credence_core::collection::Collection;
+use credence_core::names::PROXY_PORT;
+use credence_crds::condition::{self, reason};
+use credence_crds::{
+    ApiCollectionStatus, EnvironmentStatus, FeedStatus, MethodName, Rejected, SidecarStatus,
+};
+use jiff::{SignedDuration, Timestamp};
+use kube::api::ObjectMeta;
+
+use super::conditions::{Status, Verdict};
+use crate::catalogue::Planned;
+use crate::resolution::{Gathered, Resolution};
+use crate::revision::Inputs;
+
+/// A sidecar that has not acknowledged for this long is behind; before, it is
+/// only busy.
+const LAG: SignedDuration = SignedDuration::from_secs(10);
+
+/// Everything that a plan is made from.
+pub(super) struct Observed {
+    /// The collection's name.
+    pub(super) name: String,
+    /// Its `metadata.generation`.
+    pub(super) generation: i64,
+    /// The manifest, read.
+    pub(super) collection: Result<Collection, Rejected>,
+    /// `spec.access.serviceAccounts`, which counts even where the rest of the
+    /// manifest cannot be used.
+    pub(super) service_accounts: Option<BTreeSet<String>>,
+    /// The environment of the namespace.
+    pub(super) environment: Environment,
+    /// What was found, for each environment in use.
+    pub(super) sights: BTreeMap<Environment, Sight>,
+    /// The status as it is.
+    pub(super) status: ApiCollectionStatus,
+    /// Since when sidecars are behind, if they are.
+    pub(super) lagging_since: Option<Timestamp>,
+}
+
+/// What was found for one environment.
+pub(super) enum Sight {
+    /// The same as when it was last resolved.
+    Unchanged(Arc<Resolution>),
+    /// Something new.
+    Read(Inputs, Gathered),
+    /// Nothing was looked for: the manifest cannot be used.
+    Rejected(Inputs),
+}
+
+/// What is to be done.
+pub(super) struct Plan {
+    /// For the catalogue.
+    pub(super) planned: Planned,
+    /// For the object, without what others own.
+    pub(super) status: ApiCollectionStatus,
+    /// When the plan would change by time alone.
+    pub(super) look_again: Option<Duration>,
+}
+
+/// Plans a collection.
+pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
+    let resolutions = resolutions(observed);
+    let accepted = accepted(&observed.collection);
+    let resolved = resolved(&accepted, &resolutions);
+    let programmed = programmed(observed, now);
+    let ready = ready(&observed.name, &accepted, &resolved);
+    let look_again = observed
+        .lagging_since
+        .and_then(|since| remaining(since, now));
+    let before = &observed.status.conditions;
+    let conditions = [
+        (condition::ACCEPTED, Some(accepted)),
+        (condition::CREDENTIALS_RESOLVED, Some(resolved)),
+        (condition::PROGRAMMED, programmed),
+        (condition::READY, Some(ready)),
+    ];
+    let conditions = conditions
+        .into_iter()
+        .filter_map(|(type_, verdict)| match verdict {
+            Some(verdict) => Some(verdict.condition(type_, observed.generation, before, now)),
+            None => before
+                .iter()
+                .find(|condition| condition.type_ == type_)
+                .cloned(),
+        })
+        .collect();
+    let status = ApiCollectionStatus {
+        observed_generation: Some(observed.generation),
+        environment: Some(observed.environment.into()),
+        method: observed
+            .collection
+            .as_ref()
+            .ok()
+            .map(|collection| MethodName::from(&collection.method)),
+        environments: resolutions
+            .iter()
+            .map(|(environment, resolution)| EnvironmentStatus {
+                name: (*environment).into(),
+                secret_name: resolution.secret.clone(),
+                ready: resolution.is_ready(),
+            })
+            .collect(),
+        feeds: Vec::new(),
+        sidecars: Some(sidecars(&observed.status.feeds)),
+        conditions,
+    };
+    Plan {
+        planned: Planned {
+            service_accounts: observed.service_accounts.clone(),
+            resolutions,
+        },
+        status,
+        look_again,
+    }
+}
+
+/// What is put into the catalogue for an object that cannot be read at all:
+/// whoever asks learns that it is there and not ready.
+pub(super) fn unreadable(metadata: &ObjectMeta) -> Planned {
+    let resolution = |environment| {
+        let inputs = Inputs {
+            uid: metadata.uid.clone().unwrap_or_default(),
+            generation: metadata.generation.unwrap_or_default(),
+            environment,
+            objects: BTreeMap::new(),
+        };
+        (environment, Arc::new(Resolution::rejected(inputs)))
+    };
+    Planned {
+        service_accounts: None,
+        resolutions: BTreeMap::from([Environment::Live, Environment::Development].map(resolution)),
+    }
+}
+
+fn resolutions(observed: &Observed) -> BTreeMap<Environment, Arc<Resolution>> {
+    observed
+        .sights
+        .iter()
+        .map(|(environment, sight)| {
+            let resolution = match (sight, &observed.collection) {
+                (Sight::Unchanged(resolution), _) => resolution.clone(),
+                (Sight::Read(inputs, gathered), Ok(collection)) => {
+                    Arc::new(Resolution::of(collection, inputs.clone(), gathered))
+                }
+                (Sight::Read(inputs, _) | Sight::Rejected(inputs), _) => {
+                    Arc::new(Resolution::rejected(inputs.clone()))
+                }
+            };
+            (*environment, resolution)
+        })
+        .collect()
+}
+
+fn accepted(collection: &Result<Collection, Rejected>) -> Verdict {
+    match collection {
+        Ok(_) => Verdict::new(Status::True, reason::VALID, "The object is valid."),
+        Err(rejected) => Verdict::new(Status::False, reason::INVALID, rejected.to_string()),
+    }
+}
+
+fn resolved(accepted: &Verdict, resolutions: &BTreeMap<Environment, Arc<Resolution>>) -> Verdict {
+    if !accepted.is_true() {
+        let message = "Nothing was looked up, since the object is not valid.";
+        return Verdict::new(Status::Unknown, reason::INVALID, message);
+    }
+    let problem = resolutions
+        .values()
+        .find_map(|resolution| resolution.problem.as_ref());
+    if let Some(problem) = problem {
+        return Verdict::new(Status::False, problem.reason, problem.message.clone());
+    }
+    let mut secrets: Vec<String> = resolutions
+        .values()
+        .filter_map(|resolution| resolution.secret.as_ref())
+        .map(|name| format!("\"{name}\""))
+        .collect();
+    secrets.dedup();
+    let message = match secrets.as_slice() {
+        [] => "No Secret is needed.".to_owned(),
+        [secret] => format!("Secret {secret} is used."),
+        several => format!("Secrets {} are used.", several.join(" and ")),
+    };
+    if resolutions
+        .values()
+        .any(|resolution| resolution.uses_live_fallback)
+    {
+        let message = format!(
+            "{message} It is the live one, as spec.developmentFallback says. \
+             Add spec.development to use another."
+        );
+        return Verdict::new(
+            Status::True,
+            reason::DEVELOPMENT_USES_LIVE_CREDENTIALS,
+            message,
+        );
+    }
+    Verdict::new(Status::True, reason::RESOLVED, message)
+}
+
+/// None while sidecars are busy and it was said before how they are.
+fn programmed(observed: &Observed, now: Timestamp) -> Option<Verdict> {
+    let SidecarStatus {
+        connected, current, ..
+    } = sidecars(&observed.status.feeds);
+    let refused: i32 = observed.status.feeds.iter().map(|feed| feed.refused).sum();
+    if connected == 0 {
+        let message = "No sidecar is connected that may use it.";
+        return Some(Verdict::new(Status::True, reason::NO_SIDECARS, message));
+    }
+    if refused > 0 {
+        let message = format!(
+            "{refused} of {connected} connected sidecars cannot use it. \
+             Restart their pods to give them this version of the sidecar."
+        );
+        return Some(Verdict::new(Status::False, reason::REFUSED, message));
+    }
+    if current >= connected {
+        let message = format!("All connected sidecars ({connected}) use the current version.");
+        return Some(Verdict::new(Status::True, reason::PROGRAMMED, message));
+    }
+    let behind = connected - current;
+    let is_late = observed
+        .lagging_since
+        .is_some_and(|since| remaining(since, now).is_none());
+    if is_late {
+        let message = format!(
+            "{behind} of {connected} connected sidecars have not taken over the current version. \
+             Look at the logs of the container \"credence\" of their pods."
+        );
+        return Some(Verdict::new(
+            Status::False,
+            reason::SIDECARS_BEHIND,
+            message,
+        ));
+    }
+    let said = observed
+        .status
+        .conditions
+        .iter()
+        .any(|condition| condition.type_ == condition::PROGRAMMED);
+    (!said).then(|| {
+        let message = format!(
+            "{behind} of {connected} connected sidecars are taking over the current version."
+        );
+        Verdict::new(Status::Unknown, reason::PENDING, message)
+    })
+}
+
+fn ready(name: &str, accepted: &Verdict, resolved: &Verdict) -> Verdict {
+    for cause in [accepted, resolved] {
+        if !cause.is_true() {
+            return Verdict::new(Status::False, cause.reason, cause.message.clone());
+        }
+    }
+    let message = format!("Call it at http://localhost:{PROXY_PORT}/{name}.");
+    Verdict::new(Status::True, reason::READY, message)
+}
+
+fn sidecars(feeds: &[FeedStatus]) -> SidecarStatus {
+    let connected = feeds.iter().map(|feed| feed.connected).sum();
+    let current = feeds.iter().map(|feed| feed.current).sum();
+    SidecarStatus::new(connected, current)
+}
+
+/// Time until a lag is late; none once it is.
+fn remaining(since: Timestamp, now: Timestamp) -> Option<Duration> {
+    let left = LAG - now.duration_since(since);
+    Duration::try_from(left).ok().filter(|left| !left.is_zero())
+}
+
+#[cfg(test)]
+mod tests;

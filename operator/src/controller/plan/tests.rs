@@ -1,0 +1,342 @@
+//! Plans, as tables.
+
+use credence_core::bundle::{Entry, Unavailable};
+use credence_core::resolve::{Material, SecretObject};
+use credence_crds::{ApiCollection, EnvironmentName};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::revision::{Found, SourceKind};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn manifest(spec: Value) -> ApiCollection {
+    serde_json::from_value(json!({
+        "apiVersion": "credence.dev/v1alpha1",
+        "kind": "ApiCollection",
+        "metadata": {"name": "openai", "namespace": "shop", "uid": "u", "generation": 3},
+        "spec": spec,
+    }))
+    .unwrap()
+}
+
+fn openai() -> ApiCollection {
+    manifest(json!({
+        "baseUrl": "https://api.openai.com/v1",
+        "auth": {"apiKey": {"in": "Header", "name": "Authorization", "value": "Bearer ${secret.api-key}"}},
+        "live": {"secretRef": {"name": "openai-live"}},
+        "development": {"secretRef": {"name": "openai-dev"}},
+        "access": {"serviceAccounts": ["checkout"]},
+    }))
+}
+
+fn inputs(environment: Environment, found: Found) -> Inputs {
+    let name = match environment {
+        Environment::Live => "openai-live",
+        Environment::Development => "openai-dev",
+    };
+    Inputs {
+        uid: "u".to_owned(),
+        generation: 3,
+        environment,
+        objects: BTreeMap::from([((SourceKind::Secret, name.to_owned()), found)]),
+    }
+}
+
+fn material(secret: &str, key: &str) -> Gathered {
+    let secret_object = SecretObject {
+        data: BTreeMap::from([(key.to_owned(), b"sk_planted".to_vec().into())]),
+        ..SecretObject::default()
+    };
+    Gathered::Material(Material {
+        secrets: BTreeMap::from([(secret.to_owned(), secret_object)]),
+        ..Material::default()
+    })
+}
+
+fn found(environment: Environment) -> (Environment, Sight) {
+    let secret = match environment {
+        Environment::Live => "openai-live",
+        Environment::Development => "openai-dev",
+    };
+    let inputs = inputs(environment, Found::At("7".to_owned()));
+    (
+        environment,
+        Sight::Read(inputs, material(secret, "api-key")),
+    )
+}
+
+fn observed(object: &ApiCollection) -> Observed {
+    Observed {
+        name: "openai".to_owned(),
+        generation: 3,
+        collection: Collection::try_from(object),
+        service_accounts: Some(BTreeSet::from(["checkout".to_owned()])),
+        environment: Environment::Development,
+        sights: BTreeMap::from([found(Environment::Development)]),
+        status: ApiCollectionStatus::default(),
+        lagging_since: None,
+    }
+}
+
+fn feed(replica: &str, connected: i32, current: i32, refused: i32) -> FeedStatus {
+    FeedStatus {
+        replica: replica.to_owned(),
+        connected,
+        current,
+        refused,
+    }
+}
+
+/// Type, status and reason of each condition.
+fn conditions(plan: &Plan) -> Vec<(&str, &str, &str)> {
+    plan.status
+        .conditions
+        .iter()
+        .map(|condition| {
+            (
+                condition.type_.as_str(),
+                condition.status.as_str(),
+                condition.reason.as_str(),
+            )
+        })
+        .collect()
+}
+
+fn programmed(plan: &Plan) -> (&str, &str) {
+    let (_, status, reason) = conditions(plan)
+        .into_iter()
+        .find(|(type_, ..)| *type_ == condition::PROGRAMMED)
+        .unwrap();
+    (status, reason)
+}
+
+fn message<'a>(plan: &'a Plan, type_: &str) -> &'a str {
+    let found = plan
+        .status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == type_);
+    &found.unwrap().message
+}
+
+#[test]
+fn a_collection_with_its_secret_is_ready() {
+    let plan = plan(&observed(&openai()), at(100));
+    assert_eq!(
+        conditions(&plan),
+        [
+            ("Accepted", "True", "Valid"),
+            ("CredentialsResolved", "True", "Resolved"),
+            ("Programmed", "True", "NoSidecars"),
+            ("Ready", "True", "Ready"),
+        ]
+    );
+    assert!(
+        plan.status
+            .conditions
+            .iter()
+            .all(|condition| condition.observed_generation == Some(3))
+    );
+    assert_eq!(plan.status.observed_generation, Some(3));
+    assert_eq!(plan.status.environment, Some(EnvironmentName::Development));
+    assert_eq!(plan.status.method, Some(MethodName::ApiKey));
+    assert_eq!(
+        plan.status.environments,
+        [EnvironmentStatus {
+            name: EnvironmentName::Development,
+            secret_name: Some("openai-dev".to_owned()),
+            ready: true,
+        }]
+    );
+    assert_eq!(plan.status.sidecars, Some(SidecarStatus::new(0, 0)));
+    assert_eq!(
+        message(&plan, "CredentialsResolved"),
+        "Secret \"openai-dev\" is used."
+    );
+    assert_eq!(
+        message(&plan, "Ready"),
+        "Call it at http://localhost:2733/openai."
+    );
+    assert!(matches!(
+        plan.planned.entry(Environment::Development),
+        Some((Entry::Ready(_), _))
+    ));
+    assert!(plan.planned.entry(Environment::Live).is_none());
+    assert_eq!(plan.look_again, None);
+}
+
+#[test]
+fn no_value_of_a_secret_is_in_the_status() {
+    let status = serde_json::to_string(&plan(&observed(&openai()), at(100)).status).unwrap();
+    assert!(!status.contains("sk_planted"), "{status}");
+}
+
+#[test]
+fn a_missing_secret_is_a_condition_and_not_an_error() {
+    let mut observed = observed(&openai());
+    let inputs = inputs(Environment::Development, Found::Absent);
+    let sight = Sight::Read(inputs, Gathered::Material(Material::default()));
+    observed.sights = BTreeMap::from([(Environment::Development, sight)]);
+    let plan = plan(&observed, at(100));
+    assert_eq!(
+        conditions(&plan),
+        [
+            ("Accepted", "True", "Valid"),
+            ("CredentialsResolved", "False", "SecretNotFound"),
+            ("Programmed", "True", "NoSidecars"),
+            ("Ready", "False", "SecretNotFound"),
+        ]
+    );
+    assert_eq!(
+        message(&plan, "Ready"),
+        message(&plan, "CredentialsResolved")
+    );
+    assert!(!plan.status.environments[0].ready);
+    let (entry, _) = plan.planned.entry(Environment::Development).unwrap();
+    assert_eq!(*entry, Entry::Unavailable(Unavailable::CredentialsMissing));
+}
+
+#[test]
+fn a_forbidden_namespace_says_how_to_allow_it() {
+    let mut observed = observed(&openai());
+    let gathered = Gathered::Forbidden {
+        kind: SourceKind::Secret,
+        command: "kubectl create rolebinding x".to_owned(),
+    };
+    let sight = Sight::Read(inputs(Environment::Development, Found::Forbidden), gathered);
+    observed.sights = BTreeMap::from([(Environment::Development, sight)]);
+    let plan = plan(&observed, at(100));
+    assert_eq!(
+        conditions(&plan)[1],
+        ("CredentialsResolved", "False", "AccessForbidden")
+    );
+    assert_eq!(
+        message(&plan, "CredentialsResolved"),
+        "The operator may not read secrets here. Allow it: kubectl create rolebinding x"
+    );
+}
+
+#[test]
+fn a_bad_spec_is_not_accepted_and_not_tried_again() {
+    let object = manifest(json!({"baseUrl": "http://api.openai.com"}));
+    let mut observed = observed(&object);
+    let sight = Sight::Rejected(inputs(Environment::Development, Found::Absent));
+    observed.sights = BTreeMap::from([(Environment::Development, sight)]);
+    let plan = plan(&observed, at(100));
+    assert_eq!(
+        conditions(&plan),
+        [
+            ("Accepted", "False", "Invalid"),
+            ("CredentialsResolved", "Unknown", "Invalid"),
+            ("Programmed", "True", "NoSidecars"),
+            ("Ready", "False", "Invalid"),
+        ]
+    );
+    assert!(message(&plan, "Accepted").starts_with("spec.baseUrl"));
+    assert_eq!(plan.look_again, None);
+    let (entry, _) = plan.planned.entry(Environment::Development).unwrap();
+    assert_eq!(*entry, Entry::Unavailable(Unavailable::NotReady));
+    assert_eq!(plan.planned.service_accounts, observed.service_accounts);
+}
+
+#[test]
+fn a_lowered_pod_makes_both_environments_be_used() {
+    let mut observed = observed(&openai());
+    observed.environment = Environment::Live;
+    observed.sights = BTreeMap::from([found(Environment::Live), found(Environment::Development)]);
+    let plan = plan(&observed, at(100));
+    let names: Vec<_> = plan
+        .status
+        .environments
+        .iter()
+        .map(|environment| environment.name)
+        .collect();
+    assert_eq!(names, [EnvironmentName::Development, EnvironmentName::Live]);
+    assert_eq!(plan.status.environment, Some(EnvironmentName::Live));
+    assert_eq!(
+        message(&plan, "CredentialsResolved"),
+        "Secrets \"openai-dev\" and \"openai-live\" are used."
+    );
+}
+
+#[test]
+fn live_credentials_in_development_are_said_so() {
+    let object = manifest(json!({
+        "baseUrl": "https://api.openai.com/v1",
+        "auth": {"apiKey": {"in": "Header", "name": "Authorization", "value": "Bearer ${secret.api-key}"}},
+        "live": {"secretRef": {"name": "openai-live"}},
+        "developmentFallback": "UseLive",
+    }));
+    let mut observed = observed(&object);
+    let inputs = inputs(Environment::Development, Found::At("7".to_owned()));
+    let sight = Sight::Read(inputs, material("openai-live", "api-key"));
+    observed.sights = BTreeMap::from([(Environment::Development, sight)]);
+    let plan = plan(&observed, at(100));
+    assert_eq!(
+        conditions(&plan)[1],
+        (
+            "CredentialsResolved",
+            "True",
+            "DevelopmentUsesLiveCredentials"
+        )
+    );
+}
+
+#[test]
+fn sidecars_of_all_replicas_are_summed() {
+    let mut observed = observed(&openai());
+    observed.status.feeds = vec![feed("a", 2, 2, 0), feed("b", 1, 1, 0)];
+    let plan = plan(&observed, at(100));
+    assert_eq!(plan.status.sidecars, Some(SidecarStatus::new(3, 3)));
+    assert_eq!(programmed(&plan), ("True", "Programmed"));
+    assert!(plan.status.feeds.is_empty(), "each replica's own");
+}
+
+#[test]
+fn a_lag_becomes_false_after_ten_seconds_and_not_before() {
+    let mut observed = observed(&openai());
+    observed.status.feeds = vec![feed("a", 2, 1, 0)];
+    observed.lagging_since = Some(at(100));
+    let first = plan(&observed, at(100));
+    assert_eq!(programmed(&first), ("Unknown", "Pending"));
+    assert_eq!(first.look_again, Some(Duration::from_secs(10)));
+
+    observed.status.conditions = first.status.conditions;
+    let busy = plan(&observed, at(104));
+    assert_eq!(programmed(&busy), ("Unknown", "Pending"));
+    assert_eq!(busy.look_again, Some(Duration::from_secs(6)));
+
+    let late = plan(&observed, at(110));
+    assert_eq!(programmed(&late), ("False", "SidecarsBehind"));
+    assert_eq!(late.look_again, None);
+}
+
+#[test]
+fn a_busy_moment_does_not_change_what_was_said() {
+    let mut observed = observed(&openai());
+    observed.status.feeds = vec![feed("a", 2, 2, 0)];
+    observed.status.conditions = plan(&observed, at(50)).status.conditions;
+    observed.status.feeds = vec![feed("a", 2, 1, 0)];
+    observed.lagging_since = Some(at(100));
+    let busy = plan(&observed, at(101));
+    assert_eq!(programmed(&busy), ("True", "Programmed"));
+    assert_eq!(busy.look_again, Some(Duration::from_secs(9)));
+}
+
+#[test]
+fn a_sidecar_that_refuses_is_not_waited_for() {
+    let mut observed = observed(&openai());
+    observed.status.feeds = vec![feed("a", 2, 1, 1)];
+    assert_eq!(programmed(&plan(&observed, at(100))), ("False", "Refused"));
+}
+
+#[test]
+fn the_same_observation_gives_the_same_status() {
+    let mut observed = observed(&openai());
+    let first = plan(&observed, at(100));
+    observed.status = first.status.clone();
+    assert_eq!(plan(&observed, at(200)).status, first.status);
+}

@@ -1,0 +1,21 @@
+//! The feed: how a sidecar gets its bundle.
+//!
+//! ```text
+//! connect ─► token ─► reviews ─► identity ─┐
+//!                     pods ────────────────┼─► consumer ─► stream ─► issue ─► wire
+//!                     catalogue (shelf) ───┘                 │ ack
+//!                                                streams ◄───┘ ─► status.feeds
+//! ```
+//!
+//! Who is asking is decided by the API server (`identity`), whether he may ask
+//! by his pod (`consumer`), what he gets by his namespace's shelf (`issue`):
+//! three pure functions. Everything else is transport.
+
+pub mod consumer;
+pub mod identity;
+pub mod issue;
+pub mod refusal;
+pub mod reviews;
+pub mod service;
+pub mod stream;
+pub mod streams;

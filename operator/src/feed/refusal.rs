@@ -1,0 +1,165 @@
+//! Why the feed refuses, and what a sidecar hears about it.
+
+use std::time::Duration;
+
+use http::{HeaderValue, Response, StatusCode, header};
+
+use crate::server::{Body, text};
+
+/// A closed list. The text says what is wrong without quoting the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No bearer token.
+    #[error("a bearer token is required")]
+    NoToken,
+    /// The API server does not know the token.
+    #[error("the token is not valid")]
+    NotAuthenticated,
+    /// The token is for someone else.
+    #[error("the token is not for this audience")]
+    WrongAudience,
+    /// A user or another kind of account.
+    #[error("the token is not a ServiceAccount's")]
+    NotAServiceAccount,
+    /// A token that outlives its pod.
+    #[error("the token is not bound to a pod")]
+    NotBound,
+    /// The pod does not exist.
+    #[error("the pod does not exist")]
+    NoPod,
+    /// There is another pod of the same name.
+    #[error("the token is bound to another pod of this name")]
+    OtherPod,
+    /// The pod runs as someone else.
+    #[error("the pod has another ServiceAccount")]
+    OtherServiceAccount,
+    /// Nobody injected the pod.
+    #[error("the pod has no sidecar container")]
+    NoSidecar,
+    /// The container of that name runs something else.
+    #[error("the sidecar container has another image")]
+    OtherImage,
+    /// Nothing of the pod runs any more.
+    #[error("the pod is finished")]
+    Finished,
+    /// Live credentials would be in memory that the app can read.
+    #[error("the pod shares its process namespace, which live credentials do not allow")]
+    SharesProcesses,
+    /// The annotation that names collections cannot be read.
+    #[error("the pod's annotation credence.dev/collections cannot be read")]
+    BadAnnotation,
+    /// This replica has not seen enough of the cluster yet.
+    #[error("this replica is not ready")]
+    NotReady,
+    /// The API server did not answer.
+    #[error("the API server cannot be asked now")]
+    ApiServer,
+    /// The connection has a stream already.
+    #[error("this connection has a stream")]
+    SecondStream,
+    /// An acknowledgement on a connection without that stream.
+    #[error("this connection has no such stream")]
+    NoStream,
+    /// The body is too long or not an acknowledgement.
+    #[error("the body is not an acknowledgement")]
+    BadAck,
+    /// No such path, or not with this method.
+    #[error("there are GET /v1/feed and POST /v1/ack")]
+    NotFound,
+}
+
+/// After which a sidecar may try again what is only wrong for now.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+impl Refusal {
+    /// For the metric and the log.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::NoToken => "no-token",
+            Self::NotAuthenticated => "not-authenticated",
+            Self::WrongAudience => "wrong-audience",
+            Self::NotAServiceAccount => "not-a-service-account",
+            Self::NotBound => "not-bound",
+            Self::NoPod => "no-pod",
+            Self::OtherPod => "other-pod",
+            Self::OtherServiceAccount => "other-service-account",
+            Self::NoSidecar => "no-sidecar",
+            Self::OtherImage => "other-image",
+            Self::Finished => "finished",
+            Self::SharesProcesses => "shares-processes",
+            Self::BadAnnotation => "bad-annotation",
+            Self::NotReady => "not-ready",
+            Self::ApiServer => "api-server",
+            Self::SecondStream => "second-stream",
+            Self::NoStream => "no-stream",
+            Self::BadAck => "bad-ack",
+            Self::NotFound => "not-found",
+        }
+    }
+
+    /// Unauthenticated, forbidden, wrong, or only not now.
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::NoToken | Self::NotAuthenticated | Self::WrongAudience => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::NotAServiceAccount
+            | Self::NotBound
+            | Self::NoPod
+            | Self::OtherPod
+            | Self::OtherServiceAccount
+            | Self::NoSidecar
+            | Self::OtherImage
+            | Self::Finished
+            | Self::SharesProcesses
+            | Self::BadAnnotation => StatusCode::FORBIDDEN,
+            Self::NotReady | Self::ApiServer => StatusCode::SERVICE_UNAVAILABLE,
+            Self::SecondStream | Self::NoStream => StatusCode::CONFLICT,
+            Self::BadAck => StatusCode::BAD_REQUEST,
+            Self::NotFound => StatusCode::NOT_FOUND,
+        }
+    }
+
+    /// The answer.
+    pub fn response(self) -> Response<Body> {
+        let mut response = text(self.status(), format!("{self}\n"));
+        let headers = response.headers_mut();
+        match self.status() {
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(
+                    header::RETRY_AFTER,
+                    HeaderValue::from(RETRY_AFTER.as_secs()),
+                );
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_by_itself_may_be_tried_again() {
+        let response = Refusal::NotReady.response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        assert!(
+            !Refusal::OtherPod
+                .response()
+                .headers()
+                .contains_key(header::RETRY_AFTER)
+        );
+    }
+
+    #[test]
+    fn the_unknown_are_asked_for_a_token() {
+        let response = Refusal::WrongAudience.response();
+        assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer");
+    }
+}

@@ -1,0 +1,224 @@
+//! One stream of bundles, as the body of a response.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use credence_core::wire::Event;
+use credence_core::{CollectionName, Environment};
+use futures::stream::unfold;
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::Frame;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tracing::{error, info};
+
+use super::consumer::{Consumer, admit};
+use super::identity::Identity;
+use super::issue::{Issue, Unplanned, issue, nothing};
+use super::refusal::Refusal;
+use super::streams::Registration;
+use crate::catalogue::Shelf;
+use crate::random;
+use crate::server::Body;
+use crate::shutdown::{SPREAD, Shutdown};
+use crate::watches::pods::{InjectedPod, Pods};
+
+/// Silence after which a ping is sent.
+const PING: Duration = Duration::from_secs(15);
+/// The shortest and the longest life of a stream: 45 minutes ± 10 %. Then the
+/// pod is authenticated again, maybe by another replica.
+const MIN_AGE: Duration = Duration::from_millis(2_430_000);
+const AGE_SPREAD: Duration = Duration::from_millis(540_000);
+
+/// Everything that a stream looks at.
+pub struct Stream {
+    identity: Identity,
+    /// As it was when the stream began; the watch may forget it before the
+    /// sidecar ends.
+    pod: Arc<InjectedPod>,
+    pods: Pods,
+    sidecar_image: Arc<str>,
+    shelf: watch::Receiver<Arc<Shelf>>,
+    registration: Registration,
+    shutdown: Shutdown,
+    id: Arc<str>,
+    ends: Instant,
+    max_age: Duration,
+    sent: Option<Issue>,
+    phase: Phase,
+}
+
+#[derive(PartialEq, Eq)]
+enum Phase {
+    /// Nothing was sent.
+    New,
+    /// Bundles are.
+    Following,
+    /// The pod may not have anything any more; all that is left is to say so.
+    Over,
+}
+
+/// What a stream is made of.
+pub struct Parts {
+    /// Who asked.
+    pub identity: Identity,
+    /// Its pod.
+    pub pod: Arc<InjectedPod>,
+    /// All pods.
+    pub pods: Pods,
+    /// The operator's `--sidecar-image`.
+    pub sidecar_image: Arc<str>,
+    /// Of the identity's namespace.
+    pub shelf: watch::Receiver<Arc<Shelf>>,
+    /// Of this stream.
+    pub registration: Registration,
+    /// Of this process.
+    pub shutdown: Shutdown,
+    /// Name of the stream.
+    pub id: Arc<str>,
+}
+
+/// The body that a sidecar reads.
+pub fn body(parts: Parts) -> Body {
+    let max_age = MIN_AGE + random::up_to(AGE_SPREAD);
+    let stream = Stream {
+        identity: parts.identity,
+        pod: parts.pod,
+        pods: parts.pods,
+        sidecar_image: parts.sidecar_image,
+        shelf: parts.shelf,
+        registration: parts.registration,
+        shutdown: parts.shutdown,
+        id: parts.id,
+        ends: Instant::now() + max_age,
+        max_age,
+        sent: None,
+        phase: Phase::New,
+    };
+    let frames = unfold(stream, |mut stream| async move {
+        let line = stream.next().await?;
+        Some((Ok::<_, Infallible>(Frame::data(line)), stream))
+    });
+    StreamBody::new(frames).boxed_unsync()
+}
+
+impl Stream {
+    /// The next line; none at the end of the stream.
+    async fn next(&mut self) -> Option<Bytes> {
+        match self.phase {
+            Phase::New => {
+                self.phase = Phase::Following;
+                let max_age_seconds = u32::try_from(self.max_age.as_secs()).unwrap_or(u32::MAX);
+                return encode(&Event::Hello {
+                    stream: self.id.to_string(),
+                    max_age_seconds,
+                });
+            }
+            Phase::Following => {}
+            Phase::Over => return None,
+        }
+        let ping = Instant::now() + PING;
+        loop {
+            if let Some(line) = self.bundle() {
+                return Some(line);
+            }
+            if self.phase == Phase::Over {
+                return None;
+            }
+            tokio::select! {
+                changed = self.shelf.changed() => changed.ok()?,
+                () = sleep_until(ping) => return encode(&Event::Ping),
+                () = sleep_until(self.ends) => return None,
+                () = self.shutdown.draining() => {
+                    tokio::time::sleep(random::up_to(SPREAD)).await;
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// The line with the bundle, if it is not the one that was sent last.
+    fn bundle(&mut self) -> Option<Bytes> {
+        let shelf = self.shelf.borrow_and_update().clone();
+        let issue = match self.consumer(&shelf) {
+            Ok(consumer) => {
+                // Something of another environment must not stay in use while
+                // this one's is being read.
+                let moved = self
+                    .sent
+                    .as_ref()
+                    .is_some_and(|sent| sent.bundle.environment != consumer.environment);
+                let unplanned = if moved {
+                    Unplanned::Withdraw
+                } else {
+                    Unplanned::Hold
+                };
+                issue(&shelf, &consumer, unplanned)?
+            }
+            Err(refusal) => {
+                self.phase = Phase::Over;
+                info!(
+                    namespace = self.identity.namespace,
+                    pod = self.identity.pod,
+                    reason = refusal.reason(),
+                    "a stream ends"
+                );
+                nothing(shelf.environment.unwrap_or(Environment::Development))
+            }
+        };
+        if self
+            .sent
+            .as_ref()
+            .is_some_and(|sent| sent.bundle.revision == issue.bundle.revision)
+        {
+            return None;
+        }
+        let line = encode(&Event::Bundle(issue.bundle.clone()))?;
+        self.audit(&issue);
+        self.registration.sent(&issue, std::time::Instant::now());
+        self.sent = Some(issue);
+        Some(line)
+    }
+
+    fn consumer(&self, shelf: &Shelf) -> Result<Consumer, Refusal> {
+        let seen = self.pods.seen(&self.identity.namespace, &self.identity.pod);
+        let pod = seen.filter(|pod| pod.uid == self.identity.pod_uid);
+        let pod = pod.as_deref().unwrap_or(&self.pod);
+        // A namespace that is gone takes its environment with it.
+        let environment = shelf.environment.unwrap_or(Environment::Development);
+        admit(&self.identity, pod, environment, &self.sidecar_image)
+    }
+
+    fn audit(&self, issue: &Issue) {
+        let names: Vec<&str> = issue
+            .bundle
+            .collections
+            .keys()
+            .map(CollectionName::as_str)
+            .collect();
+        info!(
+            audit = "hand-out",
+            namespace = self.identity.namespace,
+            service_account = self.identity.service_account,
+            pod = self.identity.pod,
+            pod_uid = self.identity.pod_uid,
+            credential_id = self.identity.credential_id,
+            environment = %issue.bundle.environment,
+            collections = names.join(","),
+            revision = issue.bundle.revision,
+            "a bundle is sent"
+        );
+    }
+}
+
+fn encode(event: &Event) -> Option<Bytes> {
+    match event.encode() {
+        Ok(line) => Some(line.into()),
+        Err(error) => {
+            error!(%error, "an event cannot be encoded");
+            None
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Who is connected, and what they have acknowledged.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use credence_core::CollectionName;
+use credence_core::wire::Ack;
+use tokio::sync::Notify;
+
+use super::issue::Issue;
+use crate::metrics::Metrics;
+
+/// How many sidecars use a collection through this replica.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Those that were sent it.
+    pub connected: i32,
+    /// Those that acknowledged its last version.
+    pub current: i32,
+    /// Those that acknowledged it, but cannot serve it.
+    pub refused: i32,
+}
+
+/// By namespace and name of the collection.
+pub type Counts = BTreeMap<(String, CollectionName), Count>;
+
+/// The streams of this replica.
+#[derive(Clone)]
+pub struct Streams {
+    live: Arc<Mutex<HashMap<String, Live>>>,
+    changed: Arc<Notify>,
+    metrics: Arc<Metrics>,
+}
+
+struct Live {
+    namespace: String,
+    sent: Option<Sent>,
+    acknowledged: Option<Acknowledged>,
+}
+
+struct Sent {
+    revision: String,
+    revisions: BTreeMap<CollectionName, String>,
+    at: Instant,
+    /// Whether it replaced another bundle of the same stream.
+    is_change: bool,
+}
+
+struct Acknowledged {
+    revisions: BTreeMap<CollectionName, String>,
+    refused: BTreeSet<CollectionName>,
+}
+
+/// A registered stream; it is forgotten when this is dropped.
+pub struct Registration {
+    streams: Streams,
+    id: Arc<str>,
+}
+
+impl Streams {
+    /// None yet.
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self {
+            live: Arc::default(),
+            changed: Arc::default(),
+            metrics,
+        }
+    }
+
+    /// Adds a stream of a pod of this namespace.
+    pub fn register(&self, id: Arc<str>, namespace: &str) -> Registration {
+        let live = Live {
+            namespace: namespace.to_owned(),
+            sent: None,
+            acknowledged: None,
+        };
+        self.lock().insert(id.to_string(), live);
+        self.publish();
+        Registration {
+            streams: self.clone(),
+            id,
+        }
+    }
+
+    /// Whether the stream of this id is open.
+    pub fn has(&self, id: &str) -> bool {
+        self.lock().contains_key(id)
+    }
+
+    /// Takes note of an acknowledgement by the stream of this id; says whether
+    /// there is such a stream. One of an older bundle than the last sent says
+    /// nothing about the last.
+    pub fn acknowledge(&self, id: &str, ack: &Ack, now: Instant) -> bool {
+        let mut streams = self.lock();
+        let Some(live) = streams.get_mut(id) else {
+            return false;
+        };
+        let Some(sent) = live
+            .sent
+            .as_mut()
+            .filter(|sent| sent.revision == ack.revision)
+        else {
+            return true;
+        };
+        if std::mem::take(&mut sent.is_change) {
+            self.metrics.pushed(now.duration_since(sent.at));
+        }
+        live.acknowledged = Some(Acknowledged {
+            revisions: sent.revisions.clone(),
+            refused: ack
+                .refused
+                .keys()
+                .filter_map(|name| name.parse().ok())
+                .collect(),
+        });
+        drop(streams);
+        self.publish();
+        true
+    }
+
+    /// What is connected, by collection.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::new();
+        for live in self.lock().values() {
+            let Some(sent) = &live.sent else { continue };
+            for (name, revision) in &sent.revisions {
+                let count = counts
+                    .entry((live.namespace.clone(), name.clone()))
+                    .or_default();
+                count.connected += 1;
+                let Some(acknowledged) = &live.acknowledged else {
+                    continue;
+                };
+                if acknowledged.revisions.get(name) != Some(revision) {
+                    continue;
+                }
+                if acknowledged.refused.contains(name) {
+                    count.refused += 1;
+                } else {
+                    count.current += 1;
+                }
+            }
+        }
+        counts
+    }
+
+    /// Waits until the counts may have changed.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    fn publish(&self) {
+        let streams = self.lock();
+        let current = streams.values().filter(|live| live.is_current()).count();
+        let lagging = streams.len() - current;
+        drop(streams);
+        self.metrics.set_sidecars(current as u64, lagging as u64);
+        self.changed.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Live>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Live {
+    fn is_current(&self) -> bool {
+        match (&self.sent, &self.acknowledged) {
+            (Some(sent), Some(acknowledged)) => sent.revisions == acknowledged.revisions,
+            _ => false,
+        }
+    }
+}
+
+impl Registration {
+    /// Takes note of a bundle that is about to be sent.
+    pub fn sent(&self, issue: &Issue, now: Instant) {
+        let mut streams = self.streams.lock();
+        if let Some(live) = streams.get_mut(&*self.id) {
+            live.sent = Some(Sent {
+                revision: issue.bundle.revision.clone(),
+                revisions: issue.revisions.clone(),
+                at: now,
+                is_change: live.sent.is_some(),
+            });
+        }
+        drop(streams);
+        self.streams.publish();
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.streams.lock().remove(&*self.id);
+        self.streams.publish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use credence_core::Environment;
+    use credence_core::bundle::Bundle;
+
+    use super::*;
+
+    fn streams() -> Streams {
+        Streams::new(Arc::default())
+    }
+
+    fn bundle(revision: &str, entries: &[(&str, &str)]) -> Issue {
+        Issue {
+            bundle: Bundle {
+                revision: revision.to_owned(),
+                environment: Environment::Live,
+                collections: BTreeMap::new(),
+            },
+            revisions: entries
+                .iter()
+                .map(|(name, revision)| (name.parse().unwrap(), (*revision).to_owned()))
+                .collect(),
+        }
+    }
+
+    fn acknowledge(streams: &Streams, id: &str, revision: &str, refused: &[&str]) -> bool {
+        let ack = Ack {
+            stream: id.to_owned(),
+            revision: revision.to_owned(),
+            refused: refused
+                .iter()
+                .map(|name| ((*name).to_owned(), "feature x".to_owned()))
+                .collect(),
+        };
+        streams.acknowledge(id, &ack, Instant::now())
+    }
+
+    fn count(streams: &Streams, name: &str) -> (i32, i32, i32) {
+        let key = ("shop".to_owned(), name.parse().unwrap());
+        let count = streams.counts().get(&key).copied().unwrap_or_default();
+        (count.connected, count.current, count.refused)
+    }
+
+    #[test]
+    fn a_sidecar_is_current_when_it_acknowledged_the_last_version() {
+        let streams = streams();
+        let stream = streams.register("s".into(), "shop");
+        stream.sent(&bundle("1", &[("a", "1"), ("b", "1")]), Instant::now());
+        assert_eq!(count(&streams, "a"), (1, 0, 0));
+        assert!(acknowledge(&streams, "s", "1", &["b"]));
+        assert_eq!(count(&streams, "a"), (1, 1, 0));
+        assert_eq!(count(&streams, "b"), (1, 0, 1));
+        stream.sent(&bundle("2", &[("a", "2"), ("b", "1")]), Instant::now());
+        assert_eq!(count(&streams, "a"), (1, 0, 0));
+        assert_eq!(count(&streams, "b"), (1, 0, 1));
+        assert!(
+            acknowledge(&streams, "s", "1", &[]),
+            "late, but from a stream of ours"
+        );
+        assert_eq!(count(&streams, "a"), (1, 0, 0));
+        assert!(acknowledge(&streams, "s", "2", &[]));
+        assert_eq!(count(&streams, "a"), (1, 1, 0));
+    }
+
+    #[test]
+    fn a_stream_that_ends_is_not_counted() {
+        let streams = streams();
+        let stream = streams.register("s".into(), "shop");
+        stream.sent(&bundle("1", &[("a", "1")]), Instant::now());
+        drop(stream);
+        assert!(streams.counts().is_empty());
+        assert!(!acknowledge(&streams, "s", "1", &[]));
+    }
+}

@@ -1,0 +1,61 @@
+//! The Kubernetes operator: controller, injector and feed in one program, of
+//! which two or more replicas run.
+//!
+//! ```text
+//!   API server ──watch──► watches ──► catalogue ◄── controller ──► status
+//!       │                    │            │        gather, plan, carry out
+//!       │                    └────────► feed ◄──────── sidecars (8444)
+//!       └──AdmissionReview──────────► injector (8443)
+//!   Secret ◄──► certificates ──► TLS of both, caBundle
+//! ```
+//!
+//! All replicas watch, plan, inject and serve the feed; the one that holds the
+//! Lease writes the status, the certificates and `caBundle`. What is decided
+//! is decided in pure functions: [`inject::decide`], `controller::plan`,
+//! [`feed::identity::identify`], [`feed::consumer::admit`],
+//! [`feed::issue::issue`], [`certificates::renewal::decide`].
+//!
+//! # Rights
+//!
+//! What the operator asks of the API server, and why. Everything else is
+//! refused to it.
+//!
+//! | where | resource | verbs | why |
+//! |---|---|---|---|
+//! | cluster | apicollections | list, watch | they are what is served |
+//! | cluster | apicollections/status | patch | conditions; each replica's own `feeds` |
+//! | cluster | namespaces | list, watch | the environment label; metadata only |
+//! | cluster | pods | get, list, watch | who may have a bundle; `get` for a pod that connects before the watch shows it, and for replicas that are gone |
+//! | cluster | tokenreviews | create | who connects to the feed |
+//! | cluster | mutatingwebhookconfigurations, by name | list, watch, patch | `caBundle` |
+//! | each credential namespace | secrets, configmaps | get, list, watch | the credentials; watched by metadata, read by name |
+//! | own namespace | secrets, by name | get, list, watch, update | the certificates |
+//! | own namespace | secrets | create | their first version |
+//! | own namespace | leases, by name | get, patch | which replica leads |
+//! | own namespace | leases | create | the first Lease |
+//!
+//! It also asks who it is (SelfSubjectReview), which every account may.
+
+pub mod admin;
+pub mod admission;
+pub mod catalogue;
+pub mod certificates;
+pub mod controller;
+pub mod digest;
+pub mod feed;
+pub mod feed_status;
+pub mod inject;
+pub mod lease;
+pub mod log;
+pub mod metrics;
+pub mod queue;
+pub mod random;
+pub mod readiness;
+pub mod resolution;
+pub mod revision;
+pub mod run;
+pub mod server;
+pub mod settings;
+pub mod shutdown;
+pub mod watches;
+pub mod webhook;

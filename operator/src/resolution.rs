@@ -1,0 +1,119 @@
+//! A collection resolved for one environment of its namespace.
+
+use std::sync::Arc;
+
+use credence_core::bundle::{Entry, Unavailable};
+use credence_core::collection::Collection;
+use credence_core::resolve::{Material, resolve};
+use credence_crds::condition::reason;
+
+use crate::revision::{Inputs, SourceKind};
+
+/// What the objects that a collection refers to were found to be.
+#[derive(Debug)]
+pub enum Gathered {
+    /// They were read, as far as they exist.
+    Material(Material),
+    /// Objects of this kind may not be read in the namespace.
+    Forbidden {
+        /// The kind.
+        kind: SourceKind,
+        /// The command that allows it.
+        command: String,
+    },
+}
+
+/// The outcome for one environment. Equal inputs have equal outcomes, so it is
+/// made again only when they change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolution {
+    /// What it was made from.
+    pub inputs: Inputs,
+    /// Identifies the entry.
+    pub revision: String,
+    /// What sidecars are sent.
+    pub entry: Entry,
+    /// Name of the Secret in use.
+    pub secret: Option<String>,
+    /// Whether these are live settings used in development.
+    pub uses_live_fallback: bool,
+    /// Why there is no route, if there is none.
+    pub problem: Option<Problem>,
+}
+
+/// Why a collection cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// For the condition: from a closed list.
+    pub reason: &'static str,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl Resolution {
+    /// Resolves a collection with what was gathered for it.
+    pub fn of(collection: &Collection, inputs: Inputs, gathered: &Gathered) -> Self {
+        let material = match gathered {
+            Gathered::Material(material) => material,
+            Gathered::Forbidden { kind, command } => {
+                let problem = Problem {
+                    reason: reason::ACCESS_FORBIDDEN,
+                    message: format!(
+                        "The operator may not read {} here. Allow it: {command}",
+                        kind.resource()
+                    ),
+                };
+                return Self::unavailable(inputs, Unavailable::CredentialsMissing, Some(problem));
+            }
+        };
+        match resolve(collection, inputs.environment, material) {
+            Ok(resolved) => Self {
+                revision: inputs.revision(),
+                inputs,
+                entry: Entry::Ready(Arc::new(resolved.route)),
+                secret: resolved.secret,
+                uses_live_fallback: resolved.uses_live_fallback,
+                problem: None,
+            },
+            Err(unresolved) => {
+                let problem = Problem {
+                    reason: unresolved.reason.as_str(),
+                    message: unresolved.message,
+                };
+                Self::unavailable(inputs, unresolved.reason.unavailable(), Some(problem))
+            }
+        }
+    }
+
+    /// What stands for a collection whose manifest cannot be used.
+    pub fn rejected(inputs: Inputs) -> Self {
+        Self::unavailable(inputs, Unavailable::NotReady, None)
+    }
+
+    fn unavailable(inputs: Inputs, unavailable: Unavailable, problem: Option<Problem>) -> Self {
+        Self {
+            revision: inputs.revision(),
+            inputs,
+            entry: Entry::Unavailable(unavailable),
+            secret: None,
+            uses_live_fallback: false,
+            problem,
+        }
+    }
+
+    /// Whether calls can be made.
+    pub fn is_ready(&self) -> bool {
+        match self.entry {
+            Entry::Ready(_) => true,
+            Entry::Unavailable(_) | Entry::Unsupported(_) => false,
+        }
+    }
+
+    /// Whether an object was looked for to make it.
+    pub fn refers_to(&self, kind: SourceKind, name: &str) -> bool {
+        self.inputs
+            .objects
+            .keys()
+            .any(|(of, named)| *of == kind && named == name)
+    }
+}

@@ -1,0 +1,75 @@
+//! What the operator is started with.
+
+use std::net::IpAddr;
+
+use clap::{Parser, ValueEnum};
+
+/// Kubernetes operator of Credence: controller, injector and feed.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "credence-operator", version)]
+pub struct Settings {
+    /// Namespace that the operator runs in
+    #[arg(long, env = "POD_NAMESPACE")]
+    pub namespace: String,
+    /// Name of the operator's own pod: its identity in the Lease and in status.feeds
+    #[arg(long, env = "POD_NAME")]
+    pub pod_name: String,
+    /// Image of the sidecar: injected, and looked for in pods that ask for a bundle
+    #[arg(long)]
+    pub sidecar_image: String,
+    /// Service that sidecars reach the feed by
+    #[arg(long, default_value = "credence-feed")]
+    pub feed_service: String,
+    /// Service that the API server reaches the injector by
+    #[arg(long, default_value = "credence-webhook")]
+    pub webhook_service: String,
+    /// MutatingWebhookConfiguration whose caBundle the operator keeps
+    #[arg(long, default_value = "credence-injector")]
+    pub webhook_configuration: String,
+    /// Secret with the certificate authority and the serving certificate
+    #[arg(long, default_value = "credence-certificates")]
+    pub certificates_secret: String,
+    /// Lease of the replica that writes status and certificates
+    #[arg(long, default_value = "credence-operator")]
+    pub lease: String,
+    /// Address that all ports are bound to [default: every address of the host]
+    #[arg(long)]
+    pub address: Option<IpAddr>,
+    /// Form of the log
+    #[arg(long, value_enum, default_value_t = LogFormat::Json)]
+    pub log_format: LogFormat,
+    /// Log more; twice for everything
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One object a line.
+    Json,
+    /// For a terminal.
+    Text,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_chart_does_not_say_has_the_charts_names() {
+        let settings = Settings::try_parse_from([
+            "credence-operator",
+            "--namespace=credence-system",
+            "--pod-name=credence-operator-0",
+            "--sidecar-image=credence-sidecar:1",
+        ])
+        .unwrap();
+        assert_eq!(settings.feed_service, "credence-feed");
+        assert_eq!(settings.webhook_service, "credence-webhook");
+        assert_eq!(settings.webhook_configuration, "credence-injector");
+        assert_eq!(settings.certificates_secret, "credence-certificates");
+        assert_eq!(settings.lease, "credence-operator");
+        assert_eq!(settings.log_format, LogFormat::Json);
+    }
+}

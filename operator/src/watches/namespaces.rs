@@ -1,0 +1,69 @@
+//! The environment of each namespace.
+
+use std::sync::Arc;
+
+use credence_core::{Environment, names};
+use futures::StreamExt as _;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::runtime::watcher;
+use kube::{Api, Client, ResourceExt as _};
+use tracing::{info, warn};
+
+use super::marker::Marker;
+use super::mirror::{Listing, Mirror};
+use super::retry::patient;
+use crate::catalogue::Catalogue;
+use crate::readiness::{Check, Readiness};
+
+impl From<Marker<Namespace>> for Environment {
+    fn from(namespace: Marker<Namespace>) -> Self {
+        Self::of_label(
+            namespace
+                .labels()
+                .get(names::ENVIRONMENT)
+                .map(String::as_str),
+        )
+    }
+}
+
+/// The environments, by namespace.
+#[derive(Clone, Debug, Default)]
+pub struct Namespaces(Arc<Mirror<Environment>>);
+
+impl Namespaces {
+    /// The environment of a namespace; none if the watch has not shown it.
+    pub fn environment(&self, namespace: &str) -> Option<Environment> {
+        self.0
+            .get(&(String::new(), namespace.to_owned()))
+            .map(|environment| *environment)
+    }
+
+    /// Watches for ever. A changed environment is in the catalogue, and with
+    /// it at the sidecars, before anything is planned for it.
+    pub async fn follow(self, client: Client, catalogue: Arc<Catalogue>, readiness: Readiness) {
+        let api: Api<Marker<Namespace>> = Api::all(client);
+        let mut events = patient(watcher(api, watcher::Config::default()));
+        let mut listing = Listing::default();
+        while let Some(event) = events.next().await {
+            let event = match event {
+                Ok(event) => event,
+                Err(error) => {
+                    warn!(%error, "cannot watch namespaces");
+                    continue;
+                }
+            };
+            let listed = matches!(event, watcher::Event::InitDone);
+            for change in self.0.apply(event, &mut listing) {
+                let (_, namespace) = change.key;
+                let after = change.after.map(|environment| *environment);
+                if let (Some(before), Some(after)) = (change.before, after) {
+                    info!(audit = "environment", namespace, %before, %after, "a namespace changed its environment");
+                }
+                catalogue.set_environment(&namespace, after);
+            }
+            if listed {
+                readiness.set(Check::Namespaces, true);
+            }
+        }
+    }
+}
