@@ -110,9 +110,9 @@ fn checks(readiness: &Readiness) -> String {
 mod tests {
     use super::*;
 
-    fn status(method: Method, path: &str, readiness: &Readiness) -> StatusCode {
+    fn status(method: &Method, path: &str, readiness: &Readiness) -> StatusCode {
         answer(
-            &method,
+            method,
             &path.parse().unwrap(),
             readiness,
             &Metrics::default(),
@@ -123,16 +123,16 @@ mod tests {
     #[test]
     fn a_replica_that_is_not_ready_is_still_alive() {
         let readiness = Readiness::default();
-        assert_eq!(status(Method::GET, "/livez", &readiness), StatusCode::OK);
+        assert_eq!(status(&Method::GET, "/livez", &readiness), StatusCode::OK);
         assert_eq!(
-            status(Method::GET, "/readyz", &readiness),
+            status(&Method::GET, "/readyz", &readiness),
             StatusCode::SERVICE_UNAVAILABLE
         );
         Check::ALL
             .into_iter()
             .for_each(|check| readiness.set(check, true));
         assert_eq!(
-            status(Method::GET, "/readyz?verbose", &readiness),
+            status(&Method::GET, "/readyz?verbose", &readiness),
             StatusCode::OK
         );
     }
@@ -151,11 +151,11 @@ mod tests {
     fn nothing_else_is_served() {
         let readiness = Readiness::default();
         assert_eq!(
-            status(Method::GET, "/debug", &readiness),
+            status(&Method::GET, "/debug", &readiness),
             StatusCode::NOT_FOUND
         );
         assert_eq!(
-            status(Method::POST, "/metrics", &readiness),
+            status(&Method::POST, "/metrics", &readiness),
             StatusCode::METHOD_NOT_ALLOWED
         );
     }

@@ -175,7 +175,7 @@ fn manager(replica: &str) -> String {
 mod tests {
     use super::*;
 
-    fn object(feeds: serde_json::Value) -> ApiCollection {
+    fn object(feeds: &serde_json::Value) -> ApiCollection {
         serde_json::from_value(json!({
             "apiVersion": "credence.dev/v1alpha1",
             "kind": "ApiCollection",
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_replica_has_an_entry_where_it_serves_someone() {
-        let object = object(json!([{"replica": "a", "connected": 1, "current": 1, "refused": 0}]));
+        let object = object(&json!([{"replica": "a", "connected": 1, "current": 1, "refused": 0}]));
         let count = Count {
             connected: 1,
             current: 1,

@@ -1,6 +1,8 @@
 //! The feed over real TLS and HTTP/2, in front of an API server that knows one
 //! token and one pod.
 
+#![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -42,11 +44,14 @@ const TOKEN: &str = "token-of-web-0";
 const SERVICE: &str = "credence-feed";
 
 /// Answers what the feed asks of an API server, and nothing else.
-async fn api_server(request: Request<kube::client::Body>) -> Result<Response<kube::client::Body>, Infallible> {
+async fn api_server(
+    request: Request<kube::client::Body>,
+) -> Result<Response<kube::client::Body>, Infallible> {
     let (head, body) = request.into_parts();
     let (status, answer) = match (head.method.as_str(), head.uri.path()) {
         ("POST", "/apis/authentication.k8s.io/v1/tokenreviews") => {
-            let asked: Value = serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap();
+            let asked: Value =
+                serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap();
             let mut review = asked.clone();
             review["status"] = match asked["spec"]["token"].as_str() {
                 Some(TOKEN) => json!({
@@ -75,7 +80,10 @@ async fn api_server(request: Request<kube::client::Body>) -> Result<Response<kub
         (method, path) => panic!("nobody should ask for {method} {path}"),
     };
     let bytes = serde_json::to_vec(&answer).unwrap();
-    Ok(Response::builder().status(status).body(bytes.into()).unwrap())
+    Ok(Response::builder()
+        .status(status)
+        .body(bytes.into())
+        .unwrap())
 }
 
 struct Operator {
@@ -175,14 +183,25 @@ impl Operator {
         config.alpn_protocols = vec![HTTP2.to_vec()];
         let tcp = TcpStream::connect(self.address).await.unwrap();
         let name = ServerName::try_from(SERVICE).unwrap();
-        let tls = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap();
-        let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(tls)).await.unwrap();
+        let tls = TlsConnector::from(Arc::new(config))
+            .connect(name, tcp)
+            .await
+            .unwrap();
+        let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(tls))
+            .await
+            .unwrap();
         tokio::spawn(connection);
         sender
     }
 }
 
-async fn ask(sender: &mut SendRequest<Full<Bytes>>, method: Method, path: &str, token: &str, body: Vec<u8>) -> Response<Incoming> {
+async fn ask(
+    sender: &mut SendRequest<Full<Bytes>>,
+    method: Method,
+    path: &str,
+    token: &str,
+    body: Vec<u8>,
+) -> Response<Incoming> {
     let request = Request::builder()
         .method(method)
         .uri(format!("https://{SERVICE}{path}"))
@@ -221,12 +240,22 @@ async fn a_sidecar_follows_what_is_planned_and_acknowledges_it() {
     let response = ask(&mut sidecar, Method::GET, FEED_PATH, TOKEN, Vec::new()).await;
     assert_eq!(response.status(), StatusCode::OK);
     let mut lines = response.into_body();
-    let Event::Hello { stream, max_age_seconds } = event(&mut lines).await else {
+    let Event::Hello {
+        stream,
+        max_age_seconds,
+    } = event(&mut lines).await
+    else {
         panic!("a stream begins with hello");
     };
-    assert!((2430..=2970).contains(&max_age_seconds), "{max_age_seconds}");
+    assert!(
+        (2430..=2970).contains(&max_age_seconds),
+        "{max_age_seconds}"
+    );
     let first = bundle(&mut lines).await;
-    assert_eq!((first.environment, host(&first)), (Environment::Development, Some("one.test".to_owned())));
+    assert_eq!(
+        (first.environment, host(&first)),
+        (Environment::Development, Some("one.test".to_owned()))
+    );
 
     operator.plan(Environment::Development, 2, "two.test");
     let second = bundle(&mut lines).await;
@@ -241,7 +270,11 @@ async fn a_sidecar_follows_what_is_planned_and_acknowledges_it() {
     let ack = serde_json::to_vec(&ack).unwrap();
     let mut other = operator.connect().await;
     let response = ask(&mut other, Method::POST, ACK_PATH, TOKEN, ack.clone()).await;
-    assert_eq!(response.status(), StatusCode::CONFLICT, "it is another connection's stream");
+    assert_eq!(
+        response.status(),
+        StatusCode::CONFLICT,
+        "it is another connection's stream"
+    );
     let response = ask(&mut sidecar, Method::POST, ACK_PATH, TOKEN, ack).await;
     assert_eq!(response.status(), StatusCode::NO_CONTENT);
     let counts = operator.streams.counts();
@@ -252,19 +285,32 @@ async fn a_sidecar_follows_what_is_planned_and_acknowledges_it() {
 #[tokio::test]
 async fn what_was_planned_for_live_is_gone_before_development_is_planned() {
     let operator = Operator::start().await;
-    operator.catalogue.set_environment("shop", Some(Environment::Live));
+    operator
+        .catalogue
+        .set_environment("shop", Some(Environment::Live));
     operator.plan(Environment::Live, 1, "live.test");
     let mut sidecar = operator.connect().await;
     let response = ask(&mut sidecar, Method::GET, FEED_PATH, TOKEN, Vec::new()).await;
     let mut lines = response.into_body();
     event(&mut lines).await;
-    assert_eq!(host(&bundle(&mut lines).await).as_deref(), Some("live.test"));
+    assert_eq!(
+        host(&bundle(&mut lines).await).as_deref(),
+        Some("live.test")
+    );
 
-    operator.catalogue.set_environment("shop", Some(Environment::Development));
+    operator
+        .catalogue
+        .set_environment("shop", Some(Environment::Development));
     let withdrawn = bundle(&mut lines).await;
-    assert_eq!((withdrawn.environment, host(&withdrawn)), (Environment::Development, None));
+    assert_eq!(
+        (withdrawn.environment, host(&withdrawn)),
+        (Environment::Development, None)
+    );
     operator.plan(Environment::Development, 1, "development.test");
-    assert_eq!(host(&bundle(&mut lines).await).as_deref(), Some("development.test"));
+    assert_eq!(
+        host(&bundle(&mut lines).await).as_deref(),
+        Some("development.test")
+    );
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     /// The waits in milliseconds after these events.
-    fn waits(events: Vec<watcher::Result<Event<()>>>) -> Vec<u128> {
+    fn waits(events: &[watcher::Result<Event<()>>]) -> Vec<u128> {
         let mut retry = Retry::default();
         events
             .iter()
@@ -77,16 +77,16 @@ mod tests {
 
     #[test]
     fn waits_double_and_stay_short_although_each_attempt_begins_well() {
-        let attempts = (0..5).flat_map(|_| [Ok(Event::Init), failure()]).collect();
+        let attempts: Vec<_> = (0..5).flat_map(|_| [Ok(Event::Init), failure()]).collect();
         assert_eq!(
-            waits(attempts),
+            waits(&attempts),
             [0, 500, 0, 1000, 0, 2000, 0, 4000, 0, 5000]
         );
     }
 
     #[test]
     fn a_watch_that_worked_starts_over() {
-        let events = vec![failure(), failure(), Ok(Event::InitDone), failure()];
-        assert_eq!(waits(events), [500, 1000, 0, 500]);
+        let events = [failure(), failure(), Ok(Event::InitDone), failure()];
+        assert_eq!(waits(&events), [500, 1000, 0, 500]);
     }
 }

@@ -12,7 +12,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-fn manifest(spec: Value) -> ApiCollection {
+fn manifest(spec: &Value) -> ApiCollection {
     serde_json::from_value(json!({
         "apiVersion": "credence.dev/v1alpha1",
         "kind": "ApiCollection",
@@ -23,7 +23,7 @@ fn manifest(spec: Value) -> ApiCollection {
 }
 
 fn openai() -> ApiCollection {
-    manifest(json!({
+    manifest(&json!({
         "baseUrl": "https://api.openai.com/v1",
         "auth": {"apiKey": {"in": "Header", "name": "Authorization", "value": "Bearer ${secret.api-key}"}},
         "live": {"secretRef": {"name": "openai-live"}},
@@ -221,7 +221,7 @@ fn a_forbidden_namespace_says_how_to_allow_it() {
 
 #[test]
 fn a_bad_spec_is_not_accepted_and_not_tried_again() {
-    let object = manifest(json!({"baseUrl": "http://api.openai.com"}));
+    let object = manifest(&json!({"baseUrl": "http://api.openai.com"}));
     let mut observed = observed(&object);
     let sight = Sight::Rejected(inputs(Environment::Development, Found::Absent));
     observed.sights = BTreeMap::from([(Environment::Development, sight)]);
@@ -264,7 +264,7 @@ fn a_lowered_pod_makes_both_environments_be_used() {
 
 #[test]
 fn live_credentials_in_development_are_said_so() {
-    let object = manifest(json!({
+    let object = manifest(&json!({
         "baseUrl": "https://api.openai.com/v1",
         "auth": {"apiKey": {"in": "Header", "name": "Authorization", "value": "Bearer ${secret.api-key}"}},
         "live": {"secretRef": {"name": "openai-live"}},
