@@ -130,6 +130,7 @@ impl Connection {
         let timeouts = self.shared.settings.timeouts;
         let mut scan = HeadScan::request();
         let mut begun = false;
+        let mut hurried = false;
         if self.client.inbound.is_empty() {
             self.client.outbound.release();
             self.deadline.set(timeouts.idle);
@@ -145,14 +146,14 @@ impl Connection {
                 match scan.advance(self.client.inbound.bytes()) {
                     Err(error) => return Poll::Ready(Arrival::Refused(error)),
                     Ok(Some(length)) => return Poll::Ready(Arrival::Head(length)),
+                    // Only a head that comes in pieces has to hurry.
+                    Ok(None) if begun && !hurried => {
+                        self.deadline.set(timeouts.head);
+                        hurried = true;
+                    }
                     Ok(None) => {}
                 }
-                let was_empty = self.client.inbound.is_empty();
                 match self.client.poll_fill(cx) {
-                    Poll::Ready(Ok(1..)) if was_empty => {
-                        // Only a head that comes in pieces has to hurry.
-                        self.deadline.set(timeouts.head);
-                    }
                     Poll::Ready(Ok(1..)) => {}
                     Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Arrival::Gone),
                     Poll::Pending => {
