@@ -1,5 +1,6 @@
 //! A request that may be sent: the credential is on it.
 
+use std::fmt;
 use std::sync::Arc;
 
 use credence_core::bundle::OnConflict;
@@ -12,8 +13,7 @@ use crate::problem::{Problem, Slug};
 ///
 /// This is the only thing that is ever sent upstream before a body, and
 /// [`Authorized::apply`] is the only way to make one: a request without the
-/// collection's credential cannot be expressed.
-#[derive(Debug)]
+/// collection's credential cannot be expressed. Its `Debug` shows nothing of it.
 pub(crate) struct Authorized {
     destination: Arc<Destination>,
     head: Vec<u8>,
@@ -82,6 +82,13 @@ impl Authorized {
     /// The bytes, to be sent as they are.
     pub(crate) fn into_head(self) -> Vec<u8> {
         self.head
+    }
+}
+
+impl fmt::Debug for Authorized {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let collection = self.destination.collection.as_str();
+        f.debug_tuple("Authorized").field(&collection).finish()
     }
 }
 

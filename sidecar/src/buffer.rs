@@ -1,6 +1,7 @@
 //! Memory for bytes on their way, lent out while there are any.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -52,8 +53,9 @@ fn put_room(mut room: Vec<u8>) {
 }
 
 /// What was read and not yet used. It holds memory only while it is not empty
-/// or about to be filled, so that an idle connection costs none.
-#[derive(Debug, Default)]
+/// or about to be filled, so that an idle connection costs none. Its `Debug`
+/// shows only how much there is, since it may be secret.
+#[derive(Default)]
 pub(crate) struct Inbound {
     block: Vec<u8>,
     start: usize,
@@ -117,14 +119,21 @@ impl Inbound {
     }
 }
 
+impl fmt::Debug for Inbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Inbound({} bytes)", self.bytes().len())
+    }
+}
+
 impl Drop for Inbound {
     fn drop(&mut self) {
         put_block(std::mem::take(&mut self.block));
     }
 }
 
-/// What is to be written.
-#[derive(Debug, Default)]
+/// What is to be written. Its `Debug` shows only how much there is: the head
+/// of a request holds the credential.
+#[derive(Default)]
 pub(crate) struct Outbound {
     bytes: Vec<u8>,
     written: usize,
@@ -203,6 +212,12 @@ impl Outbound {
         // What did not pass through here cannot be written again from here.
         self.forgotten |= of_after > 0;
         Poll::Ready(Ok(of_after))
+    }
+}
+
+impl fmt::Debug for Outbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Outbound({} bytes)", self.pending())
     }
 }
 
