@@ -119,14 +119,13 @@ impl CompiledQuery {
     /// the collection sets: for what a provider repeats in a redirect, where
     /// the caller would see the values.
     pub fn write_others(&self, query: &[u8], out: &mut Vec<u8>) {
-        let start = out.len();
-        for parameter in parameters(query) {
-            if self.owner(parameter).is_none() {
-                if out.len() > start {
-                    out.push(b'&');
-                }
-                out.extend_from_slice(parameter);
+        let mut first = true;
+        for parameter in parameters(query).filter(|each| self.owner(each).is_none()) {
+            if !first {
+                out.push(b'&');
             }
+            out.extend_from_slice(parameter);
+            first = false;
         }
     }
 
@@ -304,6 +303,7 @@ mod tests {
             ("k=2", ""),
             ("", ""),
             ("kk=%2f", "kk=%2f"),
+            ("&a&&k=2&", "&a&&"),
         ] {
             let mut out = Vec::new();
             query.write_others(repeated.as_bytes(), &mut out);

@@ -1,5 +1,9 @@
 //! The head of a provider's answer, as the caller gets it.
 
+use std::borrow::Cow;
+
+use credence_core::placement::CompiledQuery;
+
 use crate::destination::Destination;
 use crate::http1::{Field, Framing, Known, ResponseHead, Version, field};
 
@@ -87,7 +91,8 @@ fn write_location(
     destination: &Destination,
     out: &mut Vec<u8>,
 ) {
-    let local = Location::parse(sent.value, &destination.authority).and_then(|location| {
+    let value = &*without_ours(sent.value, &destination.query);
+    let local = Location::parse(value, &destination.authority).and_then(|location| {
         let base = destination.route.base_url.path().as_bytes();
         let rest = location.path.strip_prefix(base)?;
         matches!(rest, [] | [b'/' | b'?' | b'#', ..]).then_some((location.absolute, rest))
@@ -106,15 +111,32 @@ fn write_location(
             out.extend_from_slice(b"\r\n");
         }
         // The caller would take it for a path of the sidecar.
-        None if matches!(sent.value, [b'/', second, ..] if *second != b'/')
-            || sent.value == b"/" =>
-        {
+        None if matches!(value, [b'/', second, ..] if *second != b'/') || value == b"/" => {
             let authority = destination.authority.as_bytes();
-            let absolute = [b"https://", authority, sent.value].concat();
+            let absolute = [b"https://", authority, value].concat();
             field::write(sent.name, &absolute, out);
         }
-        None => field::write(sent.name, sent.value, out),
+        None => field::write(sent.name, value, out),
     }
+}
+
+/// The reference without the parameters that the collection sets. A provider
+/// that repeats the query in a redirect would hand the caller the key; where it
+/// leads here, the key is put on again.
+fn without_ours<'a>(reference: &'a [u8], ours: &CompiledQuery) -> Cow<'a, [u8]> {
+    let fragment = reference.iter().position(|b| *b == b'#');
+    let (rest, fragment) = reference.split_at(fragment.unwrap_or(reference.len()));
+    let Some(mark) = rest.iter().position(|b| *b == b'?') else {
+        return Cow::Borrowed(reference);
+    };
+    let (before, query) = (&rest[..mark], &rest[mark + 1..]);
+    let mut kept = Vec::with_capacity(reference.len());
+    ours.write_others(query, &mut kept);
+    if kept.len() == query.len() {
+        return Cow::Borrowed(reference);
+    }
+    let separator: &[u8] = if kept.is_empty() { b"" } else { b"?" };
+    Cow::Owned([before, separator, &kept, fragment].concat())
 }
 
 /// A reference to something on the API's own host.

@@ -3,6 +3,7 @@
 
 mod caller;
 mod forwarding;
+mod hostile;
 mod lifecycle;
 mod provider;
 mod refusals;
