@@ -108,6 +108,18 @@ struct Stage {
     failures: usize,
 }
 
+/// A call, as it is told.
+struct Exchange {
+    what: &'static str,
+    request: String,
+    /// The credential that reached the provider, redacted; none if no request
+    /// did.
+    seen: Option<String>,
+    answer: String,
+    /// Whether all of this is as it must be.
+    right: bool,
+}
+
 impl Stage {
     fn introduce(&mut self, folder: &Path) -> anyhow::Result<()> {
         let Self { out, paint, .. } = self;
@@ -142,7 +154,7 @@ impl Stage {
             let path = format!("/{}{path}", api.name);
             let answer = caller::directly(client.clone(), self.provider, method, &path).await?;
             let url = format!("https://{}{path}", self.provider);
-            self.tell(api, &url, &answer, answer.status == 401)?;
+            self.judge(api, &url, &answer, answer.status == 401)?;
         }
         for (environment, proxy) in proxies {
             self.heading(&format!(
@@ -155,7 +167,7 @@ impl Stage {
                 let right = answer.status == 200
                     && answer.body["environment"] == environment.as_str()
                     && answer.slug.is_none();
-                self.tell(api, &url(*proxy, &path), &answer, right)?;
+                self.judge(api, &url(*proxy, &path), &answer, right)?;
             }
             self.stranger(*proxy).await?;
         }
@@ -168,11 +180,13 @@ impl Stage {
         let seen = self.desk.take_seen();
         let right = answer.slug.as_deref() == Some("unknown-collection") && seen.is_none();
         let slug = answer.slug.unwrap_or_default();
-        let line = format!("  GET {}", url(proxy, "stranger/"));
-        writeln!(self.out, "{line:70} a collection that there is not")?;
-        writeln!(self.out, "      provider saw  nothing")?;
-        let line = format!("{} Credence-Error: {slug}", answer.status);
-        self.verdict(&line, right)
+        self.tell(Exchange {
+            what: "a collection that there is not",
+            request: format!("GET {}", url(proxy, "stranger/")),
+            seen,
+            answer: format!("{} Credence-Error: {slug}", answer.status),
+            right,
+        })
     }
 
     fn heading(&mut self, text: &str) -> anyhow::Result<()> {
@@ -180,27 +194,37 @@ impl Stage {
         Ok(())
     }
 
-    fn tell(&mut self, api: &Api, url: &str, answer: &Answer, right: bool) -> anyhow::Result<()> {
+    /// What came of a call of the story.
+    fn judge(&mut self, api: &Api, url: &str, answer: &Answer, right: bool) -> anyhow::Result<()> {
         let seen = self.desk.take_seen();
-        let right = right && seen.is_some();
-        let line = format!("  {} {url}", api.call.0);
-        writeln!(self.out, "{line:70} {}", api.method)?;
-        writeln!(
-            self.out,
-            "      provider saw  {}",
-            seen.unwrap_or_else(|| "nothing".to_owned())
-        )?;
-        self.verdict(&format!("{} {}", answer.status, answer.body), right)
+        self.tell(Exchange {
+            what: api.method,
+            request: format!("{} {url}", api.call.0),
+            right: right && seen.is_some(),
+            seen,
+            answer: format!("{} {}", answer.status, answer.body),
+        })
     }
 
-    fn verdict(&mut self, answer: &str, right: bool) -> anyhow::Result<()> {
-        if right {
-            writeln!(self.out, "      answer        {}", self.paint.good(answer))?;
+    fn tell(&mut self, exchange: Exchange) -> anyhow::Result<()> {
+        let Exchange {
+            what,
+            request,
+            seen,
+            answer,
+            right,
+        } = exchange;
+        let seen = seen.unwrap_or_else(|| "nothing".to_owned());
+        let answer = if right {
+            self.paint.good(&answer)
         } else {
             self.failures += 1;
-            let answer = format!("{answer}   WRONG");
-            writeln!(self.out, "      answer        {}", self.paint.bad(&answer))?;
-        }
+            self.paint.bad(&format!("{answer}   WRONG"))
+        };
+        writeln!(self.out, "  {what}")?;
+        writeln!(self.out, "    request       {request}")?;
+        writeln!(self.out, "    provider saw  {seen}")?;
+        writeln!(self.out, "    answer        {answer}")?;
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::position::Positions;
 use crate::problem::{Problem, Severity};
-use crate::schema::{At, Checked, NOT_BASE64, Schema, Schemas, Violation};
+use crate::schema::{At, NOT_BASE64, Schema, Schemas, Violation};
 use crate::yaml::Document;
 
 const GROUP: &str = "credence.dev";
@@ -173,10 +173,8 @@ fn misnamed(version: Option<&str>, kind: Option<&str>) -> Option<Violation> {
 type Parts = (Option<String>, String, Content);
 
 fn object(value: &mut Value, schema: &Schema) -> Result<Parts, Vec<Violation>> {
-    let Checked {
-        mut violations,
-        misshapen,
-    } = schema.check(value);
+    let mut checked = schema.check(value);
+    let mut violations = std::mem::take(&mut checked.violations);
     let metadata = |name: &str| {
         let text = value.pointer(&format!("/metadata/{name}"))?.as_str()?;
         (!text.is_empty()).then(|| text.to_owned())
@@ -185,7 +183,7 @@ fn object(value: &mut Value, schema: &Schema) -> Result<Parts, Vec<Violation>> {
     if name.is_none() && violations.iter().all(|v| v.field != "metadata.name") {
         violations.push(violation("metadata.name", At::Name, "is required"));
     }
-    let (Some(name), false) = (name, misshapen) else {
+    let (Some(name), false) = (name, checked.misshapen) else {
         return Err(violations);
     };
     let namespace = metadata("namespace");
@@ -204,7 +202,8 @@ fn object(value: &mut Value, schema: &Schema) -> Result<Parts, Vec<Violation>> {
         Ok(content) if violations.is_empty() => Ok((namespace, name, content)),
         Ok(_) => Err(violations),
         // A parser knows better what is wrong with a field than a rule does.
-        Err(parsed) => {
+        Err(mut parsed) => {
+            parsed.retain(|violation| checked.is_news(violation));
             let same = |v: &Violation, better: &Violation| {
                 better.field == v.field || (v.field.is_empty() && better.field == "metadata.name")
             };

@@ -10,6 +10,8 @@ mod walk;
 
 pub(crate) use message::NOT_BASE64;
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use schemars::JsonSchema;
@@ -35,6 +37,16 @@ pub(crate) struct Checked {
     /// Whether something that must be there is missing or has the wrong type,
     /// so that more cannot be said.
     pub(crate) misshapen: bool,
+    /// Fields that hold one that they do not know: whatever else is said of
+    /// them is likely a consequence.
+    pub(crate) confused: BTreeSet<String>,
+}
+
+impl Checked {
+    /// Whether something new is said of this field.
+    pub(crate) fn is_news(&self, violation: &Violation) -> bool {
+        !self.confused.contains(&violation.field)
+    }
 }
 
 /// Which part of a field a violation is about.
@@ -121,7 +133,9 @@ impl Schema {
     pub(crate) fn check(&self, object: &mut Value) -> Checked {
         let mut checked = walk::check(&self.root, self.nulls, object);
         if !checked.misshapen {
-            checked.violations.extend(rules::check(&self.root, object));
+            let mut broken = rules::check(&self.root, object);
+            broken.retain(|violation| checked.is_news(violation));
+            checked.violations.extend(broken);
         }
         checked
     }

@@ -7,6 +7,8 @@
 mod command;
 #[path = "cli/demo.rs"]
 mod demo;
+#[path = "cli/docs.rs"]
+mod docs;
 #[path = "cli/folder.rs"]
 mod folder;
 #[path = "cli/lint.rs"]

@@ -92,6 +92,7 @@ impl Walk {
                 self.value(rest, value, &field);
             } else if !properties.is_empty() && !open(schema) {
                 let known = properties.keys().map(String::as_str);
+                self.checked.confused.insert(path.to_owned());
                 self.refuse(At::Name, &field, unknown(name, known));
             }
         }

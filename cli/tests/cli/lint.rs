@@ -103,6 +103,11 @@ fn mistyped_fields_name_the_one_that_was_meant() {
         "3:24: metadata.namespaces: unknown field \"namespaces\": did you mean \"namespace\"?",
     );
     assert_told(
+        "apiKey:",
+        "apikey:",
+        "7:5: spec.auth.apikey: unknown field \"apikey\": did you mean \"apiKey\"?",
+    );
+    assert_told(
         "  live:",
         "  zebra: {}\n  live:",
         "8:3: spec.zebra: unknown field \"zebra\"",
