@@ -8,6 +8,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use credence_tests::images::Archives;
 use credence_tests::programs::Programs;
+use credence_tests::shop::Shop;
 use credence_tests::state::State;
 use credence_tests::{Cluster, collect, interrupt, network, packages, teardown};
 
@@ -25,6 +26,9 @@ enum Action {
         /// Folder for everything it writes.
         #[arg(long)]
         state: Option<PathBuf>,
+        /// Kubernetes alone, without the chart and the demo.
+        #[arg(long)]
+        bare: bool,
     },
     /// Take down the one on this machine, in whatever state it is.
     Down {
@@ -50,7 +54,7 @@ fn main() -> ExitCode {
 
 fn run(action: Action) -> Result<()> {
     match action {
-        Action::Up { state } => up(&folder(state)?),
+        Action::Up { state, bare } => up(&folder(state)?, bare),
         Action::Down { state } => {
             let begin = Instant::now();
             teardown::down(&folder(state)?)?;
@@ -72,7 +76,7 @@ fn run(action: Action) -> Result<()> {
     }
 }
 
-fn up(state: &State) -> Result<()> {
+fn up(state: &State, bare: bool) -> Result<()> {
     // Before anything that takes long.
     network::unclaimed()?;
     packages::install()?;
@@ -86,6 +90,11 @@ fn up(state: &State) -> Result<()> {
         .collect();
     let total: u64 = memory.iter().map(|(_, kib)| kib).sum();
     eprintln!("memory in MiB: {} = {}", each.join(", "), total / 1024);
+    if !bare {
+        // What has been started stays, for a look at what went wrong.
+        Shop::open(&cluster)?;
+        eprintln!("the chart is installed and the demo applied");
+    }
     println!("KUBECONFIG={}", cluster.kubectl().kubeconfig().display());
     println!("KUBECTL={}", cluster.kubectl().program().display());
     Ok(())
