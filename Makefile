@@ -3,7 +3,7 @@
 CARGO ?= cargo
 CLUSTER = $(CARGO) run --quiet --locked -p credence-tests --bin credence-cluster --
 
-.PHONY: demo test check generate cluster cluster-down image tools
+.PHONY: demo test check generate cluster cluster-down image bench tools
 
 # The product in one process: an embedded provider refuses a call without a
 # key, then answers the development call and the live call. (The dev profile:
@@ -34,6 +34,12 @@ cluster: tools
 
 cluster-down: tools
 	@$(CLUSTER) down
+
+# The sidecar beside nginx and HAProxy, same provider and same load, in one run:
+# processor time by request, and memory.
+bench: tools
+	@tests/bench-tools.sh
+	PATH="$$PATH:/usr/sbin" $(CARGO) run --release --quiet --locked -p credence-tests --bin bench
 
 # Image archives for `docker load` and `ctr images import`.
 image: tools
