@@ -4,13 +4,14 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use tokio::sync::watch;
-use tracing::info;
 
 use credence_core::names::FEED_PORT;
 
@@ -25,6 +26,8 @@ use crate::webhook::respond;
 
 /// An object has at most 3 MiB, and a review holds it once or twice.
 const REVIEW_LIMIT: usize = 10 * 1024 * 1024;
+/// A connection that asked nothing by then is closed: their number is limited.
+const FIRST_REVIEW: Duration = Duration::from_secs(10);
 const PATH: &str = "/inject";
 const JSON: &str = "application/json";
 
@@ -60,8 +63,8 @@ impl Admission {
         }
     }
 
-    /// The service of a new connection. The API server keeps its connections
-    /// for long, so nothing but the shutdown closes one.
+    /// The service of a new connection, and when to close it. The API server
+    /// keeps its connections for long, so one that has asked may stay.
     pub fn connect(
         self: &Arc<Self>,
     ) -> (
@@ -70,11 +73,22 @@ impl Admission {
         impl Future<Output = ()> + Send + use<>,
     ) {
         let this = self.clone();
+        let asked = Arc::new(AtomicBool::new(false));
+        let close = {
+            let asked = asked.clone();
+            async move {
+                tokio::time::sleep(FIRST_REVIEW).await;
+                if asked.load(Ordering::Relaxed) {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
         let service = service_fn(move |request| -> Answer {
+            asked.store(true, Ordering::Relaxed);
             let this = this.clone();
             Box::pin(async move { Ok(this.answer(request).await) })
         });
-        (service, std::future::pending())
+        (service, close)
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
@@ -107,11 +121,6 @@ impl Admission {
             self.namespaces.environment(namespace).unwrap_or_default()
         });
         self.metrics.admission(answer.decision, answer.reason);
-        info!(
-            decision = answer.decision,
-            reason = answer.reason,
-            "a pod was reviewed"
-        );
         let mut response = Response::new(body(answer.body));
         response
             .headers_mut()
