@@ -12,33 +12,33 @@ use crate::provider::field;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One connection to the proxy.
-pub struct Caller {
+pub(crate) struct Caller {
     stream: TcpStream,
     unread: Vec<u8>,
 }
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub struct Answer {
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn status(&self) -> u16 {
+    pub(crate) fn status(&self) -> u16 {
         self.head[9..12].parse().unwrap()
     }
 
-    pub fn field(&self, name: &str) -> Option<&str> {
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
         field(&self.head, name)
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
     /// The slug, when the answer is one of the proxy's own and whole.
-    pub fn slug(&self) -> Option<&str> {
+    pub(crate) fn slug(&self) -> Option<&str> {
         let slug = self.field("credence-error")?;
         assert_eq!(self.field("content-type"), Some("application/problem+json"));
         Some(slug)
@@ -46,7 +46,7 @@ impl Answer {
 }
 
 impl Caller {
-    pub async fn connect(address: SocketAddr) -> Self {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
         Self {
@@ -55,24 +55,24 @@ impl Caller {
         }
     }
 
-    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
     }
 
     /// Writes as far as the other side takes it.
-    pub async fn send_some(&mut self, bytes: &[u8]) -> bool {
+    pub(crate) async fn send_some(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).await.is_ok()
     }
 
     /// Sends a GET and reads its answer.
-    pub async fn get(&mut self, target: &str) -> Answer {
+    pub(crate) async fn get(&mut self, target: &str) -> Answer {
         self.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
             .await;
         self.answer().await
     }
 
     /// The next answer, to a request that is not HEAD.
-    pub async fn answer(&mut self) -> Answer {
+    pub(crate) async fn answer(&mut self) -> Answer {
         let head = self.head().await;
         let status: u16 = head[9..12].parse().unwrap();
         let body = if matches!(status, 100..=199 | 204 | 304) {
@@ -90,12 +90,12 @@ impl Caller {
     }
 
     /// The next head, with its empty line.
-    pub async fn head(&mut self) -> String {
+    pub(crate) async fn head(&mut self) -> String {
         self.until("\r\n\r\n").await
     }
 
     /// What comes up to and with `end`.
-    pub async fn until(&mut self, end: &str) -> String {
+    pub(crate) async fn until(&mut self, end: &str) -> String {
         loop {
             let found = self
                 .unread
@@ -114,7 +114,7 @@ impl Caller {
         }
     }
 
-    pub async fn bytes(&mut self, length: usize) -> Vec<u8> {
+    pub(crate) async fn bytes(&mut self, length: usize) -> Vec<u8> {
         while self.unread.len() < length {
             assert!(self.more().await.unwrap() > 0, "the body ends too early");
         }
@@ -122,13 +122,13 @@ impl Caller {
     }
 
     /// Everything up to the end; an error when the connection is reset.
-    pub async fn rest(&mut self) -> std::io::Result<Vec<u8>> {
+    pub(crate) async fn rest(&mut self) -> std::io::Result<Vec<u8>> {
         while self.more().await? > 0 {}
         Ok(std::mem::take(&mut self.unread))
     }
 
     /// Whether the proxy has closed the connection, with nothing more to say.
-    pub async fn is_closed(&mut self) -> bool {
+    pub(crate) async fn is_closed(&mut self) -> bool {
         self.unread.is_empty() && matches!(self.more().await, Ok(0) | Err(_))
     }
 

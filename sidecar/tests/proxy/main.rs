@@ -1,6 +1,8 @@
 //! The proxy over real sockets: a caller's plain connection on one side, a
 //! provider with TLS on the other, and nothing else.
 
+#![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
+
 mod caller;
 mod forwarding;
 mod hostile;

@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 /// A running provider. It ends with the test's runtime.
-pub struct Provider {
+pub(crate) struct Provider {
     address: SocketAddr,
     roots: String,
     heads: Arc<Mutex<Vec<String>>>,
@@ -23,7 +23,7 @@ pub struct Provider {
 
 impl Provider {
     /// Serves each connection by `script`.
-    pub async fn start<F, S>(script: F) -> Self
+    pub(crate) async fn start<F, S>(script: F) -> Self
     where
         F: Fn(Peer) -> S + Send + Sync + 'static,
         S: Future<Output = ()> + Send + 'static,
@@ -44,7 +44,7 @@ impl Provider {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
-                let number = connections.fetch_add(1, Ordering::SeqCst);
+                connections.fetch_add(1, Ordering::SeqCst);
                 let (acceptor, script) = (acceptor.clone(), Arc::clone(&script));
                 let heads = Arc::clone(&heads);
                 tokio::spawn(async move {
@@ -52,7 +52,6 @@ impl Provider {
                     if let Ok(stream) = acceptor.accept(stream).await {
                         script(Peer {
                             stream,
-                            number,
                             unread: Vec::new(),
                             heads,
                         })
@@ -66,7 +65,7 @@ impl Provider {
 
     /// Answers every request with these bytes, once it has its body of the
     /// length that the request says.
-    pub async fn answering(answer: &'static str) -> Self {
+    pub(crate) async fn answering(answer: &'static str) -> Self {
         Self::start(move |mut peer| async move {
             while let Some(head) = peer.head().await {
                 let length = field(&head, "content-length").map_or(0, |text| text.parse().unwrap());
@@ -77,49 +76,47 @@ impl Provider {
         .await
     }
 
-    pub fn base_url(&self) -> String {
+    pub(crate) fn base_url(&self) -> String {
         format!("https://{}/v1", self.address)
     }
 
-    pub fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         self.address.to_string()
     }
 
     /// The PEM root that its certificate chains to.
-    pub fn roots(&self) -> &str {
+    pub(crate) fn roots(&self) -> &str {
         &self.roots
     }
 
     /// The heads of all requests so far.
-    pub fn heads(&self) -> Vec<String> {
+    pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
 
     /// The head of the only request so far.
-    pub fn head(&self) -> String {
+    pub(crate) fn head(&self) -> String {
         let heads = self.heads();
         assert_eq!(heads.len(), 1, "{heads:?}");
         heads[0].clone()
     }
 
     /// How many connections there have been.
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 }
 
 /// One connection, as the provider sees it.
-pub struct Peer {
+pub(crate) struct Peer {
     stream: TlsStream<TcpStream>,
-    /// How many connections there were before.
-    pub number: usize,
     unread: Vec<u8>,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Peer {
     /// The next request's head; none when the connection has ended.
-    pub async fn head(&mut self) -> Option<String> {
+    pub(crate) async fn head(&mut self) -> Option<String> {
         loop {
             let end = self.unread.windows(4).position(|four| four == b"\r\n\r\n");
             if let Some(end) = end {
@@ -136,14 +133,14 @@ impl Peer {
     }
 
     /// The next so many bytes, or fewer when the connection ends.
-    pub async fn bytes(&mut self, length: usize) -> Vec<u8> {
+    pub(crate) async fn bytes(&mut self, length: usize) -> Vec<u8> {
         while self.unread.len() < length && self.more().await > 0 {}
         let length = length.min(self.unread.len());
         self.unread.drain(..length).collect()
     }
 
     /// What comes up to and with `end`.
-    pub async fn until(&mut self, end: &str) -> String {
+    pub(crate) async fn until(&mut self, end: &str) -> String {
         loop {
             let text = String::from_utf8(self.unread.clone()).unwrap();
             if let Some((before, _)) = text.split_once(end) {
@@ -156,20 +153,20 @@ impl Peer {
     }
 
     /// Waits for the other side to end the connection.
-    pub async fn ended(&mut self) {
+    pub(crate) async fn ended(&mut self) {
         while self.more().await > 0 {
             self.unread.clear();
         }
     }
 
     /// Writes, and does not mind when nobody reads.
-    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.stream.write_all(bytes.as_ref()).await;
         let _ = self.stream.flush().await;
     }
 
     /// Ends the TLS session in good order.
-    pub async fn close(mut self) {
+    pub(crate) async fn close(mut self) {
         let _ = self.stream.shutdown().await;
     }
 
@@ -182,7 +179,7 @@ impl Peer {
 }
 
 /// The value of a field, by its name in lower case.
-pub fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines().skip(1).find_map(|line| {
         let (found, value) = line.split_once(':')?;
         found.eq_ignore_ascii_case(name).then_some(value.trim())

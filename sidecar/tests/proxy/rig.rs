@@ -14,21 +14,21 @@ use crate::caller::Caller;
 use crate::provider::Provider;
 
 /// The key that the collections of these tests set.
-pub const KEY: &str = "Bearer sk-test-1";
+pub(crate) const KEY: &str = "Bearer sk-test-1";
 
 /// A running proxy.
-pub struct Rig {
-    pub address: SocketAddr,
-    pub handle: Handle,
+pub(crate) struct Rig {
+    pub(crate) address: SocketAddr,
+    pub(crate) handle: Handle,
     shutdown: Option<oneshot::Sender<()>>,
-    pub running: JoinHandle<()>,
+    pub(crate) running: JoinHandle<()>,
 }
 
 impl Rig {
     /// One without a bundle.
-    pub fn empty(settings: ProxySettings) -> Self {
-        let listen = vec!["127.0.0.1:0".parse().unwrap()];
-        let proxy = Proxy::bind(ProxySettings { listen, ..settings }).unwrap();
+    pub(crate) fn empty(mut settings: ProxySettings) -> Self {
+        settings.listen = vec!["127.0.0.1:0".parse().unwrap()];
+        let proxy = Proxy::bind(settings).unwrap();
         let (shutdown, asked) = oneshot::channel::<()>();
         Self {
             address: proxy.local_addrs()[0],
@@ -42,27 +42,30 @@ impl Rig {
     }
 
     /// One whose collection `api` is that provider's.
-    pub fn with(provider: &Provider) -> Self {
+    pub(crate) fn with(provider: &Provider) -> Self {
         let rig = Self::empty(ProxySettings::default());
         rig.apply([("api", Entry::Ready(Arc::new(route(provider))))]);
         rig
     }
 
     /// Applies a bundle with these collections.
-    pub fn apply<const N: usize>(&self, entries: [(&str, Entry); N]) -> BTreeMap<String, String> {
+    pub(crate) fn apply<const N: usize>(
+        &self,
+        entries: [(&str, Entry); N],
+    ) -> BTreeMap<String, String> {
         self.handle.apply(bundle(entries))
     }
 
-    pub async fn caller(&self) -> Caller {
+    pub(crate) async fn caller(&self) -> Caller {
         Caller::connect(self.address).await
     }
 
-    pub fn shut_down(&mut self) {
+    pub(crate) fn shut_down(&mut self) {
         self.shutdown.take().unwrap().send(()).unwrap();
     }
 }
 
-pub fn bundle<const N: usize>(entries: [(&str, Entry); N]) -> Bundle {
+pub(crate) fn bundle<const N: usize>(entries: [(&str, Entry); N]) -> Bundle {
     Bundle {
         revision: "r".to_owned(),
         environment: Environment::Development,
@@ -74,7 +77,7 @@ pub fn bundle<const N: usize>(entries: [(&str, Entry); N]) -> Bundle {
 }
 
 /// The provider's route, with [`KEY`] in `Authorization`.
-pub fn route(provider: &Provider) -> Route {
+pub(crate) fn route(provider: &Provider) -> Route {
     Route {
         base_url: provider.base_url().parse().unwrap(),
         headers: vec![placed("Authorization", KEY, OnConflict::Replace)],
@@ -84,7 +87,7 @@ pub fn route(provider: &Provider) -> Route {
     }
 }
 
-pub fn placed(name: &str, value: &str, on_conflict: OnConflict) -> Placed {
+pub(crate) fn placed(name: &str, value: &str, on_conflict: OnConflict) -> Placed {
     Placed {
         name: name.to_owned(),
         value: Secret::new(value),
@@ -92,10 +95,10 @@ pub fn placed(name: &str, value: &str, on_conflict: OnConflict) -> Placed {
     }
 }
 
-pub fn ready(route: Route) -> Entry {
+pub(crate) fn ready(route: Route) -> Entry {
     Entry::Ready(Arc::new(route))
 }
 
-pub fn unavailable(why: Unavailable) -> Entry {
+pub(crate) fn unavailable(why: Unavailable) -> Entry {
     Entry::Unavailable(why)
 }

@@ -1,11 +1,10 @@
 use super::*;
 
-/// All data, the trailers and what was left over, fed in pieces of `step`.
-fn decoded(
-    framing: Framing,
-    input: &[u8],
-    step: usize,
-) -> Result<(Vec<u8>, Vec<u8>, Vec<u8>), BodyError> {
+/// All data, the trailers, and what was left over.
+type Parts = (Vec<u8>, Vec<u8>, Vec<u8>);
+
+/// What comes of this input, fed in pieces of `step`.
+fn decoded(framing: Framing, input: &[u8], step: usize) -> Result<Parts, BodyError> {
     let mut decoder = Decoder::new(framing);
     let mut data = Vec::new();
     let mut pending: Vec<u8> = Vec::new();
@@ -41,10 +40,7 @@ fn decoded(
 }
 
 /// The same at every width of the pieces, or the test fails.
-fn at_every_width(
-    framing: Framing,
-    input: &[u8],
-) -> Result<(Vec<u8>, Vec<u8>, Vec<u8>), BodyError> {
+fn at_every_width(framing: Framing, input: &[u8]) -> Result<Parts, BodyError> {
     let whole = decoded(framing, input, input.len().max(1));
     for step in 1..input.len() {
         assert_eq!(decoded(framing, input, step), whole, "in pieces of {step}");
@@ -52,7 +48,7 @@ fn at_every_width(
     whole
 }
 
-fn chunked(input: &str) -> Result<(Vec<u8>, Vec<u8>, Vec<u8>), BodyError> {
+fn chunked(input: &str) -> Result<Parts, BodyError> {
     at_every_width(Framing::Chunked, input.as_bytes())
 }
 
