@@ -29,7 +29,7 @@
 //! | cluster | tokenreviews | create | who connects to the feed |
 //! | cluster | mutatingwebhookconfigurations, by name | list, watch, patch | `caBundle` |
 //! | each credential namespace | secrets, configmaps | get, list, watch | the credentials; watched by metadata, read by name |
-//! | own namespace | secrets, by name | get, list, watch, update | the certificates |
+//! | own namespace | secrets, by name | list, watch, update | the certificates |
 //! | own namespace | secrets | create | their first version |
 //! | own namespace | leases, by name | get, patch | which replica leads |
 //! | own namespace | leases | create | the first Lease |

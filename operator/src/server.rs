@@ -35,7 +35,7 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 const HEAD: Duration = Duration::from_secs(90);
 /// A peer that does not answer an HTTP/2 ping within this time is gone.
 const PING: Duration = Duration::from_secs(20);
-/// Time that requests in flight get when the server stops.
+/// Time that requests in flight get when their connection is to end.
 const DRAIN: Duration = Duration::from_secs(10);
 /// Pause after an accept failed, which happens when descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -195,7 +195,8 @@ async fn serve<S>(
             result = &mut connection => result,
             () = &mut close => {
                 connection.as_mut().graceful_shutdown();
-                connection.await
+                // A peer that has not even begun would never end.
+                tokio::time::timeout(DRAIN, connection).await.unwrap_or(Ok(()))
             }
         }
     } else {
@@ -209,7 +210,8 @@ async fn serve<S>(
             result = &mut connection => result,
             () = &mut close => {
                 connection.as_mut().graceful_shutdown();
-                connection.await
+                // A peer that has not even begun would never end.
+                tokio::time::timeout(DRAIN, connection).await.unwrap_or(Ok(()))
             }
         }
     };

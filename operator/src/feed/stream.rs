@@ -27,6 +27,11 @@ use crate::watches::pods::{InjectedPod, Pods};
 
 /// Silence after which a ping is sent.
 const PING: Duration = Duration::from_secs(15);
+/// Changes that come together, as those of all collections that name one
+/// Secret, are sent together: after this much quiet, and this much time at the
+/// latest.
+const QUIET: Duration = Duration::from_millis(20);
+const LATEST: Duration = Duration::from_millis(200);
 /// The shortest and the longest life of a stream: 45 minutes ± 10 %. Then the
 /// pod is authenticated again, maybe by another replica.
 const MIN_AGE: Duration = Duration::from_millis(2_430_000);
@@ -46,6 +51,8 @@ pub struct Stream {
     id: Arc<str>,
     ends: Instant,
     max_age: Duration,
+    /// Of the namespace, when the shelf was last looked at.
+    environment: Option<Environment>,
     sent: Option<Issue>,
     phase: Phase,
 }
@@ -94,6 +101,7 @@ pub fn body(parts: Parts) -> Body {
         id: parts.id,
         ends: Instant::now() + max_age,
         max_age,
+        environment: None,
         sent: None,
         phase: Phase::New,
     };
@@ -128,7 +136,10 @@ impl Stream {
                 return None;
             }
             tokio::select! {
-                changed = self.shelf.changed() => changed.ok()?,
+                changed = self.shelf.changed() => {
+                    changed.ok()?;
+                    self.settle().await;
+                }
                 () = sleep_until(ping) => return encode(&Event::Ping),
                 () = sleep_until(self.ends) => return None,
                 () = self.shutdown.draining() => {
@@ -139,9 +150,24 @@ impl Stream {
         }
     }
 
+    /// Waits for what comes with a change; not when the namespace became
+    /// another one, since what it had must go at once.
+    async fn settle(&mut self) {
+        let latest = Instant::now() + LATEST;
+        while self.shelf.borrow_and_update().environment == self.environment
+            && Instant::now() < latest
+        {
+            match tokio::time::timeout(QUIET, self.shelf.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => return,
+            }
+        }
+    }
+
     /// The line with the bundle, if it is not the one that was sent last.
     fn bundle(&mut self) -> Option<Bytes> {
         let shelf = self.shelf.borrow_and_update().clone();
+        self.environment = shelf.environment;
         let issue = match self.consumer(&shelf) {
             Ok(consumer) => {
                 // Something of another environment must not stay in use while
