@@ -7,7 +7,8 @@ use credence_core::bundle::OnConflict;
 
 use crate::destination::Destination;
 use crate::http1::{Framing, Known, RequestHead, Version, field};
-use crate::problem::{Problem, Slug};
+use crate::problem::Problem;
+use crate::slug::Slug;
 
 /// The head of a request as it goes to the provider.
 ///

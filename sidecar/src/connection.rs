@@ -9,18 +9,17 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::authorized::Authorized;
-use crate::buffer::{self, Side};
+use crate::buffer::Side;
 use crate::deadline::Deadline;
+use crate::decision::Decision;
 use crate::destination::Destination;
 use crate::exchange::{Around, End, Exchange, Request};
-use crate::gate;
-use crate::http1::{FieldStorage, Framing, HeadError, HeadScan, RequestHead, Version};
-use crate::index;
+use crate::http1::{Framing, HeadError, HeadScan, Version};
 use crate::metrics::Source;
-use crate::problem::{AnswerForm, Problem, Slug};
+use crate::problem::{AnswerForm, Problem};
 use crate::session::OpenSession;
 use crate::shared::Shared;
-use crate::target::Target;
+use crate::slug::Slug;
 
 /// How long, and how much of, what a client goes on sending is read and thrown
 /// away after an answer that it may not have seen: closing at once would reset
@@ -35,6 +34,8 @@ pub(crate) struct Connection {
     deadline: Deadline,
     /// The authority that the client called, of the current request.
     host: Vec<u8>,
+    /// An answer may have begun that has not ended.
+    answering: bool,
     session: OpenSession,
     shared: Arc<Shared>,
 }
@@ -64,21 +65,13 @@ enum Arrival {
     Gone,
 }
 
-/// What a request is answered with.
-enum Decision {
-    Call(Authorized, Request),
-    /// The answer has been put into the outbound buffer.
-    Answered {
-        close: bool,
-    },
-}
-
 impl Connection {
     pub(crate) fn new(stream: TcpStream, session: OpenSession, shared: Arc<Shared>) -> Self {
         Self {
             client: Side::new(stream),
             deadline: Deadline::after(shared.settings.timeouts.idle),
             host: Vec::new(),
+            answering: false,
             session,
             shared,
         }
@@ -94,12 +87,8 @@ impl Connection {
                 Next::Again => {}
                 Next::Close => return,
                 Next::Linger => return self.linger().await,
-                Next::Cut => {
-                    // The reset is what tells; without it the end of the
-                    // connection must do.
-                    let _ = self.client.io.set_zero_linger();
-                    return;
-                }
+                // Dropped while it answers.
+                Next::Cut => return,
             }
         }
     }
@@ -169,58 +158,13 @@ impl Connection {
     /// Decides on the request whose head is at the front of the inbound
     /// buffer, and takes it out of there.
     fn decide(&mut self, length: usize) -> Decision {
-        let mut storage = FieldStorage::new();
-        let bytes = &self.client.inbound.bytes()[..length];
+        let head = &self.client.inbound.bytes()[..length];
         let out = self.client.outbound.room();
-        let decision = match RequestHead::parse(bytes, &mut storage) {
-            Ok(head) => {
-                let form = AnswerForm {
-                    to_head: head.method == "HEAD",
-                    version: head.version,
-                    // What follows a refused head is not read.
-                    close: head.close || head.framing != Framing::None,
-                };
-                self.host.clear();
-                self.host.extend_from_slice(head.host.unwrap_or_default());
-                match route(&head, &self.shared, form, out) {
-                    Ok(Some(authorized)) => {
-                        let lineage = authorized.destination().lineage;
-                        self.session.session().call(lineage);
-                        let request = Request {
-                            framing: head.framing,
-                            version: head.version,
-                            to_head: form.to_head,
-                            method: well_known(head.method),
-                            idempotent: is_idempotent(head.method),
-                            close: head.close || self.shared.is_draining(),
-                        };
-                        Decision::Call(authorized, request)
-                    }
-                    Ok(None) => {
-                        self.shared.count(None, head.method, 200);
-                        Decision::Answered { close: form.close }
-                    }
-                    Err(problem) => {
-                        let collection = problem.collection.as_ref();
-                        self.shared
-                            .count(collection, head.method, problem.slug.code());
-                        problem.write(form, out);
-                        Decision::Answered { close: form.close }
-                    }
-                }
-            }
-            Err(error) => {
-                let form = AnswerForm {
-                    to_head: false,
-                    version: Version::Http11,
-                    close: true,
-                };
-                let problem = Problem::from(error);
-                self.shared.count(None, "", problem.slug.code());
-                problem.write(form, out);
-                Decision::Answered { close: true }
-            }
-        };
+        let decision = Decision::of(head, &self.shared, &mut self.host, out);
+        if let Decision::Call(authorized, _) = &decision {
+            let lineage = authorized.destination().lineage;
+            self.session.session().call(lineage);
+        }
         self.client.inbound.consume(length);
         decision
     }
@@ -234,6 +178,7 @@ impl Connection {
             close: request.close || request.framing != Framing::None,
         };
         let began = self.deadline.set(self.shared.settings.timeouts.first_byte);
+        self.answering = true;
         let answer = match self.exchange(authorized, request, &destination).await {
             Ok(answer) => answer,
             Err(problem) => {
@@ -246,6 +191,7 @@ impl Connection {
                 }
             }
         };
+        self.answering = matches!(answer.next, Next::Cut);
         if let Some((status, source)) = answer.status {
             let took = began.elapsed();
             destination.metrics.request(method, status, source, took);
@@ -359,53 +305,13 @@ impl Connection {
     }
 }
 
-/// Finds out what a request is for and puts the credential on it. None when it
-/// was for the index, which has then been written to `out`.
-fn route(
-    head: &RequestHead<'_, '_>,
-    shared: &Shared,
-    form: AnswerForm,
-    out: &mut Vec<u8>,
-) -> Result<Option<Authorized>, Problem> {
-    gate::check(head)?;
-    let target = Target::parse(head.target)?;
-    let table = shared.table();
-    let Some(table) = &*table else {
-        return Err(Problem::new(
-            Slug::NotReady,
-            "The sidecar has not got its collections yet: try again in a moment.",
-        ));
-    };
-    match target {
-        Target::Index if matches!(head.method, "GET" | "HEAD") => {
-            let host = head.host.map(String::from_utf8_lossy).unwrap_or_default();
-            index::write(table, &host, form, out);
-            Ok(None)
-        }
-        Target::Index => Err(Problem::new(
-            Slug::MethodNotAllowed,
-            "The list of collections can be read only: the first segment of the path names the collection to call.",
-        )),
-        Target::Call {
-            collection,
-            path,
-            query,
-        } => {
-            let destination = Arc::clone(table.find(collection)?);
-            Authorized::apply(destination, head, path, query, buffer::take_room()).map(Some)
+impl Drop for Connection {
+    /// However the task ends, a part of an answer must not pass for the whole,
+    /// not even of one that lasts until the connection ends.
+    fn drop(&mut self) {
+        if self.answering {
+            // The reset is what tells; without it the end must do.
+            let _ = self.client.io.set_zero_linger();
         }
     }
-}
-
-/// The method, or no text when it is not one of RFC 9110 or RFC 5789.
-fn well_known(method: &str) -> &'static str {
-    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-        .into_iter()
-        .find(|known| *known == method)
-        .unwrap_or_default()
-}
-
-/// RFC 9110 §9.2.2.
-fn is_idempotent(method: &str) -> bool {
-    matches!(method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE")
 }

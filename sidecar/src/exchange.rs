@@ -13,9 +13,10 @@ use crate::buffer::Side;
 use crate::deadline::Deadline;
 use crate::destination::Destination;
 use crate::http1::{BodyError, FieldStorage, Framing, HeadError, HeadScan, ResponseHead, Version};
-use crate::problem::{Problem, Slug};
+use crate::problem::Problem;
 use crate::proxy::Timeouts;
 use crate::pump::{Pump, Stuck};
+use crate::slug::Slug;
 use crate::upstream::{Active, Connection};
 
 /// What is known of a request once its head has been passed on.

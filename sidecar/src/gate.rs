@@ -4,7 +4,8 @@
 use std::net::IpAddr;
 
 use crate::http1::{Known, RequestHead};
-use crate::problem::{Problem, Slug};
+use crate::problem::Problem;
+use crate::slug::Slug;
 
 /// Checks what is the same for every collection.
 ///

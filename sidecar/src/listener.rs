@@ -14,9 +14,10 @@ use tokio::task::JoinSet;
 
 use crate::connection::Connection;
 use crate::http1::Version;
-use crate::problem::{AnswerForm, Problem, Slug};
+use crate::problem::{AnswerForm, Problem};
 use crate::session::OpenSession;
 use crate::shared::Shared;
+use crate::slug::Slug;
 
 /// The pause after an error of accept() that is not about one connection,
 /// such as too many open files: it would come again at once.

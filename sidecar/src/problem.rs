@@ -2,148 +2,11 @@
 
 use std::borrow::Cow;
 
-use credence_core::bundle::Unavailable;
 use credence_core::{CollectionName, names};
 use serde::Serialize;
 
 use crate::http1::{HeadError, Version};
-
-/// Which kind of failure it is; also the value of `Credence-Error`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Slug {
-    /// The request is not acceptable HTTP, or its path is ambiguous.
-    BadRequest,
-    /// The caller set what the collection reserves for itself.
-    ConflictingHeader,
-    /// A browser page of another origin.
-    ForbiddenOrigin,
-    /// No collection of this name is in the bundle.
-    UnknownCollection,
-    /// CONNECT, TRACE, TRACK, or writing to the index.
-    MethodNotAllowed,
-    /// The head did not arrive in time.
-    HeadTimeout,
-    /// The request is addressed to a host that is not this machine.
-    ForbiddenHost,
-    /// The head is larger than 64 KiB or has more than 128 fields.
-    HeadTooLarge,
-    /// Something of HTTP that is not spoken here.
-    NotImplemented,
-    /// No connection, or one that broke before an answer.
-    UpstreamUnreachable,
-    /// No TLS session, or none that could be trusted.
-    UpstreamTls,
-    /// No bundle yet, or a collection that is not resolved.
-    NotReady,
-    /// A Secret, a key in it, or its content is missing.
-    CredentialsMissing,
-    /// The bundle needs a newer sidecar.
-    Unsupported,
-    /// More connections than are served at one time.
-    Overloaded,
-    /// Connected, but no answer in time.
-    UpstreamTimeout,
-}
-
-impl Slug {
-    /// As the header, the index and metrics spell it.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::BadRequest => "bad-request",
-            Self::ConflictingHeader => "conflicting-header",
-            Self::ForbiddenOrigin => "forbidden-origin",
-            Self::UnknownCollection => "unknown-collection",
-            Self::MethodNotAllowed => "method-not-allowed",
-            Self::HeadTimeout => "head-timeout",
-            Self::ForbiddenHost => "forbidden-host",
-            Self::HeadTooLarge => "head-too-large",
-            Self::NotImplemented => "not-implemented",
-            Self::UpstreamUnreachable => "upstream-unreachable",
-            Self::UpstreamTls => "upstream-tls",
-            Self::NotReady => "not-ready",
-            Self::CredentialsMissing => "credentials-missing",
-            Self::Unsupported => "unsupported",
-            Self::Overloaded => "overloaded",
-            Self::UpstreamTimeout => "upstream-timeout",
-        }
-    }
-
-    /// The status code.
-    pub(crate) fn code(self) -> u16 {
-        // The texts begin with three digits.
-        self.status()[..3].parse().unwrap_or_default()
-    }
-
-    /// The status code and its reason phrase.
-    const fn status(self) -> &'static str {
-        match self {
-            Self::BadRequest | Self::ConflictingHeader => "400 Bad Request",
-            Self::ForbiddenOrigin => "403 Forbidden",
-            Self::UnknownCollection => "404 Not Found",
-            Self::MethodNotAllowed => "405 Method Not Allowed",
-            Self::HeadTimeout => "408 Request Timeout",
-            Self::ForbiddenHost => "421 Misdirected Request",
-            Self::HeadTooLarge => "431 Request Header Fields Too Large",
-            Self::NotImplemented => "501 Not Implemented",
-            Self::UpstreamUnreachable | Self::UpstreamTls => "502 Bad Gateway",
-            Self::NotReady | Self::CredentialsMissing | Self::Unsupported | Self::Overloaded => {
-                "503 Service Unavailable"
-            }
-            Self::UpstreamTimeout => "504 Gateway Timeout",
-        }
-    }
-
-    const fn title(self) -> &'static str {
-        match self {
-            Self::BadRequest => "The request cannot be passed on",
-            Self::ConflictingHeader => "The request sets what the collection sets",
-            Self::ForbiddenOrigin => "The request comes from another origin",
-            Self::UnknownCollection => "There is no such collection",
-            Self::MethodNotAllowed => "The method is not allowed",
-            Self::HeadTimeout => "The request did not arrive in time",
-            Self::ForbiddenHost => "The request is for another host",
-            Self::HeadTooLarge => "The head of the request is too large",
-            Self::NotImplemented => "This part of HTTP is not spoken here",
-            Self::UpstreamUnreachable => "The API cannot be reached",
-            Self::UpstreamTls => "The API cannot be trusted",
-            Self::NotReady => "The collection is not ready",
-            Self::CredentialsMissing => "The collection has no credentials",
-            Self::Unsupported => "The collection needs a newer sidecar",
-            Self::Overloaded => "There are too many connections",
-            Self::UpstreamTimeout => "The API did not answer in time",
-        }
-    }
-
-    /// A field that this status requires or invites.
-    const fn extra_field(self) -> &'static str {
-        match self {
-            Self::MethodNotAllowed => "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n",
-            Self::NotReady | Self::Overloaded => "Retry-After: 1\r\n",
-            Self::BadRequest
-            | Self::ConflictingHeader
-            | Self::ForbiddenOrigin
-            | Self::UnknownCollection
-            | Self::HeadTimeout
-            | Self::ForbiddenHost
-            | Self::HeadTooLarge
-            | Self::NotImplemented
-            | Self::UpstreamUnreachable
-            | Self::UpstreamTls
-            | Self::CredentialsMissing
-            | Self::Unsupported
-            | Self::UpstreamTimeout => "",
-        }
-    }
-}
-
-impl From<Unavailable> for Slug {
-    fn from(why: Unavailable) -> Self {
-        match why {
-            Unavailable::CredentialsMissing => Self::CredentialsMissing,
-            Unavailable::NotReady => Self::NotReady,
-        }
-    }
-}
+use crate::slug::Slug;
 
 /// An answer of ours, not yet written.
 ///
@@ -219,19 +82,8 @@ impl Problem {
 
 impl From<HeadError> for Problem {
     fn from(error: HeadError) -> Self {
-        let slug = match error {
-            HeadError::TooLarge => Slug::HeadTooLarge,
-            HeadError::UnknownCoding | HeadError::Version => Slug::NotImplemented,
-            HeadError::LineEnding
-            | HeadError::StartLine
-            | HeadError::Field
-            | HeadError::TwoFramings
-            | HeadError::Length
-            | HeadError::Coding
-            | HeadError::Host => Slug::BadRequest,
-        };
         Self::new(
-            slug,
+            error.into(),
             format!("The request is not one of HTTP/1.1: {error}."),
         )
     }

@@ -12,7 +12,8 @@ use rustls::ClientConfig;
 
 use crate::destination::{Destination, HeaderPlan, Unplaceable};
 use crate::metrics::{CollectionMetrics, Metrics};
-use crate::problem::{Problem, Slug};
+use crate::problem::Problem;
+use crate::slug::Slug;
 use crate::upstream::Upstream;
 
 /// What providers may choose from; HTTP/1.1 is what is spoken.
@@ -230,3 +231,6 @@ impl Slot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
 //! What a request is for: the collection, and the rest as the caller wrote it.
 
 use crate::gate;
-use crate::problem::{Problem, Slug};
+use crate::problem::Problem;
+use crate::slug::Slug;
 
 /// A request target, taken apart but not decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

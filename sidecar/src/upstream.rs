@@ -18,7 +18,8 @@ use tokio_rustls::client::TlsStream;
 use crate::authorized::Authorized;
 use crate::buffer::{Outbound, Side};
 use crate::metrics::{Metrics, OpenConnection};
-use crate::problem::{Problem, Slug};
+use crate::problem::Problem;
+use crate::slug::Slug;
 use pool::Pool;
 
 /// One provider as one collection reaches it: where it is, whom we trust, and

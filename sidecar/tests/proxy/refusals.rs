@@ -317,7 +317,7 @@ async fn an_answer_that_is_none_is_not_passed_on() {
 
 /// The clock stands still until everything waits, and then jumps.
 #[tokio::test(start_paused = true)]
-async fn a_head_that_does_not_end_times_out_and_silence_is_closed() {
+async fn a_head_that_does_not_end_times_out() {
     let rig = Rig::empty(ProxySettings::default());
     let mut caller = rig.caller().await;
     caller
@@ -328,6 +328,22 @@ async fn a_head_that_does_not_end_times_out_and_silence_is_closed() {
         answer.contains("\r\nCredence-Error: head-timeout\r\n"),
         "{answer}"
     );
+}
+
+/// The same clock.
+#[tokio::test(start_paused = true)]
+async fn silence_between_requests_is_closed_without_a_word() {
+    let rig = Rig::empty(ProxySettings {
+        timeouts: Timeouts {
+            // Shorter than a test waits, by the same clock.
+            idle: Duration::from_secs(3),
+            ..Timeouts::default()
+        },
+        ..ProxySettings::default()
+    });
+    let mut caller = rig.caller().await;
+    assert_eq!(caller.get("/").await.status(), 503);
+    assert!(caller.is_closed().await);
 }
 
 #[tokio::test]

@@ -1,0 +1,133 @@
+//! What a request is answered with, decided on its head alone.
+
+use std::sync::Arc;
+
+use crate::authorized::Authorized;
+use crate::buffer;
+use crate::exchange::Request;
+use crate::gate;
+use crate::http1::{FieldStorage, Framing, RequestHead, Version};
+use crate::index;
+use crate::problem::{AnswerForm, Problem};
+use crate::shared::Shared;
+use crate::slug::Slug;
+use crate::target::Target;
+
+/// What a request is answered with.
+pub(crate) enum Decision {
+    /// What the provider says to this.
+    Call(Authorized, Request),
+    /// Something of ours, which has been written.
+    Answered {
+        /// The connection is closed after it.
+        close: bool,
+    },
+}
+
+impl Decision {
+    /// Decides on a whole head. `host` is set to the authority that the caller
+    /// used, and an answer of ours is written to `out`.
+    pub(crate) fn of(head: &[u8], shared: &Shared, host: &mut Vec<u8>, out: &mut Vec<u8>) -> Self {
+        let mut storage = FieldStorage::new();
+        let head = match RequestHead::parse(head, &mut storage) {
+            Ok(head) => head,
+            Err(error) => {
+                let form = AnswerForm {
+                    to_head: false,
+                    version: Version::Http11,
+                    close: true,
+                };
+                return Self::refused(&error.into(), "", form, shared, out);
+            }
+        };
+        let form = AnswerForm {
+            to_head: head.method == "HEAD",
+            version: head.version,
+            // What follows a head that is answered here is not read.
+            close: head.close || head.framing != Framing::None || shared.is_draining(),
+        };
+        host.clear();
+        host.extend_from_slice(head.host.unwrap_or_default());
+        match route(&head, shared, form, out) {
+            Ok(Some(authorized)) => {
+                let request = Request {
+                    framing: head.framing,
+                    version: head.version,
+                    to_head: form.to_head,
+                    method: well_known(head.method),
+                    idempotent: is_idempotent(head.method),
+                    close: head.close || shared.is_draining(),
+                };
+                Self::Call(authorized, request)
+            }
+            Ok(None) => {
+                shared.count(None, head.method, 200);
+                Self::Answered { close: form.close }
+            }
+            Err(problem) => Self::refused(&problem, head.method, form, shared, out),
+        }
+    }
+
+    fn refused(
+        problem: &Problem,
+        method: &str,
+        form: AnswerForm,
+        shared: &Shared,
+        out: &mut Vec<u8>,
+    ) -> Self {
+        shared.count(problem.collection.as_ref(), method, problem.slug.code());
+        problem.write(form, out);
+        Self::Answered { close: form.close }
+    }
+}
+
+/// Finds out what a request is for and puts the credential on it. None when it
+/// was for the index, which has then been written to `out`.
+fn route(
+    head: &RequestHead<'_, '_>,
+    shared: &Shared,
+    form: AnswerForm,
+    out: &mut Vec<u8>,
+) -> Result<Option<Authorized>, Problem> {
+    gate::check(head)?;
+    let target = Target::parse(head.target)?;
+    let table = shared.table();
+    let Some(table) = &*table else {
+        return Err(Problem::new(
+            Slug::NotReady,
+            "The sidecar has not got its collections yet: try again in a moment.",
+        ));
+    };
+    match target {
+        Target::Index if matches!(head.method, "GET" | "HEAD") => {
+            let host = head.host.map(String::from_utf8_lossy).unwrap_or_default();
+            index::write(table, &host, form, out);
+            Ok(None)
+        }
+        Target::Index => Err(Problem::new(
+            Slug::MethodNotAllowed,
+            "The list of collections can be read only: the first segment of the path names the collection to call.",
+        )),
+        Target::Call {
+            collection,
+            path,
+            query,
+        } => {
+            let destination = Arc::clone(table.find(collection)?);
+            Authorized::apply(destination, head, path, query, buffer::take_room()).map(Some)
+        }
+    }
+}
+
+/// The method, or no text when it is not one of RFC 9110 or RFC 5789.
+fn well_known(method: &str) -> &'static str {
+    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+        .into_iter()
+        .find(|known| *known == method)
+        .unwrap_or_default()
+}
+
+/// RFC 9110 §9.2.2.
+fn is_idempotent(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE")
+}
