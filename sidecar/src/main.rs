@@ -11,14 +11,15 @@ fn main() -> ExitCode {
     match start() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error:#}");
+            tracing::error!("{error}");
             ExitCode::FAILURE
         }
     }
 }
 
 fn start() -> anyhow::Result<()> {
-    hardening::harden()?;
+    hardening::harden()
+        .map_err(|error| anyhow::anyhow!("cannot shield the memory of this process: {error}"))?;
     let settings = Settings::read(|variable| std::env::var_os(variable))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use anyhow::{Context, bail};
+use anyhow::{anyhow, bail};
 use tokio::task::JoinSet;
 
 use crate::admin::{self, Admin};
@@ -63,9 +63,10 @@ impl Sidecar {
         tokio::select! {
             () = self.proxy.run(shutdown) => Ok(()),
             Some(ended) = beside.join_next() => {
+                // The texts hold their causes, as all errors of this crate do.
                 ended
-                    .context("a part of the sidecar broke")?
-                    .context("the listener for health and metrics broke")?;
+                    .map_err(|error| anyhow!("a part of the sidecar broke: {error}"))?
+                    .map_err(|error| anyhow!("health and metrics broke: {error}"))?;
                 bail!("a part of the sidecar ended by itself");
             }
         }
@@ -155,7 +156,7 @@ mod tests {
                 ..settings
             },
         ] {
-            let error = format!("{:#}", Sidecar::bind(wrong).unwrap_err());
+            let error = Sidecar::bind(wrong).unwrap_err().to_string();
             assert!(error.contains(&taken.to_string()), "{error}");
             assert!(!error.contains('\n'), "{error}");
         }

@@ -27,10 +27,13 @@ pub struct FeedSettings {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidFeed {
     /// Not `host:port`.
-    #[error("the feed's address must be host:port, like credence-feed.credence.svc:8444")]
+    #[error(
+        "{} must be the feed's host:port, like credence-feed.credence.svc:8444",
+        names::FEED_VARIABLE
+    )]
     Address,
     /// The roots cannot be used.
-    #[error("the feed's roots: {0}")]
+    #[error("{variable} cannot be used: {0}", variable = names::FEED_CA_VARIABLE)]
     Roots(#[from] TrustError),
 }
 
@@ -150,5 +153,10 @@ mod tests {
     fn roots_that_cannot_be_used_are_refused_at_the_start() {
         let error = Peer::new(settings("a:1", "no PEM")).unwrap_err();
         assert_eq!(error, InvalidFeed::Roots(TrustError::Empty));
+        assert!(
+            error
+                .to_string()
+                .starts_with("CREDENCE_FEED_CA cannot be used: no certificate")
+        );
     }
 }
