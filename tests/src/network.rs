@@ -13,8 +13,6 @@ use anyhow::{Context, Result, bail};
 use crate::state::{LINK, State};
 use crate::sysctls;
 
-/// The network's name, by which plugins keep their results.
-pub const NAME: &str = "credence";
 /// The node, the API server, DNS and the pods' gateway.
 pub const NODE: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 1);
 /// Where pods get their addresses from.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::control_plane::alive;
-use crate::network::{CLUSTER, FIRST_POD, NAME as NETWORK, NODE, PODS};
+use crate::network::{CLUSTER, FIRST_POD, NODE, PODS};
 use crate::packages::PLUGINS;
 use crate::process::Process;
 use crate::programs::Programs;
@@ -150,7 +150,7 @@ fn snapshotter(folder: &Path) -> Result<&'static str> {
 fn cni(state: &State) -> String {
     let addresses = state.text("addresses");
     format!(
-        r#"{{"cniVersion": "0.4.0", "name": "{NETWORK}", "plugins": [{{"type": "ptp", "ipMasq": false, "ipam": {{
+        r#"{{"cniVersion": "0.4.0", "name": "credence", "plugins": [{{"type": "ptp", "ipMasq": false, "ipam": {{
   "type": "host-local", "dataDir": "{addresses}", "routes": [{{"dst": "0.0.0.0/0"}}],
   "ranges": [[{{"subnet": "{PODS}", "rangeStart": "{FIRST_POD}", "gateway": "{NODE}"}}]]}}}}]}}
 "#

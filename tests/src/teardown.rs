@@ -2,6 +2,8 @@
 //! crash, in any state it may have been left in, and again.
 
 use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -103,11 +105,17 @@ fn remove_traces(state: &State) -> Result<()> {
             fs::remove_file(&link)?;
         }
     }
+    let root = state.root().display().to_string();
     for result in entries(Path::new("/var/lib/cni/results"))? {
-        let name = result.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with(&format!("{}-", network::NAME)) {
+        // It names the network namespace, which lies in the state folder.
+        if fs::read_to_string(&result).is_ok_and(|text| text.contains(&root)) {
             fs::remove_file(&result)?;
         }
+    }
+    let devices = Path::new("/var/lib/kubelet/device-plugins/kubelet.sock");
+    let deaf = |error: std::io::Error| error.kind() == ErrorKind::ConnectionRefused;
+    if UnixStream::connect(devices).is_err_and(deaf) {
+        fs::remove_file(devices)?;
     }
     for folder in [
         "/var/log/containers",
@@ -180,7 +188,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
         Ok(entries) => Ok(entries
             .map(|entry| Ok(entry?.path()))
             .collect::<std::io::Result<_>>()?),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error).with_context(|| format!("reading {}", folder.display())),
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use credence_tests::image::PROBE;
 use credence_tests::pki::Authority;
-use credence_tests::{Cluster, collect, leaks};
+use credence_tests::{Cluster, collect, leaks, wait};
 use serde_json::{Value, json};
 
 const NAMESPACE: &str = "harness";
@@ -28,7 +28,11 @@ pub(crate) fn a_restricted_pod_has_all_that_a_sidecar_needs(cluster: &Cluster) -
     let url = format!("https://shop.{NAMESPACE}.svc.cluster.local/v1?key={KEY}");
     let call = ["/probe", "call", "--ca", "/var/run/ca/ca.crt", &url];
     for pod in ["caller", "shop"] {
-        let answer: Value = serde_json::from_str(&kubectl.exec(NAMESPACE, pod, "app", &call)?)?;
+        // The Service is there a moment after the pod behind it is ready.
+        let answer = wait::until("the Service", PATIENCE, || {
+            Ok(kubectl.exec(NAMESPACE, pod, "app", &call).ok())
+        })?;
+        let answer: Value = serde_json::from_str(&answer)?;
         ensure!(answer["status"] == 200, "{pod} is answered {answer}");
     }
 

@@ -197,7 +197,7 @@ fn passes(cluster: &Cluster, shop: &OnceCell<Option<Shop>>, (name, case): &Case)
             true
         }
         Ok(Err(error)) => {
-            println!("FAILED  {seconds:5.1} s  {name}\n{error:?}");
+            println!("FAILED  {seconds:5.1} s  {name}\n{error:#}");
             false
         }
         // The panic's message has been printed where it happened.
