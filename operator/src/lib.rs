@@ -57,5 +57,6 @@ pub mod run;
 pub mod server;
 pub mod settings;
 pub mod shutdown;
+pub mod tasks;
 pub mod watches;
 pub mod webhook;

@@ -16,8 +16,10 @@ pub fn install(settings: &Settings) -> anyhow::Result<()> {
         1 => "debug",
         _ => "trace",
     };
-    // Watches report their own errors here; the library would repeat them.
-    let filter = EnvFilter::new(format!("warn,kube_runtime=error,credence_operator={level}"));
+    // What asks reports its errors; the library would repeat them.
+    let filter = EnvFilter::new(format!(
+        "warn,kube_runtime=error,kube_client::client::builder=off,credence_operator={level}"
+    ));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

@@ -1,12 +1,12 @@
 //! Bind, run, join.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use credence_core::names::{FEED_PORT, OPERATOR_ADMIN_PORT, WEBHOOK_PORT};
 use kube::Client;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use crate::admission::Admission;
 use crate::catalogue::Catalogue;
 use crate::certificates::keeper::Keeper;
-use crate::certificates::{ca_bundle, resolver};
+use crate::certificates::{Held, ca_bundle, resolver};
 use crate::controller::Controller;
 use crate::feed::reviews::Reviews;
 use crate::feed::service::Feed;
@@ -26,7 +26,8 @@ use crate::queue::Queue;
 use crate::readiness::{Check, Readiness};
 use crate::server::{HTTP1, HTTP2, Server, bind};
 use crate::settings::Settings;
-use crate::shutdown::{self, PROPAGATION};
+use crate::shutdown::{self, PROPAGATION, Shutdown, Trigger};
+use crate::tasks::Tasks;
 use crate::watches::namespaces::Namespaces;
 use crate::watches::pods::Pods;
 use crate::watches::sources::Sources;
@@ -45,197 +46,271 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// When a port is taken, the cluster cannot be addressed, or a task ends that
 /// should not.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
-    let webhook = bind(settings.address, WEBHOOK_PORT)
-        .await
-        .context("the webhook's port")?;
-    let feed = bind(settings.address, FEED_PORT)
-        .await
-        .context("the feed's port")?;
-    let admin = bind(settings.address, OPERATOR_ADMIN_PORT)
-        .await
-        .context("the admin port")?;
+    let mut signals = Signals::new()?;
+    let ports = Ports::bind(&settings).await?;
     let client = Client::try_default()
         .await
         .context("no cluster is configured")?;
-
-    let readiness = Readiness::default();
-    let metrics = Arc::new(Metrics::default());
-    let (drain, draining) = shutdown::channel();
-    let (release, released) = shutdown::channel();
-    let (leads, leader) = watch::channel(false);
-
-    let queue = Queue::default();
-    let catalogue = Arc::new(Catalogue::new(queue.clone()));
-    let sources = Arc::new(Sources::new(client.clone(), catalogue.clone()));
-    let namespaces = Namespaces::default();
-    let pods = Pods::new(client.clone());
-    let streams = Streams::new(metrics.clone());
-    let (keeper, held) = Keeper::new(
-        client.clone(),
-        &settings,
-        leader.clone(),
-        readiness.clone(),
-        metrics.clone(),
-    );
-    let (controller, collections) = Controller::new(
-        client.clone(),
-        catalogue.clone(),
-        sources.clone(),
-        queue,
-        leader.clone(),
-        readiness.clone(),
-        metrics.clone(),
-    );
-    let status = Arc::new(FeedStatusWriter {
-        client: client.clone(),
-        replica: settings.pod_name.as_str().into(),
-        namespace: settings.namespace.clone(),
-        store: controller.store(),
-        streams: streams.clone(),
-        pods: pods.clone(),
-        leader: leader.clone(),
-    });
-    let admission = Arc::new(Admission::new(
-        &settings,
-        held.clone(),
-        namespaces.clone(),
-        metrics.clone(),
-    ));
-    let feed_service = Arc::new(Feed {
-        reviews: Reviews::new(client.clone()),
-        pods: pods.clone(),
-        catalogue: catalogue.clone(),
-        streams,
-        readiness: readiness.clone(),
-        metrics: metrics.clone(),
-        sidecar_image: settings.sidecar_image.as_str().into(),
-        shutdown: draining.clone(),
-    });
-    let webhook_tls = resolver::server_config(held.clone(), &[HTTP2, HTTP1])?;
-    let feed_tls = resolver::server_config(held.clone(), &[HTTP2])?;
-    let webhook = Server::new(webhook, webhook_tls, WEBHOOK_CONNECTIONS);
-    let feed = Server::new(feed, feed_tls, FEED_CONNECTIONS);
-
-    // Never end by themselves.
-    let mut background = Tasks::default();
-    background.spawn("admin", admin::serve(admin, readiness.clone(), metrics));
-    background.spawn("certificates", keeper.run());
-    let configuration = settings.webhook_configuration.clone();
-    background.spawn(
-        "caBundle",
-        ca_bundle::keep(
-            client.clone(),
-            configuration,
-            held,
-            leader,
-            readiness.clone(),
-        ),
-    );
-    background.spawn(
-        "namespaces",
-        namespaces.follow(client.clone(), catalogue.clone(), readiness.clone()),
-    );
-    background.spawn("pods", pods.follow(catalogue, readiness.clone()));
-    background.spawn("sources", async move { sources.run().await });
-    background.spawn("collections", collections.follow());
-    background.spawn("controller", controller.run());
-    background.spawn("status", {
-        let status = status.clone();
-        async move { status.run().await }
-    });
-    // End when they are told to.
-    let mut servers = Tasks::default();
-    servers.spawn("webhook", {
-        let draining = draining.clone();
-        async move { webhook.run(|| admission.connect(), draining).await }
-    });
-    servers.spawn("feed", async move {
-        feed.run(|| feed_service.connect(), draining).await
-    });
-    let mut election = JoinSet::new();
-    election.spawn(async move { lease::follow(client, &settings, leads, released).await });
-
+    let mut operator = Operator::start(settings, client, ports)?;
     info!(version = env!("CARGO_PKG_VERSION"), "the operator runs");
     tokio::select! {
-        () = told(&mut terminate, &mut interrupt) => {}
-        name = background.ended() => bail!("the task {name} ended"),
-        name = servers.ended() => bail!("the task {name} ended"),
-        Some(ended) = election.join_next() => {
-            ended.context("the election failed")??;
-            bail!("the election ended");
-        }
+        () = signals.told() => info!("the operator stops"),
+        failed = operator.failed() => return failed,
     }
-
-    info!("the operator stops");
-    readiness.set(Check::Serving, false);
-    let stop = async {
-        tokio::time::sleep(PROPAGATION).await;
-        drain.drain();
-        servers.join().await;
-        background.end("status").await;
-        if tokio::time::timeout(FAREWELL, status.write(&Counts::new()))
-            .await
-            .is_err()
-        {
-            warn!("the last status could not be written in time");
-        }
-        release.drain();
-        match election.join_next().await {
-            Some(ended) => ended.context("the election failed")?,
-            None => Ok(()),
-        }
-    };
     tokio::select! {
-        stopped = stop => stopped,
-        () = told(&mut terminate, &mut interrupt) => bail!("told to stop at once"),
+        stopped = operator.stop() => stopped,
+        () = signals.told() => bail!("told to stop at once"),
     }
 }
 
-async fn told(terminate: &mut Signal, interrupt: &mut Signal) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The ports, bound before anything else happens.
+struct Ports {
+    webhook: TcpListener,
+    feed: TcpListener,
+    admin: TcpListener,
+}
+
+impl Ports {
+    async fn bind(settings: &Settings) -> anyhow::Result<Self> {
+        let bound = |port| async move {
+            let listener = bind(settings.address, port).await;
+            listener.with_context(|| format!("cannot bind port {port}"))
+        };
+        Ok(Self {
+            webhook: bound(WEBHOOK_PORT).await?,
+            feed: bound(FEED_PORT).await?,
+            admin: bound(OPERATOR_ADMIN_PORT).await?,
+        })
     }
 }
 
-/// Tasks with names, so that one that ends can be named.
-#[derive(Default)]
-struct Tasks(
-    JoinSet<&'static str>,
-    Vec<(&'static str, tokio::task::AbortHandle)>,
-);
+/// What the tasks share.
+struct Shared {
+    client: Client,
+    settings: Settings,
+    readiness: Readiness,
+    metrics: Arc<Metrics>,
+    catalogue: Arc<Catalogue>,
+    namespaces: Namespaces,
+    pods: Pods,
+    streams: Streams,
+    leader: watch::Receiver<bool>,
+    draining: Shutdown,
+}
 
-impl Tasks {
-    fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        let handle = self.0.spawn(async move {
-            task.await;
-            name
-        });
-        self.1.push((name, handle));
+/// Everything that runs.
+struct Operator {
+    /// Never end by themselves.
+    background: Tasks,
+    /// End when they are told to.
+    servers: Tasks,
+    election: JoinSet<anyhow::Result<()>>,
+    status: Arc<FeedStatusWriter>,
+    readiness: Readiness,
+    drain: Trigger,
+    release: Trigger,
+}
+
+impl Operator {
+    fn start(settings: Settings, client: Client, ports: Ports) -> anyhow::Result<Self> {
+        let (drain, draining) = shutdown::channel();
+        let (release, released) = shutdown::channel();
+        let (leads, leader) = watch::channel(false);
+        let queue = Queue::default();
+        let metrics = Arc::new(Metrics::default());
+        let shared = Shared {
+            readiness: Readiness::default(),
+            catalogue: Arc::new(Catalogue::new(queue.clone())),
+            namespaces: Namespaces::default(),
+            pods: Pods::new(client.clone()),
+            streams: Streams::new(metrics.clone()),
+            client,
+            settings,
+            metrics,
+            leader,
+            draining,
+        };
+        let mut background = Tasks::default();
+        let admin = admin::serve(
+            ports.admin,
+            shared.readiness.clone(),
+            shared.metrics.clone(),
+        );
+        background.spawn("admin", admin);
+        let held = shared.keep_certificates(&mut background);
+        let status = shared.watch_and_plan(&mut background, queue);
+        let mut servers = Tasks::default();
+        shared.serve_webhook(&mut servers, ports.webhook, held.clone())?;
+        shared.serve_feed(&mut servers, ports.feed, held)?;
+        let mut election = JoinSet::new();
+        let Shared {
+            client,
+            settings,
+            readiness,
+            ..
+        } = shared;
+        election.spawn(async move { lease::follow(client, &settings, leads, released).await });
+        Ok(Self {
+            background,
+            servers,
+            election,
+            status,
+            readiness,
+            drain,
+            release,
+        })
     }
 
-    /// The name of the first task that ends.
-    async fn ended(&mut self) -> String {
-        match self.0.join_next().await {
-            Some(Ok(name)) => name.to_owned(),
-            Some(Err(error)) => error.to_string(),
-            None => "none".to_owned(),
-        }
-    }
-
-    /// Ends one task and leaves the others.
-    async fn end(&mut self, name: &str) {
-        for (_, task) in self.1.iter().filter(|(named, _)| *named == name) {
-            task.abort();
-            while !task.is_finished() {
-                tokio::task::yield_now().await;
+    /// Waits for something to end that should not.
+    async fn failed(&mut self) -> anyhow::Result<()> {
+        tokio::select! {
+            task = self.background.ended() => bail!("the task {task} ended"),
+            task = self.servers.ended() => bail!("the task {task} ended"),
+            Some(ended) = self.election.join_next() => {
+                ended.context("the election failed")??;
+                bail!("the election ended");
             }
         }
     }
 
-    async fn join(&mut self) {
-        while self.0.join_next().await.is_some() {}
+    /// Stops in the order in which nobody notices.
+    async fn stop(&mut self) -> anyhow::Result<()> {
+        self.readiness.set(Check::Serving, false);
+        tokio::time::sleep(PROPAGATION).await;
+        self.drain.drain();
+        self.servers.join().await;
+        self.background.end("status").await;
+        let nobody = Counts::new();
+        let farewell = self.status.write(&nobody);
+        if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
+            warn!("the last status could not be written in time");
+        }
+        self.release.drain();
+        match self.election.join_next().await {
+            Some(ended) => ended.context("the election failed")?,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Shared {
+    fn keep_certificates(&self, tasks: &mut Tasks) -> watch::Receiver<Option<Arc<Held>>> {
+        let (keeper, held) = Keeper::new(
+            self.client.clone(),
+            &self.settings,
+            self.leader.clone(),
+            self.readiness.clone(),
+            self.metrics.clone(),
+        );
+        tasks.spawn("certificates", keeper.run());
+        let bundle = ca_bundle::keep(
+            self.client.clone(),
+            self.settings.webhook_configuration.clone(),
+            held.clone(),
+            self.leader.clone(),
+            self.readiness.clone(),
+        );
+        tasks.spawn("caBundle", bundle);
+        held
+    }
+
+    fn watch_and_plan(&self, tasks: &mut Tasks, queue: Queue) -> Arc<FeedStatusWriter> {
+        let (client, catalogue, readiness) = (&self.client, &self.catalogue, &self.readiness);
+        let sources = Arc::new(Sources::new(client.clone(), catalogue.clone()));
+        let (controller, collections) = Controller::new(
+            client.clone(),
+            catalogue.clone(),
+            sources.clone(),
+            queue,
+            self.leader.clone(),
+            readiness.clone(),
+            self.metrics.clone(),
+        );
+        let status = Arc::new(FeedStatusWriter {
+            client: client.clone(),
+            replica: self.settings.pod_name.as_str().into(),
+            namespace: self.settings.namespace.clone(),
+            store: controller.store(),
+            streams: self.streams.clone(),
+            pods: self.pods.clone(),
+            leader: self.leader.clone(),
+        });
+        let (namespaces, pods) = (self.namespaces.clone(), self.pods.clone());
+        tasks.spawn(
+            "namespaces",
+            namespaces.follow(client.clone(), catalogue.clone(), readiness.clone()),
+        );
+        tasks.spawn("pods", pods.follow(catalogue.clone(), readiness.clone()));
+        tasks.spawn("sources", async move { sources.run().await });
+        tasks.spawn("collections", collections.follow());
+        tasks.spawn("controller", controller.run());
+        let writer = status.clone();
+        tasks.spawn("status", async move { writer.run().await });
+        status
+    }
+
+    fn serve_webhook(
+        &self,
+        tasks: &mut Tasks,
+        listener: TcpListener,
+        held: watch::Receiver<Option<Arc<Held>>>,
+    ) -> anyhow::Result<()> {
+        let tls = resolver::server_config(held.clone(), &[HTTP2, HTTP1])?;
+        let server = Server::new(listener, tls, WEBHOOK_CONNECTIONS);
+        let (namespaces, metrics) = (self.namespaces.clone(), self.metrics.clone());
+        let admission = Arc::new(Admission::new(&self.settings, held, namespaces, metrics));
+        let draining = self.draining.clone();
+        tasks.spawn("webhook", async move {
+            server.run(|| admission.connect(), draining).await;
+        });
+        Ok(())
+    }
+
+    fn serve_feed(
+        &self,
+        tasks: &mut Tasks,
+        listener: TcpListener,
+        held: watch::Receiver<Option<Arc<Held>>>,
+    ) -> anyhow::Result<()> {
+        let tls = resolver::server_config(held, &[HTTP2])?;
+        let server = Server::new(listener, tls, FEED_CONNECTIONS);
+        let feed = Arc::new(Feed {
+            reviews: Reviews::new(self.client.clone()),
+            pods: self.pods.clone(),
+            catalogue: self.catalogue.clone(),
+            streams: self.streams.clone(),
+            readiness: self.readiness.clone(),
+            metrics: self.metrics.clone(),
+            sidecar_image: self.settings.sidecar_image.as_str().into(),
+            shutdown: self.draining.clone(),
+        });
+        let draining = self.draining.clone();
+        tasks.spawn("feed", async move {
+            server.run(|| feed.connect(), draining).await;
+        });
+        Ok(())
+    }
+}
+
+/// What tells a process to stop: of an orchestrator, or of a person.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn told(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
