@@ -13,6 +13,7 @@ use credence_net::{DialError, Dialer, Guard, HandshakeError, handshake};
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tokio::task::coop::unconstrained;
+use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
 use crate::authorized::Authorized;
@@ -105,6 +106,7 @@ impl Upstream {
     /// [`ConnectError`].
     pub(crate) async fn connect(&self) -> Result<Connection, ConnectError> {
         let (host, port) = (&self.host, self.port);
+        let began = Instant::now();
         let stream = match self.dialer.connect(host, port).await {
             Ok(stream) => stream,
             Err(source) => {
@@ -112,7 +114,8 @@ impl Upstream {
                 return Err(ConnectError::Dial { host, port, source });
             }
         };
-        match handshake(&self.tls, host, stream, self.dialer.timeout).await {
+        let left = self.dialer.timeout.saturating_sub(began.elapsed());
+        match handshake(&self.tls, host, stream, left).await {
             Ok(io) => Ok(Connection {
                 side: Box::new(Side::new(io)),
                 counted: self.metrics.open_connection(),

@@ -13,8 +13,10 @@ use super::Connection;
 /// request is just on its way to.
 const LONGEST_WAIT: Duration = Duration::from_secs(50);
 
-/// Connections that wait at one time: more are left by a burst only.
-const MOST_WAITING: usize = 128;
+/// Connections that wait at one time. As many as calls are ever made at one
+/// time: between two calls of a busy connection its own waits here, and to
+/// close it would cost a handshake, which is worth a hundred calls.
+const MOST_WAITING: usize = 1024;
 
 /// The last one put is the first one taken, so that a burst's connections
 /// grow old and are closed.
