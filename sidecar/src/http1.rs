@@ -16,6 +16,8 @@
 
 pub mod chunk;
 pub mod decoder;
+#[cfg(test)]
+mod differential;
 pub mod field;
 pub mod framing;
 pub mod request;
