@@ -3,7 +3,7 @@
 CARGO ?= cargo
 CLUSTER = $(CARGO) run --quiet --locked -p credence-tests --bin credence-cluster --
 
-.PHONY: demo test check generate cluster cluster-down image bench tools
+.PHONY: demo test check lint generate cluster cluster-down image bench tools
 
 # The product in one process: an embedded provider refuses a call without a
 # key, then answers the development call and the live call. (The dev profile:
@@ -11,17 +11,18 @@ CLUSTER = $(CARGO) run --quiet --locked -p credence-tests --bin credence-cluster
 demo: tools
 	$(CARGO) run --quiet --locked -p credence-cli -- demo --exit
 
-# Everything: `check`, then the chart, then the cases on a real Kubernetes that
+# Everything: lints, then all tests, those on a real Kubernetes included, which
 # is started here, as root, and taken down again.
-test: check
-	CREDENCE_TEST_CLUSTER=new $(CARGO) test --locked -p credence-tests --tests
+test: lint
+	CREDENCE_TEST_CLUSTER=new $(CARGO) test --locked --workspace
 
-# Format, lints, unit and in-process tests: no cluster, no network.
-check: tools
+# Lints and all tests that need no cluster and no network.
+check: lint
+	$(CARGO) test --quiet --locked --workspace
+
+lint: tools
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	$(CARGO) test --quiet --locked --workspace --exclude credence-tests
-	$(CARGO) test --quiet --locked -p credence-tests --lib --bins
 
 # What is generated from the types and committed; a test fails when it drifts.
 generate: tools

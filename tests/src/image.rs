@@ -11,10 +11,10 @@ use crate::tar::Tar;
 
 /// The sandbox of every pod.
 pub const PAUSE: &str = "localhost/credence/pause:dev";
-/// The product's sidecar.
-pub const SIDECAR: &str = "localhost/credence/sidecar:dev";
-/// The product's operator.
-pub const OPERATOR: &str = "localhost/credence/operator:dev";
+/// The product's sidecar, named as the chart names it by default.
+pub const SIDECAR: &str = concat!("localhost/credence/sidecar:", env!("CARGO_PKG_VERSION"));
+/// The product's operator, likewise.
+pub const OPERATOR: &str = concat!("localhost/credence/operator:", env!("CARGO_PKG_VERSION"));
 /// The tests' app and provider.
 pub const PROBE: &str = "localhost/credence/probe:dev";
 

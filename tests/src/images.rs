@@ -53,6 +53,24 @@ impl Archives {
         Ok(Self { files })
     }
 
+    /// What the last [`Self::build`] left, whether or not it is still what the
+    /// sources say.
+    ///
+    /// # Errors
+    /// One of the archives is missing.
+    pub fn built() -> Result<Self> {
+        let folder = target().join("images");
+        let programs = BUILT.iter().map(|(_, binary, _, _)| *binary);
+        let files: Vec<PathBuf> = programs
+            .chain(["pause"])
+            .map(|program| folder.join(format!("{program}.tar")))
+            .collect();
+        if let Some(missing) = files.iter().find(|file| !file.is_file()) {
+            bail!("{} is missing: `make image` builds it", missing.display());
+        }
+        Ok(Self { files })
+    }
+
     /// The archives.
     #[must_use]
     pub fn files(&self) -> &[PathBuf] {
@@ -104,7 +122,6 @@ fn cargo() -> Result<()> {
                 .iter()
                 .flat_map(|(package, binary, _, _)| ["-p", package, "--bin", binary]),
         )
-        .env(format!("CC_{}", TARGET.replace('-', "_")), "musl-gcc")
         .stdout(std::io::stderr())
         .status()
         .context("starting cargo")?;

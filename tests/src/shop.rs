@@ -11,7 +11,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 
 use crate::Cluster;
-use crate::image::{OPERATOR, PROBE, SIDECAR};
+use crate::image::PROBE;
 use crate::kubectl::said;
 use crate::pki::Authority;
 
@@ -105,17 +105,10 @@ impl Shop {
     }
 
     fn install(&self) -> Result<()> {
-        let (sidecar, operator) = (image(SIDECAR)?, image(OPERATOR)?);
         let chart = workspace().join("charts/credence");
         let chart = chart.to_str().context("the path is not UTF-8")?;
-        let values = [
-            format!("credentialNamespaces={{{DEVELOPMENT},{LIVE}}}"),
-            format!("image.operator.repository={}", operator.0),
-            format!("image.operator.tag={}", operator.1),
-            format!("image.sidecar.repository={}", sidecar.0),
-            format!("image.sidecar.tag={}", sidecar.1),
-        ];
-        let mut arguments = vec![
+        let namespaces = format!("credentialNamespaces={{{DEVELOPMENT},{LIVE}}}");
+        let arguments = [
             "upgrade",
             "--install",
             "credence",
@@ -126,10 +119,9 @@ impl Shop {
             "--wait",
             "--timeout",
             "180s",
+            "--set",
+            &namespaces,
         ];
-        for value in &values {
-            arguments.extend(["--set", value]);
-        }
         self.cluster.helm(&arguments)?;
         Ok(())
     }
@@ -420,10 +412,6 @@ fn random() -> Result<String> {
             .map(|byte| format!("{byte:02x}"))
             .collect::<String>()
     ))
-}
-
-fn image(reference: &str) -> Result<(&str, &str)> {
-    reference.rsplit_once(':').context("an image without a tag")
 }
 
 fn documents(objects: &[Value]) -> String {
