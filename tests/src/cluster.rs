@@ -10,7 +10,7 @@ use crate::images::Archives;
 use crate::kubectl::{Kubectl, said};
 use crate::packages;
 use crate::programs::Programs;
-use crate::state::State;
+use crate::state::{State, change};
 use crate::thirdparty::{HELM, KUBERNETES};
 use crate::{control_plane, network, node, sysctls, teardown};
 
@@ -35,6 +35,8 @@ impl Cluster {
     pub fn up(state: &State, archives: &Archives) -> Result<Self> {
         packages::install()?;
         let programs = Programs::get()?;
+        network::unclaimed()?;
+        state.create()?;
         network::claim(state)?;
         let cluster = Self {
             kubectl: Kubectl::new(programs.kube("kubectl"), state.kubeconfig("admin")),
@@ -50,7 +52,6 @@ impl Cluster {
     fn start(&self, state: &State, programs: &Programs, archives: &Archives) -> Result<()> {
         let begin = Instant::now();
         let step = |what: &str| eprintln!("{:6.1} s  {what}", begin.elapsed().as_secs_f64());
-        state.create()?;
         sysctls::save(state)?;
         network::bring_up()?;
         control_plane::prepare(state)?;
@@ -174,6 +175,8 @@ impl Drop for Guard {
         let Some(state) = self.state.take() else {
             return;
         };
+        // Not while an interrupt takes it down already.
+        let _change = change();
         if let Err(error) = teardown::down(&state) {
             eprintln!("{error:#}");
         }

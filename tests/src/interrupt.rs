@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::state::State;
-use crate::{process, teardown};
+use crate::state::{State, change};
+use crate::teardown;
 
 /// From here on, an interrupted process takes the cluster in `state` down and
 /// ends with code 130. (Nothing can be done about SIGKILL; then it is for the
@@ -34,7 +34,7 @@ pub fn take_down_on_signal(state: State) -> Result<()> {
                 }
             });
             eprintln!("interrupted: taking the cluster down");
-            let _until_the_end = process::start_no_more();
+            let _until_the_end = change();
             if let Err(error) = teardown::down(&state) {
                 eprintln!("{error:#}");
             }

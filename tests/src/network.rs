@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::state::{LINK, State};
+use crate::state::{LINK, State, change};
 use crate::sysctls;
 
 /// The node, the API server, DNS and the pods' gateway.
@@ -63,6 +63,7 @@ pub fn unclaimed() -> Result<()> {
 /// There is a cluster already, or the kernel refuses.
 pub fn claim(state: &State) -> Result<()> {
     unclaimed()?;
+    let _change = change();
     // A bridge that nothing is plugged into: the kernels of small virtual
     // machines often lack the `dummy` kind.
     ip(&["link", "add", LINK, "type", "bridge"])?;
@@ -80,6 +81,7 @@ pub fn claim(state: &State) -> Result<()> {
 /// # Errors
 /// The kernel refuses, or the ports are taken by others.
 pub fn bring_up() -> Result<()> {
+    let _change = change();
     ip(&["addr", "add", &format!("{NODE}/32"), "dev", LINK])?;
     ip(&["link", "set", LINK, "up"])?;
     sysctls::set("net.ipv4.ip_forward", "1")?;
@@ -102,10 +104,12 @@ pub fn release() -> Result<()> {
             .args(["delete", "table", family, "kube-proxy"])
             .output();
     }
-    match State::current() {
-        Ok(None) => Ok(()),
-        _ => ip(&["link", "del", LINK]),
+    let deleted = ip(&["link", "del", LINK]);
+    // Fails when it is not there, which is the aim.
+    if matches!(State::current(), Ok(None)) {
+        return Ok(());
     }
+    deleted
 }
 
 fn ip(arguments: &[&str]) -> Result<()> {

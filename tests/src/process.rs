@@ -6,7 +6,6 @@
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use std::os::unix::process::CommandExt as _;
@@ -15,19 +14,10 @@ use anyhow::{Context, Result, bail};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
-use crate::state::State;
+use crate::state::{State, change};
 
 /// How long a killed process may need to be gone: only the kernel's work.
 const GONE: Duration = Duration::from_secs(10);
-
-/// Held while a process is started and recorded.
-static STARTING: Mutex<()> = Mutex::new(());
-
-/// Lets no other thread start a process for as long as the answer is kept: so
-/// a clean-up that ends in this process's own end misses none.
-pub fn start_no_more() -> MutexGuard<'static, ()> {
-    STARTING.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// One process on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +34,7 @@ impl Process {
     /// # Errors
     /// The program cannot be started or the record not be written.
     pub fn start(state: &State, name: &str, command: &mut Command) -> Result<Self> {
-        let _starting = start_no_more();
+        let _change = change();
         let log = state.log(name);
         fs::create_dir_all(state.path("log"))?;
         fs::create_dir_all(state.path("processes"))?;

@@ -3,6 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, bail};
 
@@ -14,6 +15,15 @@ pub const LINK: &str = "credence0";
 /// A unix socket's path may have 107 bytes; the longest one in the folder is
 /// `/containerd.sock.ttrpc`.
 const LONGEST_ROOT: usize = 107 - "/containerd.sock.ttrpc".len();
+
+/// Held for each change that a teardown would have to undo.
+static CHANGE: Mutex<()> = Mutex::new(());
+
+/// Lets no other thread change anything for as long as the answer is kept: so
+/// a teardown which ends in this process's own end misses nothing.
+pub fn change() -> MutexGuard<'static, ()> {
+    CHANGE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The layout of a state folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,6 +145,7 @@ impl State {
     /// # Errors
     /// The file system refuses.
     pub fn write(&self, name: &str, content: &str) -> Result<PathBuf> {
+        let _change = change();
         let path = self.path(name);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))?;

@@ -42,9 +42,12 @@ pub fn down(state: &State) -> Result<()> {
         failures.of("removing sockets", remove_sockets(state));
         failures.of("unmounting", unmount_below(state.root()));
         failures.of("removing traces", remove_traces(state));
-        failures.of("removing the state folder", remove(state));
+        failures.of(
+            "removing the state folder",
+            remove(state, claimed.as_ref() == Some(state)),
+        );
     }
-    if failures.0.is_empty() {
+    if failures.0.is_empty() && claimed.is_some() {
         // The interface stands for the cluster, so it goes last, and only
         // when nothing is left to find by it.
         failures.of("giving the network back", network::release());
@@ -166,15 +169,15 @@ fn mount_points(table: &str) -> Vec<PathBuf> {
     table.lines().filter_map(point).collect()
 }
 
-fn remove(state: &State) -> Result<()> {
-    // The sysctls file is the mark that a folder is a state folder: a wrong
-    // `--state` must not remove somebody's files.
+/// Removes the folder if it is a cluster's: `claimed` by the interface, or
+/// with the kernel settings in it, which are written first. A wrong `--state`
+/// must not remove somebody's files.
+fn remove(state: &State, claimed: bool) -> Result<()> {
     let root = state.root();
     if !root.exists() {
         return Ok(());
     }
-    let is_empty = entries(root)?.is_empty();
-    if !is_empty && !state.path("sysctls").exists() {
+    if !claimed && !entries(root)?.is_empty() && !state.path("sysctls").exists() {
         bail!(
             "{} does not look like a state folder of a cluster: left as it is",
             root.display()
@@ -211,7 +214,7 @@ mod tests {
         let root = std::env::temp_dir().join(format!("credence-teardown-{}", std::process::id()));
         fs::create_dir_all(&root)?;
         fs::write(root.join("thesis.tex"), "")?;
-        let refused = remove(&State::new(&root)?);
+        let refused = remove(&State::new(&root)?, false);
         assert!(refused.is_err());
         assert!(root.join("thesis.tex").exists());
         fs::remove_dir_all(root)?;

@@ -29,6 +29,9 @@ enum Action {
         /// Kubernetes alone, without the chart and the demo.
         #[arg(long)]
         bare: bool,
+        /// With the images that `images` left, instead of building them.
+        #[arg(long)]
+        built: bool,
     },
     /// Take down the one on this machine, in whatever state it is.
     Down {
@@ -54,7 +57,17 @@ fn main() -> ExitCode {
 
 fn run(action: Action) -> Result<()> {
     match action {
-        Action::Up { state, bare } => up(&folder(state)?, bare),
+        Action::Up { state, bare, built } => {
+            // Before anything that takes long.
+            network::unclaimed()?;
+            packages::install()?;
+            let archives = if built {
+                Archives::built()
+            } else {
+                Archives::build()
+            }?;
+            up(&folder(state)?, &archives, bare)
+        }
         Action::Down { state } => {
             let begin = Instant::now();
             teardown::down(&folder(state)?)?;
@@ -76,13 +89,9 @@ fn run(action: Action) -> Result<()> {
     }
 }
 
-fn up(state: &State, bare: bool) -> Result<()> {
-    // Before anything that takes long.
-    network::unclaimed()?;
-    packages::install()?;
-    let archives = Archives::build()?;
+fn up(state: &State, archives: &Archives, bare: bool) -> Result<()> {
     interrupt::take_down_on_signal(state.clone())?;
-    let cluster = Cluster::up(state, &archives)?;
+    let cluster = Cluster::up(state, archives)?;
     let memory = collect::memory(state)?;
     let each: Vec<String> = memory
         .iter()
