@@ -52,7 +52,7 @@ pub(crate) fn a_development_feed_never_holds_a_live_key(shop: &Shop) -> Result<(
         let (_, secret) = shop
             .key(&format!("{api}-live"))
             .split_once(':')
-            .unwrap_or(("", shop.key(&format!("{api}-live"))));
+            .unwrap_or_else(|| ("", shop.key(&format!("{api}-live"))));
         let encoded = BASE64_STANDARD.encode(shop.key(&format!("{api}-live")));
         ensure!(
             !text.contains(secret) && !text.contains(&encoded),
