@@ -3,7 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
+mod binding;
 mod caller;
+mod counting;
 mod forwarding;
 mod hostile;
 mod lifecycle;
