@@ -104,10 +104,13 @@ fn route(
             index::write(table, &host, form, out);
             Ok(None)
         }
-        Target::Index => Err(Problem::new(
-            Slug::MethodNotAllowed,
-            "The list of collections can be read only: the first segment of the path names the collection to call.",
-        )),
+        Target::Index => Err(Problem {
+            allow: "GET, HEAD",
+            ..Problem::new(
+                Slug::MethodNotAllowed,
+                "The list of collections can be read only: the first segment of the path names the collection to call.",
+            )
+        }),
         Target::Call {
             collection,
             path,

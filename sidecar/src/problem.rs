@@ -20,6 +20,8 @@ pub(crate) struct Problem {
     pub(crate) detail: Cow<'static, str>,
     /// The collection that was called, once it is known.
     pub(crate) collection: Option<CollectionName>,
+    /// The methods that would be allowed, where that is the problem.
+    pub(crate) allow: &'static str,
 }
 
 /// What the request that failed leaves open about its answer.
@@ -40,6 +42,7 @@ impl Problem {
             slug,
             detail: detail.into(),
             collection: None,
+            allow: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
         }
     }
 
@@ -63,12 +66,26 @@ impl Problem {
         };
         // Strings and a number: there is nothing in it that could fail.
         let body = serde_json::to_vec(&body).unwrap_or_default();
-        let fields = format!(
-            "{}: {}\r\n{}",
-            names::ERROR_HEADER,
-            self.slug.as_str(),
-            self.slug.extra_field()
-        );
+        let mut fields = format!("{}: {}\r\n", names::ERROR_HEADER, self.slug.as_str());
+        match self.slug {
+            // RFC 9110 §15.5.6.
+            Slug::MethodNotAllowed => fields += &format!("Allow: {}\r\n", self.allow),
+            // What is missing may be there in a moment.
+            Slug::NotReady | Slug::Overloaded => fields += "Retry-After: 1\r\n",
+            Slug::BadRequest
+            | Slug::ConflictingHeader
+            | Slug::ForbiddenOrigin
+            | Slug::UnknownCollection
+            | Slug::HeadTimeout
+            | Slug::ForbiddenHost
+            | Slug::HeadTooLarge
+            | Slug::NotImplemented
+            | Slug::UpstreamUnreachable
+            | Slug::UpstreamTls
+            | Slug::CredentialsMissing
+            | Slug::Unsupported
+            | Slug::UpstreamTimeout => {}
+        }
         write_answer(
             self.slug.status(),
             "application/problem+json",

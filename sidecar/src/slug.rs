@@ -110,27 +110,6 @@ impl Slug {
             Self::UpstreamTimeout => "The API did not answer in time",
         }
     }
-
-    /// A field that this status requires or invites.
-    pub(crate) const fn extra_field(self) -> &'static str {
-        match self {
-            Self::MethodNotAllowed => "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n",
-            Self::NotReady | Self::Overloaded => "Retry-After: 1\r\n",
-            Self::BadRequest
-            | Self::ConflictingHeader
-            | Self::ForbiddenOrigin
-            | Self::UnknownCollection
-            | Self::HeadTimeout
-            | Self::ForbiddenHost
-            | Self::HeadTooLarge
-            | Self::NotImplemented
-            | Self::UpstreamUnreachable
-            | Self::UpstreamTls
-            | Self::CredentialsMissing
-            | Self::Unsupported
-            | Self::UpstreamTimeout => "",
-        }
-    }
 }
 
 impl From<Unavailable> for Slug {

@@ -209,6 +209,26 @@ async fn what_cannot_be_passed_on_is_refused_by_name_and_reaches_nobody() {
 }
 
 #[tokio::test]
+async fn a_method_that_is_refused_is_told_which_are_not() {
+    let rig = Rig::empty(ProxySettings::default());
+    rig.apply([]);
+    let mut caller = rig.caller().await;
+    for (request, allow) in [
+        ("DELETE /", "GET, HEAD"),
+        (
+            "TRACE /api/",
+            "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+        ),
+    ] {
+        caller
+            .send(format!("{request} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+            .await;
+        let answer = caller.answer().await;
+        assert_eq!((answer.status(), answer.field("allow")), (405, Some(allow)));
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_is_badly_chunked_is_refused() {
     let provider = Provider::start(|mut peer| async move {
         peer.ended().await;
