@@ -79,17 +79,6 @@ pub const HELM: ThirdParty = ThirdParty {
     notice: "building Helm, about 3 minutes the first time",
 };
 
-/// kubeconform, which checks manifests against schemas.
-pub const KUBECONFORM: ThirdParty = ThirdParty {
-    name: "kubeconform",
-    source: Source::Package {
-        path: "github.com/yannh/kubeconform/cmd/kubeconform",
-        version: "v0.8.0",
-    },
-    links: &[],
-    notice: "building kubeconform",
-};
-
 /// The folder with the Go modules.
 #[must_use]
 pub fn sources() -> &'static Path {
@@ -248,7 +237,7 @@ mod tests {
 
     #[test]
     fn every_module_has_a_key_with_its_version() -> Result<()> {
-        for program in [KUBERNETES, ETCD, COREDNS, HELM, KUBECONFORM] {
+        for program in [KUBERNETES, ETCD, COREDNS, HELM] {
             assert!(program.key()?.starts_with(&format!("{}-v", program.name)));
         }
         Ok(())
