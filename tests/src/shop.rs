@@ -40,6 +40,9 @@ const EXAMPLE_APP: &str = include_str!("../../examples/demo/app.yaml");
 /// same in both namespaces. The first is the demo's.
 pub const APIS: [&str; 4] = ["payments", "weather", "ledger", "reports"];
 
+/// The caller may use this one too: a case makes it, without its Secret.
+pub const ORPHAN: &str = "orphan";
+
 /// A running shop.
 pub struct Shop {
     cluster: Cluster,
@@ -67,7 +70,14 @@ impl Shop {
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": PROVIDER}});
         kubectl.apply(&namespace.to_string())?;
         shop.apply(PROVIDER, &documents(&shop.provider(&authority)?))?;
-        shop.wait_for(PROVIDER, "deployment/provider", "condition=Available")?;
+        kubectl.run(&[
+            "-n",
+            PROVIDER,
+            "rollout",
+            "status",
+            "deployment/provider",
+            "--timeout=120s",
+        ])?;
         for namespace in [DEVELOPMENT, LIVE] {
             shop.apply(namespace, &documents(&shop.material(&authority)))?;
             shop.apply(namespace, COLLECTION)?;
@@ -273,7 +283,8 @@ impl Shop {
                 "spec": {
                     "selector": {"matchLabels": {"app": "provider"}},
                     "template": {
-                        "metadata": {"labels": {"app": "provider"}},
+                        // Another certificate takes another pod.
+                        "metadata": {"labels": {"app": "provider"}, "annotations": {"certificate": server.certificate}},
                         "spec": {
                             "terminationGracePeriodSeconds": 5,
                             "containers": [{
@@ -352,7 +363,10 @@ fn caller() -> Value {
         "spec": {
             "selector": {"matchLabels": {"app": CALLER}},
             "template": {
-                "metadata": {"labels": {"app": CALLER}, "annotations": {"credence.dev/collections": APIS.join(",")}},
+                "metadata": {
+                    "labels": {"app": CALLER},
+                    "annotations": {"credence.dev/collections": format!("{},{ORPHAN}", APIS.join(","))},
+                },
                 "spec": restricted_pod(&["hold"]),
             },
         },

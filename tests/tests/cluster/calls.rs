@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use credence_tests::image::SIDECAR;
-use credence_tests::shop::{APIS, APP, DEVELOPMENT, LIVE, PROVIDER, Shop, restricted_pod};
+use credence_tests::shop::{APIS, APP, DEVELOPMENT, LIVE, ORPHAN, PROVIDER, Shop, restricted_pod};
 use serde_json::{Value, json};
 
 /// The same manifests in two namespaces: each gets its own key, by every
@@ -84,7 +84,7 @@ pub(crate) fn what_cannot_be_authenticated_is_never_sent(shop: &Shop) -> Result<
     let kubectl = shop.cluster().kubectl();
     let orphan = json!({
         "apiVersion": "credence.dev/v1alpha1", "kind": "ApiCollection",
-        "metadata": {"name": "orphan", "namespace": DEVELOPMENT},
+        "metadata": {"name": ORPHAN, "namespace": DEVELOPMENT},
         "spec": {
             "baseUrl": format!("https://provider.{PROVIDER}.svc"),
             "auth": {"apiKey": {"in": "Header", "name": "Authorization", "value": "Bearer ${secret.api-key}"}},

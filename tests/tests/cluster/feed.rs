@@ -120,8 +120,9 @@ pub(crate) fn strangers_are_refused(shop: &Shop) -> Result<()> {
     ])?;
     kubectl.apply(&pod("replaced", &["hold"], "true"))?;
     shop.wait_for(DEVELOPMENT, "pod/replaced", "condition=Ready")?;
-    // The API server itself no longer knows the token.
-    refused(shop, Some(&old), 401, "a pod with another uid")?;
+    // The replica remembers what the API server said of the token: it is the
+    // pod that tells.
+    refused(shop, Some(&old), 403, "a pod with another uid")?;
 
     shop.wait_for(
         DEVELOPMENT,
@@ -194,6 +195,7 @@ pub(crate) fn a_pod_gets_what_it_may_use_and_no_more(shop: &Shop) -> Result<()> 
     Ok(())
 }
 
+/// By 401 where the API server does not know the token, by 403 where it does.
 fn refused(shop: &Shop, token: Option<&str>, wanted: u16, what: &str) -> Result<()> {
     match open(shop, token)? {
         Answer::Refused { status, .. } => {

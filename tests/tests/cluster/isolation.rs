@@ -148,7 +148,7 @@ pub(crate) fn the_live_secret_is_not_read_in_development(shop: &Shop) -> Result<
         "the audit log shows no read of payments-dev: {read:?}"
     );
     ensure!(
-        read.iter().all(|name| name.ends_with("-dev")),
+        !read.iter().any(|name| name.ends_with("-live")),
         "read in {DEVELOPMENT}: {read:?}"
     );
     Ok(())
