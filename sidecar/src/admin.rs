@@ -24,8 +24,10 @@ use crate::metrics::Metrics;
 /// to the cluster's network.
 const MOST_CONNECTIONS: usize = 32;
 
-/// The longest wait for a request's head, and so also between requests.
-const HEAD: Duration = Duration::from_secs(60);
+/// The longest life of a connection, which answers one request: the port is open
+/// to the cluster's network, and whoever holds a place must not keep the kubelet
+/// out.
+const LIFE: Duration = Duration::from_secs(5);
 
 /// The admin port cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -105,13 +107,13 @@ impl Admin {
                 let response = respond(&request, &metrics, &readiness);
                 async move { Ok::<_, Infallible>(response) }
             });
-            connections.spawn(
-                http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEAD)
-                    .max_buf_size(16 << 10)
-                    .serve_connection(TokioIo::new(stream), service),
-            );
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(LIFE)
+                .keep_alive(false)
+                .max_buf_size(16 << 10)
+                .serve_connection(TokioIo::new(stream), service);
+            connections.spawn(tokio::time::timeout(LIFE, connection));
         }
     }
 }

@@ -6,6 +6,7 @@ use credence_core::placement::CompiledQuery;
 
 use crate::destination::Destination;
 use crate::http1::{Field, Framing, Known, ResponseHead, Version, field};
+use crate::{redirect, target};
 
 /// What the caller's side decides about an answer.
 #[derive(Debug)]
@@ -84,7 +85,7 @@ pub(crate) fn write(
 }
 
 /// A redirect within the API leads to the sidecar again, where the credential
-/// is; any other is passed on.
+/// is; any other is passed on, unless it would lead to another collection.
 fn write_location(
     sent: &Field<'_>,
     host: Option<&[u8]>,
@@ -92,10 +93,16 @@ fn write_location(
     out: &mut Vec<u8>,
 ) {
     let value = &*without_ours(sent.value, &destination.query);
+    if redirect::leads_astray(value) {
+        return;
+    }
     let local = Location::parse(value, &destination.authority).and_then(|location| {
         let base = destination.route.base_url.path().as_bytes();
         let rest = location.path.strip_prefix(base)?;
-        matches!(rest, [] | [b'/' | b'?' | b'#', ..]).then_some((location.absolute, rest))
+        // A client resolves dot segments, and could leave the collection.
+        let within = !target::is_ambiguous(redirect::path(rest));
+        (within && matches!(rest, [] | [b'/' | b'?' | b'#', ..]))
+            .then_some((location.absolute, rest))
     });
     match local {
         Some((absolute, rest)) => {

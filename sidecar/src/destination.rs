@@ -98,7 +98,7 @@ impl HeaderPlan {
         }
         self.owned
             .iter()
-            .find(|owned| owned.name.eq_ignore_ascii_case(name))
+            .find(|owned| is_same(owned.name.as_bytes(), name.as_bytes()))
             .map(|owned| owned.on_conflict)
     }
 
@@ -120,6 +120,16 @@ impl fmt::Debug for HeaderPlan {
             .entries(self.owned.iter().map(|owned| &owned.name))
             .finish()
     }
+}
+
+/// Servers that hand fields on as variables (RFC 3875 §4.1.18) do not tell `_`
+/// from `-`, and would see the caller's beside ours.
+fn is_same(ours: &[u8], sent: &[u8]) -> bool {
+    let fold = |byte: &u8| match byte {
+        b'_' => b'-',
+        other => other.to_ascii_lowercase(),
+    };
+    ours.len() == sent.len() && ours.iter().map(fold).eq(sent.iter().map(fold))
 }
 
 fn check(header: &Placed) -> Result<(), Unplaceable> {

@@ -13,11 +13,15 @@ use crate::buffer::Side;
 use crate::deadline::Deadline;
 use crate::destination::Destination;
 use crate::http1::{BodyError, FieldStorage, Framing, HeadError, HeadScan, ResponseHead, Version};
+use crate::limits::Timeouts;
 use crate::problem::Problem;
-use crate::proxy::Timeouts;
 use crate::pump::{Pump, Stuck};
 use crate::slug::Slug;
 use crate::upstream::{Active, Connection};
+
+/// Interim answers of one exchange: each renews the deadline, so that a
+/// provider could go on for ever.
+const MOST_INTERIM: u8 = 16;
 
 /// What is known of a request once its head has been passed on.
 #[derive(Debug)]
@@ -71,6 +75,7 @@ pub(crate) struct Exchange {
     moved: bool,
     close: bool,
     reused: bool,
+    interim: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +119,7 @@ impl Exchange {
             upload: Pump::new(request.framing, request.framing == Framing::Chunked),
             upload_state: Upload::Flowing,
             download: Download::Head(HeadScan::default()),
+            interim: 0,
             status: None,
             heard: false,
             moved: false,
@@ -129,6 +135,7 @@ impl Exchange {
             active: self.active.retry_on(connection)?,
             upload_state: Upload::Flowing,
             download: Download::Head(HeadScan::default()),
+            interim: 0,
             reused: false,
             ..self
         })
@@ -279,6 +286,11 @@ impl Exchange {
             close: self.close,
         };
         if head.is_interim() {
+            self.interim += 1;
+            if self.interim > MOST_INTERIM {
+                let detail = "The API sent interim answers without end.";
+                return Err(self.failed(Slug::UpstreamUnreachable, detail));
+            }
             // HTTP/1.0 does not know them (RFC 9110 §15.2).
             if self.request.version == Version::Http11 {
                 answer::write(

@@ -12,7 +12,9 @@ use crate::slug::Slug;
 /// # Errors
 /// The problem to answer with.
 pub(crate) fn check(head: &RequestHead<'_, '_>) -> Result<(), Problem> {
-    if matches!(head.method, "CONNECT" | "TRACE" | "TRACK") {
+    // In any case: some servers do not tell them apart.
+    let refused = |method: &&str| head.method.eq_ignore_ascii_case(method);
+    if ["CONNECT", "TRACE", "TRACK"].iter().any(refused) {
         return Err(Problem::new(
             Slug::MethodNotAllowed,
             "CONNECT, TRACE and TRACK are never passed on.",
@@ -160,7 +162,7 @@ mod tests {
 
     #[test]
     fn tunnels_and_echoes_are_refused() {
-        for method in ["CONNECT", "TRACE", "TRACK"] {
+        for method in ["CONNECT", "TRACE", "TRACK", "trace", "Trace"] {
             let head = format!("{method} /a HTTP/1.1\r\nHost: localhost");
             assert_eq!(slug(&head), Some(Slug::MethodNotAllowed));
         }

@@ -24,7 +24,7 @@ fn start() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // For name resolution and the token's file: few, and rarely.
-        .max_blocking_threads(8)
+        .max_blocking_threads(64)
         .build()?;
     let ended =
         runtime.block_on(async { Sidecar::bind(settings)?.run(shutdown::asked_for()?).await });

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use credence_core::bundle::Bundle;
-use credence_core::names;
 
+use crate::limits::ProxySettings;
 use crate::listener;
 use crate::metrics::Metrics;
 use crate::shared::Shared;
@@ -20,51 +20,6 @@ const DRAIN: Duration = Duration::from_secs(2);
 
 /// Connections that wait in the kernel to be accepted.
 const BACKLOG: i32 = 1024;
-
-/// How a proxy listens and how long it waits.
-#[derive(Clone, Debug)]
-pub struct ProxySettings {
-    /// Loopback addresses; port 0 lets the system choose.
-    pub listen: Vec<SocketAddr>,
-    /// Client connections held at one time; more are answered `overloaded`.
-    pub max_connections: usize,
-    /// The limits on waiting.
-    pub timeouts: Timeouts,
-}
-
-impl Default for ProxySettings {
-    fn default() -> Self {
-        Self {
-            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, names::PROXY_PORT))],
-            max_connections: 2048,
-            timeouts: Timeouts::default(),
-        }
-    }
-}
-
-/// The limits on waiting.
-#[derive(Clone, Copy, Debug)]
-pub struct Timeouts {
-    /// From the first byte of a request's head to its last.
-    pub head: Duration,
-    /// For an upstream connection, name resolution and TLS included.
-    pub connect: Duration,
-    /// For the first byte of an answer: models think for minutes.
-    pub first_byte: Duration,
-    /// Between bytes of a body, and between requests of a connection.
-    pub idle: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            head: Duration::from_secs(10),
-            connect: Duration::from_secs(10),
-            first_byte: Duration::from_secs(600),
-            idle: Duration::from_secs(300),
-        }
-    }
-}
 
 /// The proxy cannot listen.
 #[derive(Debug, thiserror::Error)]

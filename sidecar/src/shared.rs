@@ -11,8 +11,8 @@ use credence_core::bundle::Bundle;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::limits::ProxySettings;
 use crate::metrics::{Metrics, Source};
-use crate::proxy::ProxySettings;
 use crate::session::{BEFORE_LINEAGES, Sessions};
 use crate::table::{Compiler, Table};
 

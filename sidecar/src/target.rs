@@ -90,7 +90,7 @@ fn absolute(target: &str) -> Result<&str, Problem> {
 /// Whether another server could see another path here: because it resolves
 /// dot segments, also after decoding or with parameters (`..;a`), or takes a
 /// backslash for a slash.
-fn is_ambiguous(path: &[u8]) -> bool {
+pub(crate) fn is_ambiguous(path: &[u8]) -> bool {
     // Nearly all paths end here: no escape, and no segment begins with a dot.
     let mut plain = true;
     let mut previous = b'/';

@@ -101,6 +101,15 @@ fn answers_without_body_carry_no_framing() {
 }
 
 #[test]
+fn a_redirect_to_another_collection_is_left_out() {
+    for location in ["../stripe/x", "http://localhost:2733/stripe/x"] {
+        let head = format!("HTTP/1.1 307 Temporary Redirect\r\nLocation: {location}\r\n\r\n");
+        let (head, _) = passed(&head, Version::Http11);
+        assert!(!head.contains("stripe"), "{head}");
+    }
+}
+
+#[test]
 fn redirects_within_the_api_lead_to_the_sidecar() {
     for (location, expected) in [
         (
@@ -123,6 +132,11 @@ fn redirects_within_the_api_lead_to_the_sidecar() {
         ("http://api.test/v1/a", "http://api.test/v1/a"),
         ("next", "next"),
         ("?page=2", "?page=2"),
+        ("/v1/../stripe/x", "https://api.test/v1/../stripe/x"),
+        (
+            "https://api.test/v1/%2e%2e/stripe",
+            "https://api.test/v1/%2e%2e/stripe",
+        ),
     ] {
         let (head, _) = passed(
             &format!("HTTP/1.1 302 Found\r\nlocation: {location}\r\n\r\n"),
