@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use credence_core::names::FEED_PORT;
 
@@ -26,7 +26,12 @@ use crate::webhook::respond;
 
 /// An object has at most 3 MiB, and a review holds it once or twice.
 const REVIEW_LIMIT: usize = 10 * 1024 * 1024;
-/// A connection that asked nothing by then is closed: their number is limited.
+/// Reviews that are read and answered at one time. Whoever reaches the port may
+/// send some, so together they must fit into the operator's memory.
+const REVIEWS: usize = 8;
+/// For a review to arrive and be answered; the API server waits no longer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A connection that sent no review by then is closed: their number is limited.
 const FIRST_REVIEW: Duration = Duration::from_secs(10);
 const PATH: &str = "/inject";
 const JSON: &str = "application/json";
@@ -38,6 +43,7 @@ pub struct Admission {
     held: watch::Receiver<Option<Arc<Held>>>,
     namespaces: Namespaces,
     metrics: Arc<Metrics>,
+    reviews: Semaphore,
 }
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
@@ -60,6 +66,7 @@ impl Admission {
             held,
             namespaces,
             metrics,
+            reviews: Semaphore::new(REVIEWS),
         }
     }
 
@@ -84,14 +91,13 @@ impl Admission {
             }
         };
         let service = service_fn(move |request| -> Answer {
-            asked.store(true, Ordering::Relaxed);
-            let this = this.clone();
-            Box::pin(async move { Ok(this.answer(request).await) })
+            let (this, asked) = (this.clone(), asked.clone());
+            Box::pin(async move { Ok(this.answer(request, &asked).await) })
         });
         (service, close)
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, request: Request<Incoming>, asked: &AtomicBool) -> Response<Body> {
         let (head, content) = request.into_parts();
         if head.uri.path() != PATH {
             return text(StatusCode::NOT_FOUND, "there is POST /inject\n");
@@ -105,12 +111,23 @@ impl Admission {
                 "only application/json is read\n",
             );
         }
-        let Ok(review) = Limited::new(content, REVIEW_LIMIT).collect().await else {
+        let read = async {
+            let permit = self.reviews.acquire().await;
+            (permit, Limited::new(content, REVIEW_LIMIT).collect().await)
+        };
+        let Ok((_permit, read)) = tokio::time::timeout(PATIENCE, read).await else {
+            return text(
+                StatusCode::REQUEST_TIMEOUT,
+                "the review did not arrive in time\n",
+            );
+        };
+        let Ok(review) = read else {
             return text(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "the review is too long or was cut off\n",
             );
         };
+        asked.store(true, Ordering::Relaxed);
         let Some(settings) = self.settings() else {
             return text(
                 StatusCode::SERVICE_UNAVAILABLE,

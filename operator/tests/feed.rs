@@ -72,7 +72,7 @@ async fn api_server(
                 "metadata": {"name": "web-0", "namespace": "shop", "uid": "uid-of-web-0"},
                 "spec": {
                     "serviceAccountName": "checkout",
-                    "initContainers": [{"name": CONTAINER, "image": "sidecar:1"}],
+                    "initContainers": [{"name": CONTAINER, "image": "sidecar:1", "restartPolicy": "Always"}],
                 },
                 "status": {"phase": "Running"},
             }),

@@ -49,6 +49,7 @@ pub async fn keep(
     let mut events = patient(watcher(api.clone(), config));
     let mut found: Option<MutatingWebhookConfiguration> = None;
     let mut listed = None;
+    let mut looked = false;
     loop {
         let authority = held
             .borrow_and_update()
@@ -58,7 +59,9 @@ pub async fn keep(
             (Some(configuration), Some(authority)) => bundles(configuration, authority),
             _ => Bundles::NoWebhook,
         };
-        readiness.set(Check::CaBundle, bundles == Bundles::InPlace);
+        // Somebody who removes the webhook stops injection, not the feed.
+        let absent = looked && found.is_none() && authority.is_some();
+        readiness.set(Check::CaBundle, bundles == Bundles::InPlace || absent);
         let mut failed = false;
         if let Bundles::Missing(patch) = bundles
             && *leader.borrow_and_update()
@@ -80,6 +83,7 @@ pub async fn keep(
                 Some(Ok(watcher::Event::Init)) => listed = None,
                 Some(Ok(watcher::Event::InitApply(new))) => listed = Some(new),
                 Some(Ok(watcher::Event::InitDone)) => {
+                    looked = true;
                     found = listed.take();
                     if found.is_none() {
                         warn!(configuration = name, "the webhook configuration does not exist");

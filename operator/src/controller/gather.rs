@@ -141,10 +141,21 @@ impl Gatherer {
         let material = match self.read(namespace, &needs, &mut inputs.objects).await {
             // The watch may read and this may not: a right that is just being
             // taken away, or a Role without `get`. What is in use stays in use
-            // until the watch is refused too.
+            // until the watch is refused too, unless the collection has become
+            // another: then what it was must not go on.
             Err(Unanswered::Api(kube::Error::Api(status)))
-                if status.is_forbidden() && before.is_none() =>
+                if status.is_forbidden()
+                    && !before.is_some_and(|before| {
+                        before.inputs.uid == inputs.uid
+                            && before.inputs.generation == inputs.generation
+                    }) =>
             {
+                // Not the versions that the watch showed: with them this would
+                // look like what another replica could read, and not change
+                // when the right is given.
+                for found in inputs.objects.values_mut() {
+                    *found = Found::Forbidden;
+                }
                 let gathered = self.forbidden(namespace, SourceKind::Secret).await?;
                 return Ok(Sight::Read(inputs, gathered));
             }

@@ -45,6 +45,12 @@ pub fn admit(
     if pod.finished {
         return Err(Refusal::Finished);
     }
+    if pod.token_elsewhere {
+        return Err(Refusal::TokenElsewhere);
+    }
+    if pod.host_network {
+        return Err(Refusal::HostNetwork);
+    }
     let environment = if pod.lowered {
         Environment::Development
     } else {
@@ -96,6 +102,8 @@ mod tests {
             uid: "u".to_owned(),
             service_account: "checkout".to_owned(),
             sidecar_image: Some(IMAGE.to_owned()),
+            token_elsewhere: false,
+            host_network: false,
             finished: false,
             shares_processes: false,
             lowered: false,
@@ -173,6 +181,20 @@ mod tests {
                     ..pod()
                 },
                 Refusal::SharesProcesses,
+            ),
+            (
+                InjectedPod {
+                    token_elsewhere: true,
+                    ..pod()
+                },
+                Refusal::TokenElsewhere,
+            ),
+            (
+                InjectedPod {
+                    host_network: true,
+                    ..pod()
+                },
+                Refusal::HostNetwork,
             ),
             (
                 InjectedPod {

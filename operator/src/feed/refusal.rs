@@ -39,6 +39,12 @@ pub enum Refusal {
     /// The container of that name runs something else.
     #[error("the sidecar container has another image")]
     OtherImage,
+    /// The token proves the pod, and not only its sidecar.
+    #[error("another container of the pod can reach the sidecar's token or memory")]
+    TokenElsewhere,
+    /// Whatever runs on the node could use the proxy.
+    #[error("the pod is in its node's network, where the proxy would be everybody's")]
+    HostNetwork,
     /// Nothing of the pod runs any more.
     #[error("the pod is finished")]
     Finished,
@@ -85,6 +91,8 @@ impl Refusal {
             Self::OtherServiceAccount => "other-service-account",
             Self::NoSidecar => "no-sidecar",
             Self::OtherImage => "other-image",
+            Self::TokenElsewhere => "token-elsewhere",
+            Self::HostNetwork => "host-network",
             Self::Finished => "finished",
             Self::SharesProcesses => "shares-processes",
             Self::BadAnnotation => "bad-annotation",
@@ -110,6 +118,8 @@ impl Refusal {
             | Self::OtherServiceAccount
             | Self::NoSidecar
             | Self::OtherImage
+            | Self::TokenElsewhere
+            | Self::HostNetwork
             | Self::Finished
             | Self::SharesProcesses
             | Self::BadAnnotation => StatusCode::FORBIDDEN,

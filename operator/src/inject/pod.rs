@@ -37,6 +37,8 @@ pub(super) struct Spec<'a> {
     volumes: Option<Vec<Volume<'a>>>,
     host_network: Option<bool>,
     share_process_namespace: Option<bool>,
+    #[serde(rename = "hostPID")]
+    host_pid: Option<bool>,
     #[serde(borrow)]
     os: Option<Os<'a>>,
     #[serde(borrow)]
@@ -146,8 +148,9 @@ impl<'a> Pod<'a> {
         self.spec.host_network.unwrap_or(false)
     }
 
+    /// With its other containers, or with the whole node.
     pub(super) fn shares_processes(&self) -> bool {
-        self.spec.share_process_namespace.unwrap_or(false)
+        self.spec.share_process_namespace == Some(true) || self.spec.host_pid == Some(true)
     }
 
     /// By its own word or by the nodes that it asks for.

@@ -11,6 +11,7 @@ use kube::api::ObjectMeta;
 use kube::runtime::watcher;
 use kube::{Api, Client, Resource};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use tracing::warn;
 
 use super::mirror::{Listing, Mirror};
@@ -25,8 +26,14 @@ pub struct InjectedPod {
     pub uid: String,
     /// The ServiceAccount that it runs as.
     pub service_account: String,
-    /// Image of the container [`names::CONTAINER`], if there is one.
+    /// Image of the native sidecar [`names::CONTAINER`], if there is one that
+    /// runs what its image runs.
     pub sidecar_image: Option<String>,
+    /// Whether another container can read a token for the feed, or was added to
+    /// look into the sidecar.
+    pub token_elsewhere: bool,
+    /// Whether its loopback is the node's.
+    pub host_network: bool,
     /// Whether it ran to its end.
     pub finished: bool,
     /// Whether its containers see one another's memory.
@@ -88,17 +95,101 @@ struct SpecForm {
     service_account_name: String,
     #[serde(default)]
     share_process_namespace: bool,
+    #[serde(default, rename = "hostPID")]
+    host_pid: bool,
+    #[serde(default)]
+    host_network: bool,
     #[serde(default)]
     init_containers: Vec<ContainerForm>,
     #[serde(default)]
     containers: Vec<ContainerForm>,
+    #[serde(default)]
+    ephemeral_containers: Vec<ContainerForm>,
+    #[serde(default)]
+    volumes: Vec<VolumeForm>,
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct ContainerForm {
     name: String,
     #[serde(default)]
     image: String,
+    #[serde(default)]
+    restart_policy: String,
+    #[serde(default)]
+    command: Vec<IgnoredAny>,
+    #[serde(default)]
+    args: Vec<IgnoredAny>,
+    #[serde(default)]
+    volume_mounts: Vec<MountForm>,
+    #[serde(default)]
+    target_container_name: String,
+}
+
+#[derive(Deserialize)]
+struct MountForm {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct VolumeForm {
+    name: String,
+    #[serde(default)]
+    projected: ProjectedForm,
+}
+
+#[derive(Default, Deserialize)]
+struct ProjectedForm {
+    #[serde(default)]
+    sources: Vec<SourceForm>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SourceForm {
+    #[serde(default)]
+    service_account_token: TokenForm,
+}
+
+#[derive(Default, Deserialize)]
+struct TokenForm {
+    #[serde(default)]
+    audience: String,
+}
+
+impl ContainerForm {
+    fn is_sidecar(&self) -> bool {
+        self.name == names::CONTAINER
+            && self.restart_policy == "Always"
+            && self.command.is_empty()
+            && self.args.is_empty()
+    }
+}
+
+impl SpecForm {
+    fn token_elsewhere(&self) -> bool {
+        let of_feed =
+            |source: &SourceForm| source.service_account_token.audience == names::AUDIENCE;
+        let tokens: Vec<&str> = self
+            .volumes
+            .iter()
+            .filter(|volume| volume.projected.sources.iter().any(of_feed))
+            .map(|volume| volume.name.as_str())
+            .collect();
+        let others = self
+            .init_containers
+            .iter()
+            .filter(|container| !container.is_sidecar())
+            .chain(&self.containers)
+            .chain(&self.ephemeral_containers);
+        let mut reaching = others.filter(|container| {
+            let mut mounts = container.volume_mounts.iter();
+            container.target_container_name == names::CONTAINER
+                || mounts.any(|mount| tokens.contains(&mount.name.as_str()))
+        });
+        reaching.next().is_some()
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -114,19 +205,21 @@ impl From<PodForm> for PodView {
             spec,
             status,
         } = form;
+        let token_elsewhere = spec.token_elsewhere();
         let sidecar = spec
             .init_containers
             .into_iter()
-            .chain(spec.containers)
-            .find(|container| container.name == names::CONTAINER);
+            .find(ContainerForm::is_sidecar);
         let environment = metadata.annotations.environment.as_deref().map(str::parse);
         Self {
             pod: InjectedPod {
                 uid: metadata.uid,
                 service_account: spec.service_account_name,
                 sidecar_image: sidecar.map(|container| container.image),
+                token_elsewhere,
+                host_network: spec.host_network,
                 finished: matches!(status.phase.as_str(), "Succeeded" | "Failed"),
-                shares_processes: spec.share_process_namespace,
+                shares_processes: spec.share_process_namespace || spec.host_pid,
                 lowered: environment == Some(Ok(Environment::Development)),
                 collections: metadata.annotations.collections,
             },
@@ -237,8 +330,17 @@ impl Pods {
                         .any(|key, pod| key.0 == namespace && pod.asks_for_development());
                     catalogue.set_lowered(namespace, lowered);
                 }
+                // What is given to a pod depends on nothing else that can change.
+                let matters = |pod: &InjectedPod| {
+                    (
+                        pod.lowered,
+                        pod.token_elsewhere,
+                        pod.sidecar_image.clone(),
+                        pod.collections.clone(),
+                    )
+                };
                 if let (Some(before), Some(after)) = (&change.before, &change.after)
-                    && (before.lowered, &before.collections) != (after.lowered, &after.collections)
+                    && matters(before) != matters(after)
                 {
                     catalogue.touch(namespace);
                 }
@@ -284,12 +386,75 @@ mod tests {
                 uid: "u".to_owned(),
                 service_account: "checkout".to_owned(),
                 sidecar_image: Some("sidecar:1".to_owned()),
+                token_elsewhere: false,
+                host_network: false,
                 finished: false,
                 shares_processes: false,
                 lowered: true,
                 collections: Some("openai".to_owned()),
             }
         );
+    }
+
+    fn decoded(spec: &serde_json::Value) -> InjectedPod {
+        let view: PodView = serde_json::from_value(json!({"metadata": {}, "spec": spec})).unwrap();
+        view.into()
+    }
+
+    #[test]
+    fn only_a_native_sidecar_that_runs_its_image_counts() {
+        let sidecar =
+            json!({"name": names::CONTAINER, "image": "sidecar:1", "restartPolicy": "Always"});
+        let with = |field: &str, value: serde_json::Value| {
+            let mut sidecar = sidecar.clone();
+            sidecar[field] = value;
+            decoded(&json!({"initContainers": [sidecar]})).sidecar_image
+        };
+        assert_eq!(
+            with("image", json!("sidecar:2")).as_deref(),
+            Some("sidecar:2")
+        );
+        assert_eq!(with("restartPolicy", json!("")), None);
+        assert_eq!(with("command", json!(["sh"])), None);
+        assert_eq!(with("args", json!(["-c"])), None);
+        assert_eq!(
+            decoded(&json!({"containers": [sidecar]})).sidecar_image,
+            None
+        );
+    }
+
+    #[test]
+    fn a_token_that_others_can_read_is_seen() {
+        let token = json!({"name": "t", "projected": {"sources": [
+            {"configMap": {"name": "c"}},
+            {"serviceAccountToken": {"audience": names::AUDIENCE, "path": "token"}},
+        ]}});
+        let mounts = json!([{"name": "t", "mountPath": "/t"}]);
+        let sidecar =
+            json!({"name": names::CONTAINER, "restartPolicy": "Always", "volumeMounts": mounts});
+        let pod = |field: &str, container: serde_json::Value| {
+            let mut spec = json!({"volumes": [token.clone(), {"name": "o"}], "initContainers": [sidecar.clone()]});
+            match spec[field].as_array_mut() {
+                Some(list) => list.push(container),
+                None => spec[field] = json!([container]),
+            }
+            decoded(&spec).token_elsewhere
+        };
+        let other = json!({"name": "app", "volumeMounts": [{"name": "o", "mountPath": "/o"}]});
+        let thief = json!({"name": "app", "volumeMounts": mounts});
+        for field in ["containers", "initContainers", "ephemeralContainers"] {
+            assert!(!pod(field, other.clone()), "{field}");
+            assert!(pod(field, thief.clone()), "{field}");
+        }
+        let debugger = json!({"name": "debug", "targetContainerName": names::CONTAINER});
+        assert!(pod("ephemeralContainers", debugger));
+    }
+
+    #[test]
+    fn processes_are_shared_with_the_node_too() {
+        assert!(decoded(&json!({"hostPID": true})).shares_processes);
+        assert!(decoded(&json!({"shareProcessNamespace": true})).shares_processes);
+        assert!(decoded(&json!({"hostNetwork": true})).host_network);
     }
 
     #[test]
