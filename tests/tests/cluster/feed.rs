@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result, bail, ensure};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use credence_core::names::FEED_PORT;
+use credence_core::names::{AUDIENCE, CONTAINER, FEED_PORT};
 use credence_tests::feed::{Answer, Recording, connect};
+use credence_tests::image::SIDECAR;
 use credence_tests::shop::{APIS, APP, DEVELOPMENT, PATIENCE, SYSTEM, Shop, restricted_pod};
 use serde_json::json;
 
@@ -102,6 +103,14 @@ pub(crate) fn strangers_are_refused(shop: &Shop) -> Result<()> {
         "a pod without the sidecar",
     )?;
 
+    kubectl.apply(&thief().to_string())?;
+    refused(
+        shop,
+        Some(&pod_token(shop, "thief")?),
+        403,
+        "a pod whose app can read the token too",
+    )?;
+
     shop.wait_for(DEVELOPMENT, "pod/replaced", "condition=Ready")?;
     let old = pod_token(shop, "replaced")?;
     drop(
@@ -141,11 +150,36 @@ pub(crate) fn strangers_are_refused(shop: &Shop) -> Result<()> {
         "delete",
         "pod",
         "plain",
+        "thief",
         "finished",
         "replaced",
         "--wait=false",
     ])?;
     Ok(())
+}
+
+/// Opted out of injection, with a sidecar put in by hand and its token in the
+/// app as well.
+fn thief() -> serde_json::Value {
+    let mut spec = restricted_pod(&["hold"]);
+    let mounts = json!([{"name": "token", "mountPath": "/token", "readOnly": true}]);
+    let mut sidecar = spec["containers"][0].clone();
+    sidecar["name"] = json!(CONTAINER);
+    sidecar["image"] = json!(SIDECAR);
+    sidecar["restartPolicy"] = json!("Always");
+    sidecar["volumeMounts"] = mounts.clone();
+    sidecar["args"] = json!(null);
+    spec["containers"][0]["volumeMounts"] = mounts;
+    spec["initContainers"] = json!([sidecar]);
+    spec["volumes"] = json!([{
+        "name": "token",
+        "projected": {"sources": [{"serviceAccountToken": {"audience": AUDIENCE, "path": "token"}}]},
+    }]);
+    json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "thief", "namespace": DEVELOPMENT, "labels": {"credence.dev/inject": "false"}},
+        "spec": spec,
+    })
 }
 
 /// A pod gets what its annotation names, of what its ServiceAccount may use.
