@@ -5,18 +5,48 @@ use std::str::FromStr;
 
 use http::Uri;
 
-/// An `https` URL without user, query and fragment. What a caller asks for is
-/// appended to its path.
+/// Whether what goes to a URL is protected on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// By TLS.
+    Https,
+    /// Not at all: only where the collection's environment allows it.
+    Http,
+}
+
+impl Scheme {
+    /// As a URL spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Https => "https",
+            Self::Http => "http",
+        }
+    }
+
+    /// The port that a URL without one means (RFC 9110 §4.2).
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Https => 443,
+            Self::Http => 80,
+        }
+    }
+}
+
+/// An `https` or `http` URL without user, query and fragment. What a caller
+/// asks for is appended to its path.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct BaseUrl {
+    scheme: Scheme,
     host: Box<str>,
     port: u16,
     path: Box<str>,
 }
 
 impl BaseUrl {
-    /// Port of `https` (RFC 9110 §4.2.2).
-    pub const DEFAULT_PORT: u16 = 443;
+    /// How it is reached.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
 
     /// Host name or address; an IPv6 address without its brackets.
     pub fn host(&self) -> &str {
@@ -36,7 +66,7 @@ impl BaseUrl {
     /// The value of `Host`: brackets kept, the scheme's own port left out
     /// (RFC 9112 §3.2).
     pub fn authority(&self) -> String {
-        if self.port == Self::DEFAULT_PORT {
+        if self.port == self.scheme.default_port() {
             self.host.to_string()
         } else {
             format!("{}:{}", self.host, self.port)
@@ -46,7 +76,8 @@ impl BaseUrl {
 
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "https://{}{}", self.authority(), self.path)
+        let scheme = self.scheme.as_str();
+        write!(f, "{scheme}://{}{}", self.authority(), self.path)
     }
 }
 
@@ -62,9 +93,9 @@ pub enum InvalidBaseUrl {
     /// Not a URL, or one without a host.
     #[error("is not a URL: write it like https://api.example.com/v1")]
     Malformed,
-    /// A scheme that does not protect the credential.
+    /// Another scheme.
     #[error("must begin with https://")]
-    NotHttps,
+    Scheme,
     /// `https://user:password@…`.
     #[error("must not hold a user name or password: use spec.auth.basic")]
     UserInfo,
@@ -84,11 +115,12 @@ impl FromStr for BaseUrl {
             return Err(InvalidBaseUrl::QueryOrFragment);
         }
         let uri: Uri = text.parse().map_err(|_| InvalidBaseUrl::Malformed)?;
-        match uri.scheme_str() {
-            Some("https") => {}
-            Some(_) => return Err(InvalidBaseUrl::NotHttps),
+        let scheme = match uri.scheme_str() {
+            Some("https") => Scheme::Https,
+            Some("http") => Scheme::Http,
+            Some(_) => return Err(InvalidBaseUrl::Scheme),
             None => return Err(InvalidBaseUrl::Malformed),
-        }
+        };
         let authority = uri.authority().ok_or(InvalidBaseUrl::Malformed)?;
         if authority.as_str().contains('@') {
             return Err(InvalidBaseUrl::UserInfo);
@@ -98,7 +130,7 @@ impl FromStr for BaseUrl {
         }
         // `host:` and `host:99999` have an authority but no port to dial.
         let port = match authority.as_str().strip_prefix(authority.host()) {
-            Some("") => Self::DEFAULT_PORT,
+            Some("") => scheme.default_port(),
             Some(rest) => rest
                 .trim_start_matches(':')
                 .parse()
@@ -120,6 +152,7 @@ impl FromStr for BaseUrl {
             return Err(InvalidBaseUrl::DotSegment);
         }
         Ok(Self {
+            scheme,
             host: authority.host().to_ascii_lowercase().into(),
             port,
             path: path.into(),
@@ -150,6 +183,8 @@ mod tests {
     fn the_default_port_is_not_sent() {
         assert_eq!(parsed("https://a.test:443").authority(), "a.test");
         assert_eq!(parsed("https://a.test/").path(), "");
+        assert_eq!(parsed("http://a.test:80").to_string(), "http://a.test");
+        assert_eq!(parsed("http://a.test:443").authority(), "a.test:443");
     }
 
     #[test]
@@ -169,7 +204,7 @@ mod tests {
             ("https://", InvalidBaseUrl::Malformed),
             ("https://a.test:0", InvalidBaseUrl::Malformed),
             ("https://a.test:99999", InvalidBaseUrl::Malformed),
-            ("http://a.test", InvalidBaseUrl::NotHttps),
+            ("ftp://a.test", InvalidBaseUrl::Scheme),
             ("https://u:p@a.test", InvalidBaseUrl::UserInfo),
             ("https://a.test/?k=v", InvalidBaseUrl::QueryOrFragment),
             ("https://a.test/#x", InvalidBaseUrl::QueryOrFragment),

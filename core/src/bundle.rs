@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::base_url::Scheme;
+use crate::template::Varying;
 use crate::{BaseUrl, CollectionName, Environment, Secret};
 
 /// Everything one sidecar may use: always the whole, never a difference.
@@ -44,15 +47,86 @@ pub enum Unavailable {
 pub struct Route {
     /// What the caller's path is appended to.
     pub base_url: BaseUrl,
+    /// Segments between the path of the base URL and that of the caller:
+    /// `/bot123`, escaped, without a trailing slash.
+    pub path: Option<Secret>,
     /// Headers to set, those of the method last. No two have the same name.
     pub headers: Vec<Placed>,
     /// Query parameters to set, those of the method last. No two have the same
     /// name. Values are not encoded yet.
     pub query: Vec<Placed>,
+    /// Cookies to set (RFC 6265 §4.2.1), beside those that the caller sends.
+    pub cookies: Vec<Placed>,
+    /// Top-level members to set in a JSON object or a form.
+    pub body: Vec<Placed>,
     /// PEM certificates that are trusted besides the public roots.
     pub trust: Option<Arc<str>>,
+    /// What is shown to a server that asks for a client certificate.
+    pub client_certificate: Option<Arc<ClientCertificate>>,
     /// Whether private and loopback addresses may be dialled.
     pub allow_private_networks: bool,
+    /// What is passed on, and what is changed, of the head beside the
+    /// credential.
+    pub forwarding: Forwarding,
+    /// The limits on waiting for the upstream.
+    pub timeouts: Timeouts,
+    /// A loopback port of its own, whose root is the API.
+    pub sidecar_port: Option<u16>,
+}
+
+/// A certificate with which the caller proves who he is, and its private key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// PEM certificates, the caller's own first, then those that lead to the
+    /// authority.
+    pub chain: Arc<str>,
+    /// PEM private key of the first certificate: PKCS#8, PKCS#1 or SEC1.
+    pub key: Secret,
+}
+
+/// What is passed on, and what is changed, of the head beside the credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forwarding {
+    /// Whether `Via: 1.1 credence` is added (RFC 9110 §7.6.3).
+    pub via: bool,
+    /// Whether the caller's `Forwarded` (RFC 7239) and `X-Forwarded-*` are
+    /// passed on.
+    pub forwarded: bool,
+    /// Whether a `Location` on the API's own host is made to lead here.
+    pub rewrite_location: bool,
+}
+
+impl Default for Forwarding {
+    fn default() -> Self {
+        Self {
+            via: true,
+            forwarded: false,
+            rewrite_location: true,
+        }
+    }
+}
+
+/// The limits on waiting for the upstream, of whole seconds. There is none on a
+/// call as a whole: streams live long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a connection, name resolution and TLS included.
+    pub connect: Duration,
+    /// For the first byte of an answer, from the end of the upload.
+    pub first_byte: Duration,
+    /// Between two bytes of a body.
+    pub idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            // Models think for minutes.
+            first_byte: Duration::from_secs(600),
+            idle: Duration::from_secs(300),
+        }
+    }
 }
 
 /// A named value, ready to be put on a request.
@@ -60,10 +134,35 @@ pub struct Route {
 pub struct Placed {
     /// Spelled as the manifest spells it.
     pub name: String,
-    /// Rendered, and free of control characters.
-    pub value: Secret,
+    /// Free of control characters.
+    pub value: Value,
     /// What happens when the caller sent one of the same name.
     pub on_conflict: OnConflict,
+}
+
+/// What is placed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// The same on every call.
+    Fixed(Secret),
+    /// Rendered for each call.
+    Varying(Varying),
+}
+
+impl Value {
+    /// The text, where it is the same on every call.
+    pub fn fixed(&self) -> Option<&str> {
+        match self {
+            Self::Fixed(secret) => Some(secret.expose()),
+            Self::Varying(_) => None,
+        }
+    }
+}
+
+impl From<Secret> for Value {
+    fn from(secret: Secret) -> Self {
+        Self::Fixed(secret)
+    }
 }
 
 /// What happens to a header or parameter that the caller sent himself.
@@ -86,35 +185,115 @@ pub enum Feature {
     Header,
     /// Values set in the query.
     Query,
+    /// Segments set in the path.
+    Path,
+    /// Cookies set beside the caller's.
+    Cookie,
+    /// Members set in the body.
+    Body,
+    /// Values that are rendered for each call.
+    Varying,
     /// Roots besides the public ones.
     Trust,
+    /// A client certificate.
+    ClientCertificate,
+    /// An upstream without TLS.
+    InsecureHttp,
+    /// Switches of forwarding that differ from the default.
+    Forwarding,
+    /// Timeouts that differ from the default.
+    Timeouts,
+    /// A port of its own.
+    SidecarPort,
 }
 
 impl Feature {
+    const ALL: [Self; 12] = [
+        Self::Header,
+        Self::Query,
+        Self::Path,
+        Self::Cookie,
+        Self::Body,
+        Self::Varying,
+        Self::Trust,
+        Self::ClientCertificate,
+        Self::InsecureHttp,
+        Self::Forwarding,
+        Self::Timeouts,
+        Self::SidecarPort,
+    ];
+
     /// As the wire spells it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Header => "header",
             Self::Query => "query",
+            Self::Path => "path",
+            Self::Cookie => "cookie",
+            Self::Body => "body",
+            Self::Varying => "varying",
             Self::Trust => "trust",
+            Self::ClientCertificate => "client-certificate",
+            Self::InsecureHttp => "insecure-http",
+            Self::Forwarding => "forwarding",
+            Self::Timeouts => "timeouts",
+            Self::SidecarPort => "sidecar-port",
         }
     }
 
     /// The feature of this name, if this program has it.
     pub fn of_name(name: &str) -> Option<Self> {
-        [Self::Header, Self::Query, Self::Trust]
+        Self::ALL
             .into_iter()
             .find(|feature| feature.as_str() == name)
     }
 }
 
 impl Route {
+    /// A route on which nothing is placed.
+    pub fn to(base_url: BaseUrl) -> Self {
+        Self {
+            base_url,
+            path: None,
+            headers: Vec::new(),
+            query: Vec::new(),
+            cookies: Vec::new(),
+            body: Vec::new(),
+            trust: None,
+            client_certificate: None,
+            allow_private_networks: false,
+            forwarding: Forwarding::default(),
+            timeouts: Timeouts::default(),
+            sidecar_port: None,
+        }
+    }
+
     /// What a sidecar must understand to serve this route.
     pub fn requires(&self) -> BTreeSet<Feature> {
+        let placed = [&self.headers, &self.query, &self.cookies, &self.body];
+        let varies = |placed: &Placed| matches!(placed.value, Value::Varying(_));
         [
             (!self.headers.is_empty(), Feature::Header),
             (!self.query.is_empty(), Feature::Query),
+            (self.path.is_some(), Feature::Path),
+            (!self.cookies.is_empty(), Feature::Cookie),
+            (!self.body.is_empty(), Feature::Body),
+            (placed.into_iter().flatten().any(varies), Feature::Varying),
             (self.trust.is_some(), Feature::Trust),
+            (
+                self.client_certificate.is_some(),
+                Feature::ClientCertificate,
+            ),
+            (
+                self.base_url.scheme() == Scheme::Http,
+                Feature::InsecureHttp,
+            ),
+            (
+                self.forwarding != Forwarding::default(),
+                Feature::Forwarding,
+            ),
+            (self.timeouts != Timeouts::default(), Feature::Timeouts),
+            (self.sidecar_port.is_some(), Feature::SidecarPort),
         ]
         .into_iter()
         .filter_map(|(used, feature)| used.then_some(feature))

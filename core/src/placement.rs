@@ -146,7 +146,7 @@ impl fmt::Debug for CompiledQuery {
 
 fn pair(placed: &Placed) -> Zeroizing<Vec<u8>> {
     let name = utf8_percent_encode(&placed.name, UNRESERVED);
-    let value = utf8_percent_encode(placed.value.expose(), UNRESERVED);
+    let value = utf8_percent_encode(placed.value.fixed().unwrap_or_default(), UNRESERVED);
     let length = |parts: percent_encoding::PercentEncode<'_>| parts.map(str::len).sum::<usize>();
     let mut pair = Vec::with_capacity(length(name.clone()) + 1 + length(value.clone()));
     name.for_each(|part| pair.extend_from_slice(part.as_bytes()));
@@ -207,7 +207,7 @@ mod tests {
     fn placed(name: &str, value: &str, on_conflict: OnConflict) -> Placed {
         Placed {
             name: name.to_owned(),
-            value: Secret::new(value),
+            value: Secret::new(value).into(),
             on_conflict,
         }
     }

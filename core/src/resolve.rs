@@ -20,6 +20,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use crate::base_url::{InvalidBaseUrl, Scheme};
 use crate::bundle::{Placed, Route};
 use crate::collection::{Collection, Place, Selected, TrustKind, TrustRef};
 use crate::reason::Reason;
@@ -98,16 +99,15 @@ pub fn resolve(
     let secret = case.secret(&placings)?;
     let base_url = case.base_url()?;
     let mut route = Route {
-        base_url,
-        headers: Vec::new(),
-        query: Vec::new(),
-        trust: None,
         allow_private_networks: case.selected.settings.allow_private_networks,
+        ..Route::to(base_url)
     };
     for placing in &placings {
         let placed = Placed {
             name: placing.name.to_owned(),
-            value: case.content(placing, secret.map(|(_, secret)| secret))?,
+            value: case
+                .content(placing, secret.map(|(_, secret)| secret))?
+                .into(),
             on_conflict: placing.on_conflict,
         };
         match placing.place {
@@ -191,9 +191,14 @@ impl<'a> Case<'a> {
         };
         let source = Source { field, template };
         let text = self.render(&source, self.scope(None))?;
-        text.expose()
+        let base_url: BaseUrl = text
+            .expose()
             .parse()
-            .map_err(|error| message::base_url(&source, &error))
+            .map_err(|error| message::base_url(&source, &error))?;
+        match base_url.scheme() {
+            Scheme::Https => Ok(base_url),
+            Scheme::Http => Err(message::base_url(&source, &InvalidBaseUrl::Scheme)),
+        }
     }
 
     fn scope(&self, secret: Option<&'a SecretObject>) -> Scope<'a> {

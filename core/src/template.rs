@@ -17,6 +17,7 @@ mod filter;
 mod parse;
 mod scope;
 mod template_error;
+mod varying;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -27,6 +28,7 @@ use crate::Secret;
 use filter::Filter;
 
 pub use template_error::{TemplateError, TemplateProblem};
+pub use varying::{Moment, Varying};
 
 pub(crate) use scope::{RenderError, Scope};
 

@@ -5,14 +5,17 @@
 //! feature or a field it does not know refuses that collection and no other.
 //! This is the only module that writes secrets out.
 
+mod route;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::bundle::{Bundle, Entry, Feature, OnConflict, Placed, Route, Unavailable};
-use crate::{CollectionName, Environment, Secret};
+use crate::bundle::{Bundle, Entry, Feature, Unavailable};
+use crate::{CollectionName, Environment};
+use route::RouteForm;
 
 /// One line of the feed.
 #[derive(Debug, PartialEq, Eq)]
@@ -149,18 +152,12 @@ fn entry_in(head: &CollectionHead, raw: &RawValue) -> Entry {
     {
         return Entry::Unsupported(format!("feature {missing}"));
     }
-    match serde_json::from_str::<CollectionIn>(raw.get()) {
+    match serde_json::from_str::<CollectionIn<'_>>(raw.get()) {
         Ok(CollectionIn {
             route: Some(route), ..
-        }) => match route.base_url.parse() {
-            Ok(base_url) => Entry::Ready(Arc::new(Route {
-                base_url,
-                headers: route.headers.into_iter().map(Placed::from).collect(),
-                query: route.query.into_iter().map(Placed::from).collect(),
-                trust: route.trust.map(Arc::from),
-                allow_private_networks: route.allow_private_networks,
-            })),
-            Err(_) => Entry::Unsupported("baseUrl".to_owned()),
+        }) => match route.try_into() {
+            Ok(route) => Entry::Ready(Arc::new(route)),
+            Err(part) => Entry::Unsupported(part.to_owned()),
         },
         Ok(CollectionIn {
             unavailable: Some(UnavailableForm::CredentialsMissing),
@@ -185,13 +182,7 @@ fn entry_out<'a>((name, entry): (&'a CollectionName, &'a Entry)) -> CollectionOu
     match entry {
         Entry::Ready(route) => {
             out.requires = route.requires().into_iter().map(Feature::as_str).collect();
-            out.route = Some(RouteOut {
-                base_url: route.base_url.to_string(),
-                headers: route.headers.iter().map(PlacedOut::from).collect(),
-                query: route.query.iter().map(PlacedOut::from).collect(),
-                trust: route.trust.as_deref(),
-                allow_private_networks: route.allow_private_networks,
-            });
+            out.route = Some(RouteForm::from(&**route));
         }
         Entry::Unavailable(Unavailable::CredentialsMissing) => {
             out.unavailable = Some(UnavailableForm::CredentialsMissing);
@@ -224,38 +215,9 @@ struct CollectionOut<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     requires: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    route: Option<RouteOut<'a>>,
+    route: Option<RouteForm<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unavailable: Option<UnavailableForm>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RouteOut<'a> {
-    base_url: String,
-    headers: Vec<PlacedOut<'a>>,
-    query: Vec<PlacedOut<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trust: Option<&'a str>,
-    allow_private_networks: bool,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PlacedOut<'a> {
-    name: &'a str,
-    value: &'a str,
-    on_conflict: OnConflictForm,
-}
-
-impl<'a> From<&'a Placed> for PlacedOut<'a> {
-    fn from(placed: &'a Placed) -> Self {
-        Self {
-            name: &placed.name,
-            value: placed.value.expose(),
-            on_conflict: placed.on_conflict.into(),
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -290,41 +252,14 @@ struct CollectionHead {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CollectionIn {
+struct CollectionIn<'a> {
     #[serde(rename = "name")]
     _name: serde::de::IgnoredAny,
     #[serde(default, rename = "requires")]
     _requires: Option<serde::de::IgnoredAny>,
-    route: Option<RouteIn>,
+    #[serde(borrow)]
+    route: Option<RouteForm<'a>>,
     unavailable: Option<UnavailableForm>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RouteIn {
-    base_url: String,
-    headers: Vec<PlacedIn>,
-    query: Vec<PlacedIn>,
-    trust: Option<String>,
-    allow_private_networks: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct PlacedIn {
-    name: String,
-    value: String,
-    on_conflict: OnConflictForm,
-}
-
-impl From<PlacedIn> for Placed {
-    fn from(placed: PlacedIn) -> Self {
-        Self {
-            name: placed.name,
-            value: Secret::new(placed.value),
-            on_conflict: placed.on_conflict.into(),
-        }
-    }
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -334,55 +269,54 @@ enum UnavailableForm {
     NotReady,
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum OnConflictForm {
-    Replace,
-    IfAbsent,
-    Reject,
-}
-
-impl From<OnConflict> for OnConflictForm {
-    fn from(on_conflict: OnConflict) -> Self {
-        match on_conflict {
-            OnConflict::Replace => Self::Replace,
-            OnConflict::IfAbsent => Self::IfAbsent,
-            OnConflict::Reject => Self::Reject,
-        }
-    }
-}
-
-impl From<OnConflictForm> for OnConflict {
-    fn from(form: OnConflictForm) -> Self {
-        match form {
-            OnConflictForm::Replace => Self::Replace,
-            OnConflictForm::IfAbsent => Self::IfAbsent,
-            OnConflictForm::Reject => Self::Reject,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::Secret;
+    use crate::bundle::{ClientCertificate, Forwarding, OnConflict, Placed, Route, Timeouts};
 
     fn route() -> Route {
+        let placed = |name: &str, value: &str| Placed {
+            name: name.to_owned(),
+            value: Secret::new(value).into(),
+            on_conflict: OnConflict::IfAbsent,
+        };
         Route {
-            base_url: "https://api.test/v1".parse().unwrap(),
-            headers: vec![Placed {
-                name: "Authorization".to_owned(),
-                value: Secret::new("Bearer k"),
-                on_conflict: OnConflict::Replace,
-            }],
-            query: vec![],
+            path: Some(Secret::new("/bot1")),
+            headers: vec![placed("Authorization", "Bearer \"k\"")],
+            query: vec![placed("key", "k")],
+            cookies: vec![placed("session", "s")],
+            body: vec![placed("api_key", "b")],
             trust: Some("PEM".into()),
+            client_certificate: Some(Arc::new(ClientCertificate {
+                chain: "CHAIN".into(),
+                key: Secret::new("KEY\n"),
+            })),
             allow_private_networks: true,
+            forwarding: Forwarding {
+                via: false,
+                forwarded: true,
+                rewrite_location: false,
+            },
+            timeouts: Timeouts {
+                connect: Duration::from_secs(1),
+                first_byte: Duration::from_secs(2),
+                idle: Duration::from_secs(3),
+            },
+            sidecar_port: Some(9001),
+            ..Route::to("http://api.test/v1".parse().unwrap())
         }
     }
 
     fn bundle() -> Bundle {
         let entries = [
             ("openai", Entry::Ready(Arc::new(route()))),
+            (
+                "plain",
+                Entry::Ready(Arc::new(Route::to("https://api.test".parse().unwrap()))),
+            ),
             (
                 "stripe",
                 Entry::Unavailable(Unavailable::CredentialsMissing),
@@ -426,6 +360,14 @@ mod tests {
     fn a_feature_of_tomorrow_refuses_its_collection() {
         let entry = received(r#"{"name":"x","requires":["token"],"route":{"token":1}}"#);
         assert_eq!(entry, Entry::Unsupported("feature token".to_owned()));
+    }
+
+    #[test]
+    fn what_is_as_usual_is_not_sent_so_that_older_sidecars_understand() {
+        let line = Event::Bundle(bundle()).encode().unwrap();
+        let text = String::from_utf8(line).unwrap();
+        let plain = r#"{"name":"plain","route":{"baseUrl":"https://api.test","headers":[],"query":[],"allowPrivateNetworks":false}}"#;
+        assert!(text.contains(plain), "{text}");
     }
 
     #[test]

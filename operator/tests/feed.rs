@@ -107,13 +107,7 @@ fn planned(environment: Environment, generation: i64, host: &str) -> Planned {
         environment,
         objects: BTreeMap::new(),
     };
-    let route = Route {
-        base_url: format!("https://{host}").parse().unwrap(),
-        headers: Vec::new(),
-        query: Vec::new(),
-        trust: None,
-        allow_private_networks: false,
-    };
+    let route = Route::to(format!("https://{host}").parse().unwrap());
     let resolution = Resolution {
         entry: Entry::Ready(Arc::new(route)),
         ..Resolution::rejected(inputs)

@@ -71,10 +71,10 @@ impl HeaderPlan {
         for header in headers {
             if header.on_conflict == OnConflict::IfAbsent {
                 let mut line = Zeroizing::new(Vec::with_capacity(line_length(header)));
-                field::write(&header.name, header.value.expose().as_bytes(), &mut line);
+                field::write(&header.name, value(header).as_bytes(), &mut line);
                 if_absent.push((header.name.as_str().into(), line));
             } else {
-                field::write(&header.name, header.value.expose().as_bytes(), &mut always);
+                field::write(&header.name, value(header).as_bytes(), &mut always);
             }
         }
         let owned = |header: &Placed| Owned {
@@ -141,7 +141,7 @@ fn check(header: &Placed) -> Result<(), Unplaceable> {
         return Err(Unplaceable::Reserved(name.clone()));
     }
     let control = |b: u8| matches!(b, 0..=8 | 10..=31 | 127);
-    if header.value.expose().bytes().any(control) {
+    if value(header).bytes().any(control) {
         return Err(Unplaceable::Value(name.clone()));
     }
     Ok(())
@@ -152,8 +152,12 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
+fn value(header: &Placed) -> &str {
+    header.value.fixed().unwrap_or_default()
+}
+
 fn line_length(header: &Placed) -> usize {
-    header.name.len() + ": \r\n".len() + header.value.expose().len()
+    header.name.len() + ": \r\n".len() + value(header).len()
 }
 
 fn length_bit(name: &str) -> u64 {
@@ -169,7 +173,7 @@ mod tests {
     fn placed(name: &str, value: &str, on_conflict: OnConflict) -> Placed {
         Placed {
             name: name.to_owned(),
-            value: Secret::new(value),
+            value: Secret::new(value).into(),
             on_conflict,
         }
     }

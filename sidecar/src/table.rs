@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use credence_core::bundle::{Bundle, Entry, Route, Unavailable};
+use credence_core::bundle::{Bundle, Entry, Feature, Route, Unavailable};
 use credence_core::placement::CompiledQuery;
 use credence_core::{CollectionName, Environment};
 use credence_net::{TrustError, tls};
@@ -18,6 +18,9 @@ use crate::upstream::Upstream;
 
 /// What providers may choose from; HTTP/1.1 is what is spoken.
 const ALPN: &[&[u8]] = &[b"http/1.1"];
+
+/// What this program can do.
+const SERVED: [Feature; 3] = [Feature::Header, Feature::Query, Feature::Trust];
 
 /// Everything that can be called, by the first segment of a path.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ enum Slot {
 /// Why a collection cannot be served by this program.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
+    #[error("feature {0}")]
+    Feature(&'static str),
     #[error(transparent)]
     Header(#[from] Unplaceable),
     #[error("its certificates are of no use: {0}")]
@@ -115,6 +120,9 @@ impl Compiler {
     ) -> Result<Arc<Destination>, Refused> {
         if let Some(same) = before.filter(|before| before.route == route) {
             return Ok(Arc::clone(same));
+        }
+        if let Some(feature) = route.requires().iter().find(|each| !SERVED.contains(each)) {
+            return Err(Refused::Feature(feature.as_str()));
         }
         let headers = HeaderPlan::compile(&route.headers)?;
         let upstream = match before.filter(|before| before.upstream.serves(&route)) {

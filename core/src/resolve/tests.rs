@@ -110,7 +110,7 @@ fn shown(placed: &[Placed]) -> Vec<(&str, &str, OnConflict)> {
         .map(|placed| {
             (
                 placed.name.as_str(),
-                placed.value.expose(),
+                placed.value.fixed().unwrap(),
                 placed.on_conflict,
             )
         })

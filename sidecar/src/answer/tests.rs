@@ -10,13 +10,7 @@ use crate::table::Compiler;
 
 fn destination() -> Arc<Destination> {
     let name: CollectionName = "openai".parse().unwrap();
-    let route = Route {
-        base_url: "https://api.test/v1".parse().unwrap(),
-        headers: Vec::new(),
-        query: Vec::new(),
-        trust: None,
-        allow_private_networks: false,
-    };
+    let route = Route::to("https://api.test/v1".parse().unwrap());
     let bundle = Bundle {
         revision: String::new(),
         environment: Environment::Live,

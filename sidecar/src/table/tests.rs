@@ -5,15 +5,12 @@ use super::*;
 
 fn route(key: &str) -> Route {
     Route {
-        base_url: "https://api.test/v1".parse().unwrap(),
         headers: vec![Placed {
             name: "Authorization".to_owned(),
-            value: Secret::new(key),
+            value: Secret::new(key).into(),
             on_conflict: OnConflict::Replace,
         }],
-        query: Vec::new(),
-        trust: None,
-        allow_private_networks: false,
+        ..Route::to("https://api.test/v1".parse().unwrap())
     }
 }
 

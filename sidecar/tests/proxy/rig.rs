@@ -79,18 +79,17 @@ pub(crate) fn bundle<const N: usize>(entries: [(&str, Entry); N]) -> Bundle {
 /// The provider's route, with [`KEY`] in `Authorization`.
 pub(crate) fn route(provider: &Provider) -> Route {
     Route {
-        base_url: provider.base_url().parse().unwrap(),
         headers: vec![placed("Authorization", KEY, OnConflict::Replace)],
-        query: Vec::new(),
         trust: Some(provider.roots().into()),
         allow_private_networks: true,
+        ..Route::to(provider.base_url().parse().unwrap())
     }
 }
 
 pub(crate) fn placed(name: &str, value: &str, on_conflict: OnConflict) -> Placed {
     Placed {
         name: name.to_owned(),
-        value: Secret::new(value),
+        value: Secret::new(value).into(),
         on_conflict,
     }
 }

@@ -18,15 +18,14 @@ use crate::peer::{self, Proxy};
 /// Starts it as a process of its own, with a collection `api`.
 pub(crate) fn start(directory: &Path, upstream: u16) -> anyhow::Result<Proxy> {
     let route = Route {
-        base_url: format!("https://127.0.0.1:{upstream}/v1").parse()?,
         headers: vec![Placed {
             name: "Authorization".to_owned(),
-            value: Secret::new(KEY),
+            value: Secret::new(KEY).into(),
             on_conflict: OnConflict::Replace,
         }],
-        query: Vec::new(),
         trust: Some(fs::read_to_string(directory.join("ca.pem"))?.into()),
         allow_private_networks: true,
+        ..Route::to(format!("https://127.0.0.1:{upstream}/v1").parse()?)
     };
     let bundle = Event::Bundle(Bundle {
         revision: "1".to_owned(),
