@@ -105,6 +105,15 @@ impl Upstream {
     /// # Errors
     /// [`ConnectError`].
     pub(crate) async fn connect(&self) -> Result<Connection, ConnectError> {
+        self.connect_http1().await
+    }
+
+    /// A new connection that speaks HTTP/1.1 whatever else the provider knows,
+    /// as a request that upgrades its connection needs it.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub(crate) async fn connect_http1(&self) -> Result<Connection, ConnectError> {
         let (host, port) = (&self.host, self.port);
         let began = Instant::now();
         let stream = match self.dialer.connect(host, port).await {
