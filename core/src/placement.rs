@@ -4,14 +4,22 @@
 //! and odd servers depend on its order, its duplicates and its spelling (RFC
 //! 9110 §7.7). The byte ranges of the parameters that the collection owns are
 //! left out, ours are appended, and every other byte goes as it came.
+//!
+//! Parameters end at `&`, and names are told apart by case, as the URL Standard
+//! and nearly all servers have it. A server that also ends them at `;`, or that
+//! takes `API_KEY` for `api_key`, can be sent both by the caller; it then sees
+//! the caller's value beside ours. To leave more out would break the calls of
+//! all others, where `;` is a part of a value and the two names are two.
 
 use std::fmt;
+use std::ops::Deref;
 
 use percent_encoding::utf8_percent_encode;
 use zeroize::Zeroizing;
 
-use crate::bundle::{OnConflict, Placed};
+use crate::bundle::{OnConflict, Placed, Value};
 use crate::percent::UNRESERVED;
+use crate::template::{Moment, Varying};
 
 /// The query parameters of a route, prepared once, when a bundle is applied.
 /// Its `Debug` shows names only.
@@ -20,8 +28,21 @@ pub struct CompiledQuery {
     owned: Vec<Owned>,
     /// `a=1&b=2`: what every call gets.
     always: Zeroizing<Vec<u8>>,
-    /// `c=3`, with its name, for calls that lack it.
-    if_absent: Vec<(Box<str>, Zeroizing<Vec<u8>>)>,
+    /// What not every call gets, or not with the same value.
+    others: Vec<Pair>,
+}
+
+struct Pair {
+    name: Box<str>,
+    if_absent: bool,
+    text: Text,
+}
+
+enum Text {
+    /// `c=3`.
+    Whole(Zeroizing<Vec<u8>>),
+    /// The value alone, not encoded.
+    Varying(Varying),
 }
 
 struct Owned {
@@ -41,26 +62,36 @@ impl CompiledQuery {
     /// Encodes names and values: all but the unreserved characters of RFC 3986.
     pub fn compile(query: &[Placed]) -> Self {
         let mut compiled = Self::default();
-        let pairs: Vec<Zeroizing<Vec<u8>>> = query.iter().map(pair).collect();
+        let always: Vec<_> = query
+            .iter()
+            .filter(|placed| placed.on_conflict != OnConflict::IfAbsent)
+            .filter_map(|placed| Some(pair(&placed.name, placed.value.fixed()?)))
+            .collect();
         // Room for all at once: growing would leave copies of secrets behind.
-        let length = pairs.iter().map(|pair| pair.len() + 1).sum();
+        let length = always.iter().map(|pair| pair.len() + 1).sum();
         compiled.always = Zeroizing::new(Vec::with_capacity(length));
-        for (placed, pair) in query.iter().zip(pairs) {
+        for pair in always {
+            if !compiled.always.is_empty() {
+                compiled.always.push(b'&');
+            }
+            compiled.always.extend_from_slice(&pair);
+        }
+        for placed in query {
             compiled.owned.push(Owned {
                 name: placed.name.as_str().into(),
                 on_conflict: placed.on_conflict,
             });
-            match placed.on_conflict {
-                OnConflict::IfAbsent => {
-                    compiled.if_absent.push((placed.name.as_str().into(), pair));
-                }
-                OnConflict::Replace | OnConflict::Reject => {
-                    if !compiled.always.is_empty() {
-                        compiled.always.push(b'&');
-                    }
-                    compiled.always.extend_from_slice(&pair);
-                }
-            }
+            let if_absent = placed.on_conflict == OnConflict::IfAbsent;
+            let text = match &placed.value {
+                Value::Fixed(_) if !if_absent => continue,
+                Value::Fixed(secret) => Text::Whole(pair(&placed.name, secret.expose())),
+                Value::Varying(varying) => Text::Varying(varying.clone()),
+            };
+            compiled.others.push(Pair {
+                name: placed.name.as_str().into(),
+                if_absent,
+                text,
+            });
         }
         compiled
     }
@@ -69,11 +100,17 @@ impl CompiledQuery {
     /// one at all. `sent` is what followed `?` in the caller's target, as it
     /// came; `None` where there was no `?`.
     ///
-    /// Costs no allocation but what `out` needs.
+    /// Costs no allocation but what `out` needs, and looks at `moment` only for
+    /// values that vary.
     ///
     /// # Errors
     /// [`Conflict`]: the call is to be refused, and `out` holds half a query.
-    pub fn write(&self, sent: Option<&[u8]>, out: &mut Vec<u8>) -> Result<(), Conflict<'_>> {
+    pub fn write(
+        &self,
+        sent: Option<&[u8]>,
+        moment: &impl Deref<Target = Moment>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Conflict<'_>> {
         let start = out.len();
         out.push(b'?');
         match sent {
@@ -81,9 +118,15 @@ impl CompiledQuery {
             Some(sent) => self.copy(sent, out)?,
             None => {}
         }
-        for (name, pair) in &self.if_absent {
-            if !sent.is_some_and(|sent| holds(sent, name)) {
-                append(pair, start, out);
+        for ours in &self.others {
+            if ours.if_absent && sent.is_some_and(|sent| holds(sent, &ours.name)) {
+                continue;
+            }
+            match &ours.text {
+                Text::Whole(pair) => append(pair, start, out),
+                Text::Varying(value) => {
+                    append(&pair(&ours.name, &value.render(moment)), start, out);
+                }
             }
         }
         if !self.always.is_empty() {
@@ -144,9 +187,9 @@ impl fmt::Debug for CompiledQuery {
     }
 }
 
-fn pair(placed: &Placed) -> Zeroizing<Vec<u8>> {
-    let name = utf8_percent_encode(&placed.name, UNRESERVED);
-    let value = utf8_percent_encode(placed.value.fixed().unwrap_or_default(), UNRESERVED);
+fn pair(name: &str, value: &str) -> Zeroizing<Vec<u8>> {
+    let name = utf8_percent_encode(name, UNRESERVED);
+    let value = utf8_percent_encode(value, UNRESERVED);
     let length = |parts: percent_encoding::PercentEncode<'_>| parts.map(str::len).sum::<usize>();
     let mut pair = Vec::with_capacity(length(name.clone()) + 1 + length(value.clone()));
     name.for_each(|part| pair.extend_from_slice(part.as_bytes()));
@@ -204,6 +247,11 @@ mod tests {
     use super::*;
     use crate::Secret;
 
+    const MOMENT: Moment = Moment {
+        unix_seconds: 1_795_294_800,
+        random: [0; 16],
+    };
+
     fn placed(name: &str, value: &str, on_conflict: OnConflict) -> Placed {
         Placed {
             name: name.to_owned(),
@@ -214,7 +262,9 @@ mod tests {
 
     fn written(query: &CompiledQuery, sent: Option<&str>) -> String {
         let mut out = b"/path".to_vec();
-        query.write(sent.map(str::as_bytes), &mut out).unwrap();
+        query
+            .write(sent.map(str::as_bytes), &&MOMENT, &mut out)
+            .unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -273,7 +323,7 @@ mod tests {
     fn a_conflict_is_refused_by_name() {
         let query = key(OnConflict::Reject);
         let sent = Some(b"a=1&%61pi_key".as_slice());
-        let conflict = query.write(sent, &mut Vec::new());
+        let conflict = query.write(sent, &&MOMENT, &mut Vec::new());
         assert_eq!(conflict, Err(Conflict { name: "api_key" }));
         assert_eq!(written(&query, Some("a=1")), "/path?a=1&api_key=k%2F1");
     }
@@ -320,6 +370,30 @@ mod tests {
         ]);
         assert_eq!(written(&query, Some("k=x")), "/path?v=1&k=2&t=3");
         assert_eq!(written(&query, Some("v=x")), "/path?v=x&k=2&t=3");
+    }
+
+    #[test]
+    fn a_value_that_varies_is_rendered_and_encoded_for_each_call() {
+        let varying = |on_conflict| {
+            CompiledQuery::compile(&[
+                Placed {
+                    value: Value::Varying(
+                        serde_json::from_str(r#"[{"text": "at "}, {"variable": "nowUnix"}]"#)
+                            .unwrap(),
+                    ),
+                    ..placed("t", "", on_conflict)
+                },
+                placed("k", "v", OnConflict::Replace),
+            ])
+        };
+        let query = varying(OnConflict::Replace);
+        assert_eq!(
+            written(&query, Some("t=0&a")),
+            "/path?a&t=at%201795294800&k=v"
+        );
+        let query = varying(OnConflict::IfAbsent);
+        assert_eq!(written(&query, Some("t=0&a")), "/path?t=0&a&k=v");
+        assert_eq!(written(&query, None), "/path?t=at%201795294800&k=v");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use credence_core::base_url::Scheme;
 use credence_core::placement::CompiledQuery;
 
 use crate::destination::Destination;
@@ -64,6 +65,7 @@ pub(crate) fn write(
                 write_location(sent, caller.host, destination, out);
                 continue;
             }
+            None if destination.route.path.is_some() && tells(sent, destination) => continue,
             Some(
                 Known::Expect
                 | Known::Forwarded
@@ -84,8 +86,18 @@ pub(crate) fn write(
     passing
 }
 
+/// Whether one of the fields that hold references would tell the caller the
+/// credential in the path.
+fn tells(sent: &Field<'_>, destination: &Destination) -> bool {
+    ["Content-Location", "Link", "Refresh"]
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(sent.name))
+        && destination.path.is_told_by(sent.value)
+}
+
 /// A redirect within the API leads to the sidecar again, where the credential
-/// is; any other is passed on, unless it would lead to another collection.
+/// is; any other is passed on, unless it would lead to another collection or
+/// tell the caller the credential.
 fn write_location(
     sent: &Field<'_>,
     host: Option<&[u8]>,
@@ -93,37 +105,45 @@ fn write_location(
     out: &mut Vec<u8>,
 ) {
     let value = &*without_ours(sent.value, &destination.query);
-    if redirect::leads_astray(value) {
+    let route = &destination.route;
+    let rest = |location: &Location<'_>| -> Option<usize> {
+        let rest = destination.path.rest(location.path)?;
+        // A client resolves dot segments, and could leave the collection.
+        let within = !target::is_ambiguous(redirect::path(rest)) && !rest.contains(&b'\t');
+        within.then_some(rest.len())
+    };
+    let location = Location::parse(value, route.base_url.scheme(), &destination.authority);
+    let local = location
+        .filter(|_| route.forwarding.rewrite_location)
+        .and_then(|location| Some((location.absolute, rest(&location)?)));
+    if let Some((absolute, length)) = local {
+        let rest = &value[value.len() - length..];
+        if destination.path.is_told_by(rest) {
+            return;
+        }
+        out.extend_from_slice(sent.name.as_bytes());
+        out.extend_from_slice(b": ");
+        if let Some(host) = host.filter(|_| absolute) {
+            out.extend_from_slice(b"http://");
+            out.extend_from_slice(host);
+        }
+        out.push(b'/');
+        out.extend_from_slice(destination.collection.as_str().as_bytes());
+        out.extend_from_slice(rest);
+        out.extend_from_slice(b"\r\n");
         return;
     }
-    let local = Location::parse(value, &destination.authority).and_then(|location| {
-        let base = destination.route.base_url.path().as_bytes();
-        let rest = location.path.strip_prefix(base)?;
-        // A client resolves dot segments, and could leave the collection.
-        let within = !target::is_ambiguous(redirect::path(rest));
-        (within && matches!(rest, [] | [b'/' | b'?' | b'#', ..]))
-            .then_some((location.absolute, rest))
-    });
-    match local {
-        Some((absolute, rest)) => {
-            out.extend_from_slice(sent.name.as_bytes());
-            out.extend_from_slice(b": ");
-            if let Some(host) = host.filter(|_| absolute) {
-                out.extend_from_slice(b"http://");
-                out.extend_from_slice(host);
-            }
-            out.push(b'/');
-            out.extend_from_slice(destination.collection.as_str().as_bytes());
-            out.extend_from_slice(rest);
-            out.extend_from_slice(b"\r\n");
-        }
-        // The caller would take it for a path of the sidecar.
-        None if matches!(value, [b'/', second, ..] if *second != b'/') || value == b"/" => {
-            let authority = destination.authority.as_bytes();
-            let absolute = [b"https://", authority, value].concat();
-            field::write(sent.name, &absolute, out);
-        }
-        None => field::write(sent.name, value, out),
+    if redirect::leads_astray(value) || destination.path.is_told_by(value) {
+        return;
+    }
+    // The caller would take it for a path of the sidecar.
+    if matches!(value, [b'/', second, ..] if *second != b'/') || value == b"/" {
+        let scheme = route.base_url.scheme().as_str().as_bytes();
+        let authority = destination.authority.as_bytes();
+        let absolute = [scheme, b"://", authority, value].concat();
+        field::write(sent.name, &absolute, out);
+    } else {
+        field::write(sent.name, value, out);
     }
 }
 
@@ -155,12 +175,11 @@ struct Location<'a> {
 impl<'a> Location<'a> {
     /// None for other hosts and for what is relative to the path of the call,
     /// which is right as it is.
-    fn parse(value: &'a [u8], authority: &str) -> Option<Self> {
-        const SCHEME: &[u8] = b"https:";
-        let scheme = value.get(..SCHEME.len());
-        let reference = match scheme.filter(|scheme| scheme.eq_ignore_ascii_case(SCHEME)) {
-            Some(_) => &value[SCHEME.len()..],
-            None => value,
+    fn parse(value: &'a [u8], scheme: Scheme, authority: &str) -> Option<Self> {
+        let own = scheme.as_str().as_bytes();
+        let reference = match value.split_at_checked(own.len()) {
+            Some((sent, [b':', rest @ ..])) if sent.eq_ignore_ascii_case(own) => rest,
+            Some(_) | None => value,
         };
         let Some(rest) = reference.strip_prefix(b"//") else {
             return reference.starts_with(b"/").then_some(Self {
@@ -170,7 +189,11 @@ impl<'a> Location<'a> {
         };
         let end = rest.iter().position(|b| matches!(b, b'/' | b'?' | b'#'));
         let (host, path) = rest.split_at(end.unwrap_or(rest.len()));
-        let host = host.strip_suffix(b":443").unwrap_or(host);
+        let port: &[u8] = match scheme {
+            Scheme::Https => b":443",
+            Scheme::Http => b":80",
+        };
+        let host = host.strip_suffix(port).unwrap_or(host);
         host.eq_ignore_ascii_case(authority.as_bytes())
             .then_some(Self {
                 absolute: true,

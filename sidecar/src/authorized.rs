@@ -1,12 +1,15 @@
 //! A request that may be sent: the credential is on it.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use credence_core::bundle::OnConflict;
+use credence_core::template::Moment;
 
 use crate::destination::Destination;
 use crate::http1::{Framing, Known, RequestHead, Version, field};
+use crate::plan::cookies;
 use crate::problem::Problem;
 use crate::slug::Slug;
 
@@ -22,8 +25,9 @@ pub(crate) struct Authorized {
 
 impl Authorized {
     /// Places everything that the collection sets on the caller's request,
-    /// and leaves out what must not go further. `room` is memory to write to;
-    /// its content is lost.
+    /// and leaves out what must not go further. `moment` is looked at only
+    /// where a value varies; `room` is memory to write to, and its content is
+    /// lost.
     ///
     /// # Errors
     /// The problem to answer with: `conflicting-header` where the collection
@@ -33,14 +37,21 @@ impl Authorized {
         request: &RequestHead<'_, '_>,
         path: &str,
         query: Option<&str>,
+        moment: &impl Deref<Target = Moment>,
         room: Vec<u8>,
     ) -> Result<Self, Problem> {
         let mut head = room;
         head.clear();
         head.extend_from_slice(request.method.as_bytes());
         head.push(b' ');
-        write_target(&destination, path, query, &mut head)?;
+        destination.path.write(path, &mut head);
+        destination
+            .query
+            .write(query.map(str::as_bytes), moment, &mut head)
+            .map_err(|conflict| refused(&destination, conflict.name))?;
         head.extend_from_slice(b" HTTP/1.1\r\n");
+        let forwarding = destination.route.forwarding;
+        let mut cookies_set = destination.cookies.is_empty();
         if request.host.is_none() {
             field::write("Host", destination.authority.as_bytes(), &mut head);
         }
@@ -55,8 +66,14 @@ impl Authorized {
                 Some(Known::Trailer) if request.framing == Framing::Chunked => {}
                 // It knows no interim answers (RFC 9110 §10.1.1).
                 Some(Known::Expect) if request.version == Version::Http10 => continue,
+                Some(Known::Forwarded) if forwarding.forwarded && !request.is_named(sent.name) => {}
                 Some(known) if known.is_ours() => continue,
                 Some(_) | None if request.is_named(sent.name) => continue,
+                None if !destination.cookies.is_empty() && cookies::is_cookie(sent) => {
+                    let first = !std::mem::replace(&mut cookies_set, true);
+                    write_cookies(&destination, request, sent, first, moment, &mut head)?;
+                    continue;
+                }
                 Some(_) | None => match destination.headers.on_conflict(sent.name) {
                     None | Some(OnConflict::IfAbsent) => {}
                     Some(OnConflict::Replace) => continue,
@@ -65,12 +82,17 @@ impl Authorized {
             }
             field::write(sent.name, sent.value, &mut head);
         }
-        head.extend_from_slice(b"Via: 1.1 credence\r\n");
+        if !cookies_set {
+            write_cookies(&destination, request, &NO_COOKIE, true, moment, &mut head)?;
+        }
+        if forwarding.via {
+            head.extend_from_slice(b"Via: 1.1 credence\r\n");
+        }
         let has = |name: &str| {
             let sent = |field: &field::Field<'_>| field.name.eq_ignore_ascii_case(name);
             request.fields.iter().any(sent) && !request.is_named(name)
         };
-        destination.headers.write(has, &mut head);
+        destination.headers.write(has, moment, &mut head);
         head.extend_from_slice(b"\r\n");
         Ok(Self { destination, head })
     }
@@ -93,22 +115,46 @@ impl fmt::Debug for Authorized {
     }
 }
 
-fn write_target(
+/// What stands for the caller's Cookie where he sent none.
+const NO_COOKIE: field::Field<'_> = field::Field {
+    name: "Cookie",
+    value: b"",
+};
+
+/// Writes one field of cookies, unless nothing is left of it. The collection's
+/// stand in the first one: most servers read only one field (RFC 6265 §5.4).
+fn write_cookies(
     destination: &Destination,
-    path: &str,
-    query: Option<&str>,
+    request: &RequestHead<'_, '_>,
+    sent: &field::Field<'_>,
+    first: bool,
+    moment: &impl Deref<Target = Moment>,
     out: &mut Vec<u8>,
 ) -> Result<(), Problem> {
-    let base = destination.route.base_url.path();
-    out.extend_from_slice(base.as_bytes());
-    out.extend_from_slice(path.as_bytes());
-    if base.is_empty() && path.is_empty() {
-        out.push(b'/');
-    }
+    let line = out.len();
+    out.extend_from_slice(sent.name.as_bytes());
+    out.extend_from_slice(b": ");
+    let start = out.len();
     destination
-        .query
-        .write(query.map(str::as_bytes), out)
-        .map_err(|conflict| refused(destination, conflict.name))
+        .cookies
+        .write_others(sent.value, out)
+        .map_err(|name| refused(destination, name))?;
+    if first {
+        let passed_on =
+            |field: &&field::Field<'_>| cookies::is_cookie(field) && !request.is_named(field.name);
+        let all = request
+            .fields
+            .iter()
+            .filter(passed_on)
+            .map(|field| field.value);
+        destination.cookies.write(&all, start, moment, out);
+    }
+    if out.len() == start {
+        out.truncate(line);
+    } else {
+        out.extend_from_slice(b"\r\n");
+    }
+    Ok(())
 }
 
 fn refused(destination: &Destination, name: &str) -> Problem {

@@ -8,6 +8,7 @@ use crate::exchange::Request;
 use crate::gate;
 use crate::http1::{FieldStorage, Framing, RequestHead, Version};
 use crate::index;
+use crate::moment;
 use crate::problem::{AnswerForm, Problem};
 use crate::shared::Shared;
 use crate::slug::Slug;
@@ -117,7 +118,8 @@ fn route(
             query,
         } => {
             let destination = Arc::clone(table.find(collection)?);
-            Authorized::apply(destination, head, path, query, buffer::take_room()).map(Some)
+            let (moment, room) = (moment::of_call(), buffer::take_room());
+            Authorized::apply(destination, head, path, query, &moment, room).map(Some)
         }
     }
 }

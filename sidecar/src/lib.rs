@@ -33,6 +33,8 @@ mod limits;
 mod listener;
 pub mod logs;
 pub mod metrics;
+mod moment;
+mod plan;
 mod problem;
 mod proxy;
 mod pump;

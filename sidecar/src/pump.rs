@@ -6,8 +6,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::buffer::Side;
-use crate::destination::HeaderPlan;
 use crate::http1::{BodyError, Decoder, Event, Field, Framing, Known, MAX_FIELDS, chunk, field};
+use crate::plan::HeaderPlan;
 
 /// Data up to this size is put behind what is already to be written, so that
 /// heads and small bodies are one write; larger data is written from where it

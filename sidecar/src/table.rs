@@ -10,8 +10,9 @@ use credence_core::{CollectionName, Environment};
 use credence_net::{TrustError, tls};
 use rustls::ClientConfig;
 
-use crate::destination::{Destination, HeaderPlan, Unplaceable};
+use crate::destination::Destination;
 use crate::metrics::{CollectionMetrics, Metrics};
+use crate::plan::{CookiePlan, HeaderPlan, PathPlan, Unplaceable};
 use crate::problem::Problem;
 use crate::slug::Slug;
 use crate::upstream::Upstream;
@@ -20,7 +21,15 @@ use crate::upstream::Upstream;
 const ALPN: &[&[u8]] = &[b"http/1.1"];
 
 /// What this program can do.
-const SERVED: [Feature; 3] = [Feature::Header, Feature::Query, Feature::Trust];
+const SERVED: [Feature; 7] = [
+    Feature::Header,
+    Feature::Query,
+    Feature::Path,
+    Feature::Cookie,
+    Feature::Varying,
+    Feature::Trust,
+    Feature::Forwarding,
+];
 
 /// Everything that can be called, by the first segment of a path.
 #[derive(Debug)]
@@ -43,7 +52,7 @@ enum Refused {
     #[error("feature {0}")]
     Feature(&'static str),
     #[error(transparent)]
-    Header(#[from] Unplaceable),
+    Unplaceable(#[from] Unplaceable),
     #[error("its certificates are of no use: {0}")]
     Trust(#[from] TrustError),
 }
@@ -124,7 +133,12 @@ impl Compiler {
         if let Some(feature) = route.requires().iter().find(|each| !SERVED.contains(each)) {
             return Err(Refused::Feature(feature.as_str()));
         }
+        let path = PathPlan::compile(route.base_url.path(), route.path.as_ref())?;
         let headers = HeaderPlan::compile(&route.headers)?;
+        let cookies = CookiePlan::compile(&route.cookies)?;
+        if !cookies.is_empty() && headers.on_conflict("Cookie").is_some() {
+            return Err(Unplaceable::TwoCookies.into());
+        }
         let upstream = match before.filter(|before| before.upstream.serves(&route)) {
             Some(before) => Arc::clone(&before.upstream),
             None => {
@@ -145,7 +159,9 @@ impl Compiler {
             authority: route.base_url.authority().into(),
             lineage,
             upstream,
+            path,
             headers,
+            cookies,
             query: CompiledQuery::compile(&route.query),
             route,
             metrics: metrics.get(name).map(Arc::clone).unwrap_or_default(),

@@ -118,7 +118,7 @@ pub(crate) fn is_ambiguous(path: &[u8]) -> bool {
 
 /// The next byte, and what follows it; an escape that is none stands for
 /// itself.
-fn decoded(first: u8, after: &[u8]) -> (u8, &[u8]) {
+pub(crate) fn decoded(first: u8, after: &[u8]) -> (u8, &[u8]) {
     let digit = |b: &u8| char::from(*b).to_digit(16);
     match after {
         [high, low, rest @ ..] if first == b'%' => match (digit(high), digit(low)) {

@@ -9,6 +9,7 @@ mod counting;
 mod forwarding;
 mod hostile;
 mod lifecycle;
+mod placements;
 mod provider;
 mod refusals;
 mod reuse;

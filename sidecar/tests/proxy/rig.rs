@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use credence_core::bundle::{Bundle, Entry, OnConflict, Placed, Route, Unavailable};
+use credence_core::bundle::{Bundle, Entry, OnConflict, Placed, Route, Unavailable, Value};
 use credence_core::{Environment, Secret};
 use credence_sidecar::{Handle, Proxy, ProxySettings};
 use tokio::sync::oneshot;
@@ -43,8 +43,13 @@ impl Rig {
 
     /// One whose collection `api` is that provider's.
     pub(crate) fn with(provider: &Provider) -> Self {
+        Self::whose(provider, |_| {})
+    }
+
+    /// The same, with a route that differs by this change.
+    pub(crate) fn whose(provider: &Provider, change: impl FnOnce(&mut Route)) -> Self {
         let rig = Self::empty(ProxySettings::default());
-        rig.apply([("api", Entry::Ready(Arc::new(route(provider))))]);
+        rig.apply([("api", changed(provider, change))]);
         rig
     }
 
@@ -83,6 +88,22 @@ pub(crate) fn route(provider: &Provider) -> Route {
         trust: Some(provider.roots().into()),
         allow_private_networks: true,
         ..Route::to(provider.base_url().parse().unwrap())
+    }
+}
+
+/// The provider's route with a change.
+pub(crate) fn changed(provider: &Provider, change: impl FnOnce(&mut Route)) -> Entry {
+    let mut route = route(provider);
+    change(&mut route);
+    ready(route)
+}
+
+/// A value that every call gets anew, from the wire's form of it.
+pub(crate) fn varying(name: &str, pieces: &serde_json::Value) -> Placed {
+    Placed {
+        name: name.to_owned(),
+        value: Value::Varying(serde_json::from_value(pieces.clone()).unwrap()),
+        on_conflict: OnConflict::Replace,
     }
 }
 

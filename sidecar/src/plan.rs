@@ -1,0 +1,58 @@
+//! What a collection sets on a call, made ready when the bundle is applied:
+//! lines and pairs are rendered once, and names are kept in the form in which
+//! they are looked for.
+
+pub(crate) mod cookies;
+mod headers;
+mod path;
+
+use credence_core::bundle::Value;
+use credence_core::template::Moment;
+use zeroize::Zeroizing;
+
+pub(crate) use cookies::CookiePlan;
+pub(crate) use headers::HeaderPlan;
+pub(crate) use path::PathPlan;
+
+/// A part of the bundle that cannot be sent. The bundle's maker checks the
+/// same; this is the last line before the wire. Nothing of a value is quoted.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unplaceable {
+    #[error("a header's name is not one")]
+    Header,
+    #[error("header {0} belongs to the connection")]
+    Reserved(String),
+    #[error("the value of header {0} holds a control character")]
+    HeaderValue(String),
+    #[error("a cookie's name is not one")]
+    Cookie,
+    #[error("the value of cookie {0} holds a semicolon or a control character")]
+    CookieValue(String),
+    #[error("header Cookie and cookies exclude each other")]
+    TwoCookies,
+    #[error("the path holds what no path can, or what servers read in two ways")]
+    Path,
+}
+
+/// What the value can be: itself, or one of those that it varies between.
+fn sample(value: &Value) -> Zeroizing<String> {
+    const MOMENT: Moment = Moment {
+        unix_seconds: 0,
+        random: [0; 16],
+    };
+    match value {
+        Value::Fixed(secret) => Zeroizing::new(secret.expose().to_owned()),
+        Value::Varying(varying) => varying.render(&MOMENT),
+    }
+}
+
+/// RFC 9110 §5.6.2.
+fn is_token(name: &str) -> bool {
+    let may = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(may)
+}
+
+/// Whether a byte ends or breaks a field's value.
+fn is_control(byte: u8) -> bool {
+    matches!(byte, 0..=8 | 10..=31 | 127)
+}
