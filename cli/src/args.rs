@@ -1,12 +1,31 @@
 //! The command line.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use credence_core::Environment;
 
 use crate::exit;
+
+/// The end of `credence lint --help`.
+const LINT_EXPLAINED: &str = concat!(
+    "\
+An error is what an API server would refuse and what no cluster could make work.
+A warning is about something that need not be in these files, such as the Secret
+of the other environment; it does not change the exit status.
+
+With --output json one object is printed:
+  files, collections, errors, warnings   numbers
+  ignored    how many objects there are of each kind that was not looked at
+  problems   a list, by file and position, of objects with
+             file, line, column (from 1, in characters), field (a path, or
+             empty where the text as a whole is meant), severity (error or
+             warning), message
+
+",
+    "Exit status:\n  0  no errors\n  1  errors\n  2  the command line is wrong\n  3  a file could not be read"
+);
 
 /// Call third-party APIs without holding their credentials: the same manifests
 /// as on a cluster, on this machine.
@@ -43,12 +62,39 @@ pub struct RunArgs {
     /// without one it is development.
     #[arg(long, value_name = "ENVIRONMENT")]
     pub environment: Option<Environment>,
-    /// Where the proxy listens; port 0 lets the system choose.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2733", value_parser = loopback)]
-    pub listen: SocketAddr,
+    /// The ServiceAccount that calls are made as: a collection whose
+    /// spec.access.serviceAccounts leaves it out is not there.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub service_account: String,
+    /// Take ${secret.KEY} of the Secret NAME from the variable NAME_KEY, in
+    /// upper case and with "_" for whatever is neither letter nor digit:
+    /// OPENAI_DEV_API_KEY is api-key of openai-dev. Only keys that collections
+    /// refer to are looked for. A variable that is set wins over a Secret in
+    /// the files, and an empty one counts as not set.
+    #[arg(long)]
+    pub env_secrets: bool,
+    /// Where the proxy listens: 127.0.0.1:2733 and [::1]:2733 unless given.
+    /// Port 0 lets the system choose. What is not a loopback address needs
+    /// --allow-remote and --allow-host.
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub listen: Option<SocketAddr>,
     /// Where /livez, /readyz and /metrics are; port 0 lets the system choose.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2734", value_parser = loopback)]
+    /// What is not a loopback address needs --allow-remote.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2734", value_parser = address)]
     pub admin: SocketAddr,
+    /// Allow addresses that other machines can reach. Whoever reaches the proxy
+    /// can use the credentials.
+    #[arg(long)]
+    pub allow_remote: bool,
+    /// Another name by which the proxy may be called (the Host of a request),
+    /// besides localhost: a host name or an IP address, without port. May be
+    /// repeated.
+    #[arg(long, value_name = "NAME", value_parser = host)]
+    pub allow_host: Vec<String>,
+    /// Say more on standard error: -v what happens, -vv also each call.
+    /// Nothing secret is said at any level.
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
     /// The namespace whose collections are served; needed only when the files
     /// hold collections of several. Objects that name no namespace are in it.
     #[arg(long, value_name = "NAMESPACE")]
@@ -57,11 +103,23 @@ pub struct RunArgs {
 
 /// Arguments of `credence lint`.
 #[derive(Debug, Args)]
-#[command(after_help = exit::EXPLAINED)]
+#[command(after_help = LINT_EXPLAINED)]
 pub struct LintArgs {
     /// Files, and folders to read recursively (*.yaml, *.yml, *.json).
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// The form of what is printed.
+    #[arg(short, long, value_name = "FORM", default_value = "text")]
+    pub output: Output,
+}
+
+/// The form of what `credence lint` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// A line for each problem: file:line:column: field: message.
+    Text,
+    /// One JSON object.
+    Json,
 }
 
 /// Arguments of `credence demo`.
@@ -74,25 +132,27 @@ pub struct DemoArgs {
     pub exit: bool,
 }
 
-/// Whoever reaches the proxy can use the credentials, so that it listens to
-/// this machine only.
-fn loopback(text: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr = text
-        .parse()
-        .map_err(|_| "write an address and a port, such as 127.0.0.1:2733".to_owned())?;
-    let is_loopback = match address.ip() {
-        IpAddr::V4(ip) => ip.is_loopback(),
-        IpAddr::V6(ip) => ip.is_loopback(),
-    };
-    if is_loopback {
-        Ok(address)
-    } else {
-        Err(
-            "not a loopback address: whoever reaches it could use your credentials, \
-             so only 127.0.0.1:PORT and [::1]:PORT are allowed"
-                .to_owned(),
-        )
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "write an address and a port, such as 127.0.0.1:2733".to_owned())
+}
+
+/// A host as it stands in `Host`, without a port.
+fn host(text: &str) -> Result<String, String> {
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(text);
+    if let Ok(address) = bare.parse::<Ipv6Addr>() {
+        return Ok(format!("[{address}]"));
     }
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    if text.is_empty() || !text.bytes().all(allowed) {
+        return Err(
+            "write a host name or an IP address, without scheme, port or wildcard".to_owned(),
+        );
+    }
+    Ok(text.to_owned())
 }
 
 #[cfg(test)]
@@ -107,26 +167,31 @@ mod tests {
     }
 
     #[test]
-    fn only_loopback_addresses_are_listened_on() {
-        for good in ["127.0.0.1:2733", "127.1.2.3:0", "[::1]:2733"] {
-            assert!(loopback(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "0.0.0.0:2733",
-            "[::]:2733",
-            "192.168.1.2:80",
-            "[::ffff:127.0.0.1]:80",
-        ] {
-            assert!(
-                loopback(bad).unwrap_err().starts_with("not a loopback"),
-                "{bad}"
-            );
+    fn addresses_have_a_port() {
+        for good in ["127.0.0.1:2733", "127.1.2.3:0", "[::1]:2733", "0.0.0.0:80"] {
+            assert!(address(good).is_ok(), "{good}");
         }
         for bad in ["2733", "localhost:2733", "127.0.0.1", ""] {
             assert!(
-                loopback(bad).unwrap_err().starts_with("write an address"),
+                address(bad).unwrap_err().starts_with("write an address"),
                 "{bad}"
             );
+        }
+    }
+
+    #[test]
+    fn hosts_are_names_or_addresses_and_nothing_else() {
+        for (given, meant) in [
+            ("credence", "credence"),
+            ("api.example.com", "api.example.com"),
+            ("192.168.1.2", "192.168.1.2"),
+            ("fd00::1", "[fd00::1]"),
+            ("[fd00::0:1]", "[fd00::1]"),
+        ] {
+            assert_eq!(host(given).unwrap(), meant);
+        }
+        for bad in ["", "*", "a:80", "http://a", "a/b", "a b", "*.example.com"] {
+            assert!(host(bad).is_err(), "{bad}");
         }
     }
 }

@@ -17,7 +17,7 @@ mod manifests;
 mod provider;
 
 use std::io::{self, Write as _};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,11 +28,12 @@ use tokio::task::JoinSet;
 
 use crate::args::DemoArgs;
 use crate::exit::Exit;
+use crate::listening::Listening;
 use crate::run::{paint, signals};
 use crate::schema::Schemas;
 use crate::session::Session;
 use crate::source::Source;
-use crate::table::{Paint, url};
+use crate::table::Paint;
 use api::Api;
 use authority::Authority;
 use caller::Answer;
@@ -88,15 +89,21 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
 }
 
 fn session(folder: &Path, environment: Environment) -> anyhow::Result<Session> {
-    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let source = Source {
         paths: vec![folder.to_owned()],
         environment: Some(environment),
         namespace: None,
+        service_account: "default".to_owned(),
+        variables: None,
         schemas: Schemas::load(),
     };
-    let (session, _) = Session::start(source, any, any)?;
+    let (session, _) = Session::start(source, &Listening::anywhere())?;
     Ok(session)
+}
+
+/// As a developer writes it.
+fn url(proxy: SocketAddr, path: &str) -> String {
+    format!("http://localhost:{}/{path}", proxy.port())
 }
 
 /// What the story needs, and what it counts.

@@ -189,13 +189,13 @@ impl Inventory {
         }
         material
     }
+}
 
-    /// The kinds that were not looked at, for a sentence: `Service, 2 Deployment`.
-    pub(crate) fn ignored_list(&self) -> String {
-        let kinds = self.ignored.iter().map(|(kind, count)| match count {
-            1 => kind.clone(),
-            several => format!("{several} {kind}"),
-        });
-        kinds.collect::<Vec<_>>().join(", ")
-    }
+/// Kinds and how many of each there are, for a sentence: `Service, 2 Deployment`.
+pub(crate) fn listed(kinds: &BTreeMap<String, usize>) -> String {
+    let kinds = kinds.iter().map(|(kind, count)| match count {
+        1 => kind.clone(),
+        several => format!("{several} {kind}"),
+    });
+    kinds.collect::<Vec<_>>().join(", ")
 }

@@ -16,6 +16,8 @@ mod exit;
 mod files;
 mod inventory;
 mod lint;
+mod listening;
+mod logs;
 mod object;
 mod plan;
 mod position;
@@ -25,6 +27,7 @@ mod schema;
 mod session;
 mod source;
 mod table;
+mod variables;
 mod watch;
 mod yaml;
 
@@ -40,14 +43,12 @@ pub use exit::Exit;
 /// # Errors
 /// What the machine refuses and nothing else explains.
 pub fn run(command_line: CommandLine) -> anyhow::Result<Exit> {
-    tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::WARN)
-        .with_writer(io::stderr)
-        .without_time()
-        .with_target(false)
-        .init();
+    logs::init(match &command_line.command {
+        Command::Run(args) => args.verbose,
+        Command::Lint(_) | Command::Demo(_) => 0,
+    });
     match command_line.command {
-        Command::Lint(args) => lint::run(&args.paths, &mut io::stdout(), &mut io::stderr()),
+        Command::Lint(args) => lint::run(&args, &mut io::stdout(), &mut io::stderr()),
         Command::Run(args) => runtime()?.block_on(run::run(args)),
         Command::Demo(args) => runtime()?.block_on(demo::run(args)),
     }

@@ -1,8 +1,9 @@
 //! `credence lint`: everything that can be known about manifests without a
 //! cluster.
 
+mod report;
+
 use std::io::Write;
-use std::path::PathBuf;
 
 use credence_core::Environment;
 use credence_core::collection::Collection;
@@ -10,6 +11,7 @@ use credence_core::names;
 use credence_core::reason::Reason;
 use credence_core::resolve::{Unresolved, needs, resolve};
 
+use crate::args::{LintArgs, Output};
 use crate::exit::Exit;
 use crate::files;
 use crate::inventory::{self, Inventory};
@@ -17,17 +19,19 @@ use crate::object::Object;
 use crate::position::member;
 use crate::problem::{self, Problem, Severity};
 use crate::schema::{At, Schemas};
+use report::Report;
 
-/// Checks the files, prints what is wrong to `out` and a summary to `summary`.
+/// Checks the files and prints what is wrong to `out`; for people also a
+/// summary to `summary`.
 ///
 /// # Errors
 /// When a path cannot be read, or the output not be written.
 pub(crate) fn run(
-    paths: &[PathBuf],
+    args: &LintArgs,
     out: &mut impl Write,
     summary: &mut impl Write,
 ) -> anyhow::Result<Exit> {
-    let files = files::read(paths)?;
+    let files = files::read(&args.paths)?;
     let (mut inventory, mut problems) = inventory::read(&files, &Schemas::load());
     // Several namespaces are no error here: what names none stays on its own.
     if let Ok(namespace) = inventory.only_namespace() {
@@ -36,30 +40,20 @@ pub(crate) fn run(
     problems.extend(inventory.duplicates());
     problems.extend(check(&inventory));
     problem::sort(&mut problems);
-    for problem in &problems {
-        writeln!(out, "{problem}")?;
-    }
-    let of = |severity| problems.iter().filter(|p| p.severity == severity).count();
-    writeln!(
-        summary,
-        "{}, {}: {}, {}",
-        counted(files.len(), "file"),
-        counted(inventory.collections().count(), "collection"),
-        counted(of(Severity::Error), "error"),
-        counted(of(Severity::Warning), "warning"),
-    )?;
-    if !inventory.ignored.is_empty() {
-        writeln!(summary, "ignored: {}", inventory.ignored_list())?;
+    let report = Report {
+        files: files.len(),
+        collections: inventory.collections().count(),
+        ignored: &inventory.ignored,
+        problems: &problems,
+    };
+    match args.output {
+        Output::Text => report.text(out, summary)?,
+        Output::Json => report.json(out)?,
     }
     Ok(match problem::any_error(&problems) {
         true => Exit::Failed,
         false => Exit::Success,
     })
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
 }
 
 /// What each collection lacks in each of the two environments, and labels that

@@ -6,13 +6,25 @@ use std::sync::Arc;
 
 use credence_core::bundle::{Bundle, Entry};
 use credence_core::collection::{Collection, Method};
-use credence_core::resolve::{Unresolved, needs, resolve};
+use credence_core::reason::Reason;
+use credence_core::resolve::{Unresolved, needs, resolve, secret_keys};
 use credence_core::{CollectionName, Environment};
 
 use crate::inventory::Inventory;
+use crate::variables::Variables;
 
-/// The ServiceAccount that calls are made as: that of a pod which names none.
-const SERVICE_ACCOUNT: &str = "default";
+/// Whose calls are served: what a pod is on a cluster.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Consumer<'a> {
+    /// The namespace that it is in.
+    pub(crate) namespace: &'a str,
+    /// The environment of that namespace.
+    pub(crate) environment: Environment,
+    /// The ServiceAccount that it runs as.
+    pub(crate) service_account: &'a str,
+    /// Where Secrets come from besides the files.
+    pub(crate) variables: Option<&'a Variables>,
+}
 
 /// What is served, and what a person is told about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,27 +54,27 @@ pub(crate) enum State {
     /// It can, in development with live credentials.
     ReadyWithLive,
     /// Something is missing.
-    Unresolved(Unresolved),
-    /// `access.serviceAccounts` leaves our ServiceAccount out.
-    Withheld,
+    Unresolved {
+        /// What.
+        cause: Unresolved,
+        /// Variables that would have given it.
+        unset: Vec<String>,
+    },
+    /// `access.serviceAccounts` leaves out the ServiceAccount of this name.
+    Withheld(String),
     /// The proxy could not use it, for this reason.
     Refused(String),
 }
 
-/// Decides what is served to calls from `namespace`.
-pub(crate) fn plan(
-    inventory: &Inventory,
-    namespace: &str,
-    environment: Environment,
-    revision: u64,
-) -> Plan {
+/// Decides what is served to calls of `consumer`.
+pub(crate) fn plan(inventory: &Inventory, consumer: &Consumer<'_>, revision: u64) -> Plan {
     let mut collections = BTreeMap::new();
     let mut rows = Vec::new();
     for (object, collection) in inventory.collections() {
-        if object.namespace.as_deref() != Some(namespace) {
+        if object.namespace.as_deref() != Some(consumer.namespace) {
             continue;
         }
-        let (entry, state) = serve(inventory, namespace, environment, collection);
+        let (entry, state) = serve(inventory, consumer, collection);
         if let Some(entry) = entry {
             collections.insert(collection.name.clone(), entry);
         }
@@ -76,7 +88,7 @@ pub(crate) fn plan(
     Plan {
         bundle: Bundle {
             revision: revision.to_string(),
-            environment,
+            environment: consumer.environment,
             collections,
         },
         rows,
@@ -85,15 +97,20 @@ pub(crate) fn plan(
 
 fn serve(
     inventory: &Inventory,
-    namespace: &str,
-    environment: Environment,
+    consumer: &Consumer<'_>,
     collection: &Collection,
 ) -> (Option<Entry>, State) {
+    let account = consumer.service_account;
     let admitted = collection.service_accounts.as_ref();
-    if admitted.is_some_and(|accounts| !accounts.contains(SERVICE_ACCOUNT)) {
-        return (None, State::Withheld);
+    if admitted.is_some_and(|accounts| !accounts.contains(account)) {
+        return (None, State::Withheld(account.to_owned()));
     }
-    let material = inventory.gather(Some(namespace), &needs(collection, environment));
+    let environment = consumer.environment;
+    let needs = needs(collection, environment);
+    let mut material = inventory.gather(Some(consumer.namespace), &needs);
+    let unset = consumer.variables.map_or_else(Vec::new, |variables| {
+        variables.fill(&mut material, &secret_keys(collection, environment))
+    });
     match resolve(collection, environment, &material) {
         Ok(resolved) => {
             let state = match resolved.uses_live_fallback {
@@ -102,9 +119,9 @@ fn serve(
             };
             (Some(Entry::Ready(Arc::new(resolved.route))), state)
         }
-        Err(unresolved) => (
-            Some(Entry::Unavailable(unresolved.reason.unavailable())),
-            State::Unresolved(unresolved),
+        Err(cause) => (
+            Some(Entry::Unavailable(cause.reason.unavailable())),
+            State::Unresolved { cause, unset },
         ),
     }
 }
@@ -123,8 +140,8 @@ impl State {
         match self {
             Self::Ready => "ready",
             Self::ReadyWithLive => "ready (live credentials)",
-            Self::Unresolved(unresolved) => unresolved.reason.as_str(),
-            Self::Withheld => "withheld",
+            Self::Unresolved { cause, .. } => cause.reason.as_str(),
+            Self::Withheld(_) => "withheld",
             Self::Refused(_) => "refused",
         }
     }
@@ -138,10 +155,18 @@ impl State {
                  calls have real effects."
                     .to_owned(),
             ),
-            Self::Unresolved(unresolved) => Some(unresolved.message.clone()),
-            Self::Withheld => Some(format!(
-                "spec.access.serviceAccounts does not name \"{SERVICE_ACCOUNT}\", \
-                 the ServiceAccount that calls are made as here."
+            Self::Unresolved { cause, unset } => {
+                let message = &cause.message;
+                Some(match (cause.reason, unset.as_slice()) {
+                    (Reason::SecretKeyMissing, [_, ..]) => {
+                        format!("{message} Or set {}.", unset.join(", "))
+                    }
+                    _ => message.clone(),
+                })
+            }
+            Self::Withheld(account) => Some(format!(
+                "spec.access.serviceAccounts does not name \"{account}\", the ServiceAccount \
+                 that calls are made as: choose one that it names with --service-account."
             )),
             Self::Refused(reason) => Some(reason.clone()),
         }

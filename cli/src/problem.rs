@@ -14,6 +14,16 @@ pub(crate) enum Severity {
     Warning,
 }
 
+impl Severity {
+    /// For programs.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
 /// One thing that is wrong, shown as `file:line:column: field.path: message`.
 /// Holds names, never values.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,17 +1,18 @@
 //! `credence run`.
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::net::SocketAddr;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::RunArgs;
 use crate::exit::Exit;
+use crate::listening::{self, Listening};
 use crate::schema::Schemas;
 use crate::session::{Change, Session, StartError};
 use crate::source::{Refused, Served, Source};
 use crate::table::{self, Paint};
+use crate::variables::Variables;
 
 /// Serves the collections until a signal says otherwise.
 ///
@@ -22,44 +23,61 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
     let RunArgs {
         paths,
         environment,
+        namespace,
+        service_account,
+        env_secrets,
         listen,
         admin,
-        namespace,
+        allow_remote,
+        allow_host,
+        verbose: _,
     } = args;
+    let listening = match Listening::of(listen, admin, allow_remote, allow_host) {
+        Ok(listening) => listening,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return Ok(Exit::Usage);
+        }
+    };
     let source = Source {
         paths,
         environment,
         namespace,
+        service_account,
+        variables: env_secrets.then(Variables::of_process),
         schemas: Schemas::load(),
     };
     let shutdown = signals()?;
-    let (session, served) = match Session::start(source, listen, admin) {
+    let (session, served) = match Session::start(source, &listening) {
         Ok(started) => started,
         Err(error) => return Ok(tell(&error)),
     };
     let paint = paint();
-    let proxy = session.proxy_address();
+    let base = session.base();
+    if let Some(warning) = listening::warning(session.proxy_address()) {
+        eprintln!("{} {warning}", paint.bad("warning:"));
+    }
     let mut out = io::stdout();
     writeln!(out, "{}", headline(&served, paint))?;
-    writeln!(out, "proxy  {}", table::url(proxy, ""))?;
+    writeln!(out, "proxy  {base}/")?;
     let admin = session.admin_address();
     writeln!(out, "admin  http://{admin}/  (livez, readyz, metrics)")?;
-    write!(out, "\n{}", table::render(&served, proxy, paint))?;
+    write!(out, "\n{}", table::render(&served, &base, paint))?;
     out.flush()?;
     session
         .serve(shutdown, |change| {
             // A closed terminal does not end what is served.
-            _ = report(&change, proxy, paint);
+            _ = report(&change, &base, paint);
         })
         .await;
     Ok(Exit::Success)
 }
 
 /// The table of what is served now, or why the files are not.
-fn report(change: &Change, proxy: SocketAddr, paint: Paint) -> io::Result<()> {
+fn report(change: &Change, base: &str, paint: Paint) -> io::Result<()> {
     let reason = match change {
         Change::Applied(served) => {
-            let table = table::render(served, proxy, paint);
+            let table = table::render(served, base, paint);
             let headline = headline(served, paint);
             return write!(io::stdout(), "\nreloaded: {headline}\n\n{table}");
         }

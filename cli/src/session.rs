@@ -8,6 +8,7 @@ use credence_sidecar::{BindError, Bound, Handle, Proxy, ProxySettings};
 use tokio::sync::watch;
 
 use crate::files::{self, ReadError};
+use crate::listening::Listening;
 use crate::plan::State;
 use crate::source::{Refused, Served, Source};
 use crate::watch::Watch;
@@ -47,6 +48,7 @@ pub(crate) struct Session {
     handle: Handle,
     proxy: Bound,
     admin: Admin,
+    base: String,
     proxy_address: SocketAddr,
     admin_address: SocketAddr,
     revision: u64,
@@ -59,29 +61,32 @@ impl Session {
     /// When any of this fails; then nothing listens.
     pub(crate) fn start(
         source: Source,
-        listen: SocketAddr,
-        admin: SocketAddr,
+        listening: &Listening,
     ) -> Result<(Self, Served), StartError> {
         let files = files::read(&source.paths)?;
         let revision = 1;
         let mut served = source.read(&files, revision)?;
         let proxy = Proxy::bind(ProxySettings {
-            listen: vec![listen],
+            listen: listening.proxy.clone(),
+            names: listening.names.clone(),
             ..ProxySettings::default()
         })
         .map_err(StartError::Listen)?;
         let handle = proxy.handle();
-        let bound = admin::bind(admin).map_err(StartError::Admin)?;
+        let proxy_address = proxy.local_addrs().first().copied();
+        let proxy_address = proxy_address.ok_or(StartError::Listen(BindError::Nothing))?;
+        let admin = admin::bind(listening.admin).map_err(StartError::Admin)?;
         apply(&handle, &mut served);
         let session = Self {
             watch: Watch::new(source.paths.clone(), files),
             source,
             handle,
-            proxy_address: proxy.local_addrs().first().copied().unwrap_or(listen),
+            base: listening.base(proxy_address),
+            proxy_address,
             proxy,
             // The system knows, or what was asked for is what is bound.
-            admin_address: bound.local_addr().unwrap_or(admin),
-            admin: bound,
+            admin_address: admin.local_addr().unwrap_or(listening.admin),
+            admin,
             revision,
         };
         Ok((session, served))
@@ -90,6 +95,11 @@ impl Session {
     /// Where the proxy listens.
     pub(crate) fn proxy_address(&self) -> SocketAddr {
         self.proxy_address
+    }
+
+    /// What the URLs of the collections begin with: `http://localhost:2733`.
+    pub(crate) fn base(&self) -> String {
+        self.base.clone()
     }
 
     /// Where health and metrics are.

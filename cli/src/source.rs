@@ -6,9 +6,10 @@ use credence_core::Environment;
 
 use crate::files::File;
 use crate::inventory::{self, AmbiguousNamespace};
-use crate::plan::{Plan, plan};
+use crate::plan::{Consumer, Plan, plan};
 use crate::problem::{self, Problem};
 use crate::schema::Schemas;
+use crate::variables::Variables;
 
 /// Which files are served, and as whose.
 #[derive(Debug)]
@@ -19,6 +20,10 @@ pub(crate) struct Source {
     pub(crate) environment: Option<Environment>,
     /// What `--namespace` says.
     pub(crate) namespace: Option<String>,
+    /// What `--service-account` says.
+    pub(crate) service_account: String,
+    /// Where Secrets come from besides the files, with `--env-secrets`.
+    pub(crate) variables: Option<Variables>,
     /// For checking.
     pub(crate) schemas: Schemas,
 }
@@ -71,11 +76,17 @@ impl Source {
             .environment
             .or_else(|| inventory.environment(&namespace))
             .unwrap_or_default();
+        let consumer = Consumer {
+            namespace: &namespace,
+            environment,
+            service_account: &self.service_account,
+            variables: self.variables.as_ref(),
+        };
         Ok(Served {
-            plan: plan(&inventory, &namespace, environment, revision),
+            plan: plan(&inventory, &consumer, revision),
             namespace,
             environment,
-            ignored: inventory.ignored_list(),
+            ignored: inventory::listed(&inventory.ignored),
         })
     }
 }

@@ -1,7 +1,6 @@
 //! What a person sees of what is served.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 
 use credence_core::CollectionName;
 
@@ -45,25 +44,16 @@ impl Paint {
     }
 }
 
-/// The address that an app is given: a name where there is one, as the
-/// documentation writes it.
-pub(crate) fn url(proxy: SocketAddr, path: &str) -> String {
-    if proxy.ip().is_ipv4() && proxy.ip().to_string() == "127.0.0.1" {
-        format!("http://localhost:{}/{path}", proxy.port())
-    } else {
-        format!("http://{proxy}/{path}")
-    }
-}
-
 /// The table, and below it what each collection that cannot be called lacks.
-pub(crate) fn render(served: &Served, proxy: SocketAddr, paint: Paint) -> String {
+/// URLs begin with `base`.
+pub(crate) fn render(served: &Served, base: &str, paint: Paint) -> String {
     let rows = &served.plan.rows;
     let mut text = String::new();
     if rows.is_empty() {
         let namespace = &served.namespace;
         _ = writeln!(text, "There is no ApiCollection in namespace {namespace}.");
     } else {
-        table(&mut text, served, proxy, paint);
+        table(&mut text, served, base, paint);
     }
     for row in rows {
         if let Some(advice) = row.state.advice() {
@@ -77,12 +67,12 @@ pub(crate) fn render(served: &Served, proxy: SocketAddr, paint: Paint) -> String
     text
 }
 
-fn table(text: &mut String, served: &Served, proxy: SocketAddr, paint: Paint) {
+fn table(text: &mut String, served: &Served, base: &str, paint: Paint) {
     let environment = served.environment.as_str();
     let name = |row: &Row| -> String { CollectionName::as_str(&row.name).to_owned() };
     let mut lines = vec![["COLLECTION", "ENVIRONMENT", "URL", "METHOD"].map(str::to_owned)];
     lines.extend(served.plan.rows.iter().map(|row| {
-        let url = url(proxy, row.name.as_str());
+        let url = format!("{base}/{}", row.name);
         [
             name(row),
             environment.to_owned(),

@@ -9,10 +9,14 @@ mod command;
 mod demo;
 #[path = "cli/docs.rs"]
 mod docs;
+#[path = "cli/flags.rs"]
+mod flags;
 #[path = "cli/folder.rs"]
 mod folder;
 #[path = "cli/lint.rs"]
 mod lint;
+#[path = "cli/lint_json.rs"]
+mod lint_json;
 #[path = "cli/provider.rs"]
 mod provider;
 #[path = "cli/run.rs"]

@@ -8,6 +8,7 @@
 //! Only the active environment is looked at: the Secret of the other one is
 //! neither asked for nor, if it should be in the material, read.
 
+mod keys;
 mod material;
 mod message;
 mod placing;
@@ -28,6 +29,7 @@ use crate::template::Scope;
 use crate::{BaseUrl, Environment, Secret};
 use placing::{Content, Placing, Source, placings};
 
+pub use keys::secret_keys;
 pub use material::{Material, Needs, SecretObject};
 
 /// A collection resolved for one environment.

@@ -90,8 +90,9 @@ fn route(
     form: AnswerForm,
     out: &mut Vec<u8>,
 ) -> Result<Option<Authorized>, Problem> {
-    gate::check(head)?;
-    let target = Target::parse(head.target)?;
+    let names = &shared.settings.names;
+    gate::check(head, names)?;
+    let target = Target::parse(head.target, names)?;
     let table = shared.table();
     let Some(table) = &*table else {
         return Err(Problem::new(

@@ -1,5 +1,6 @@
-//! Who may speak to the proxy: programs on this machine, and no page that a
-//! browser loaded from elsewhere (DNS rebinding, drive-by requests).
+//! Who may speak to the proxy: whoever calls it by a name of this machine, and
+//! no page that a browser loaded from elsewhere (DNS rebinding, drive-by
+//! requests).
 
 use std::net::IpAddr;
 
@@ -7,11 +8,12 @@ use crate::http1::{Known, RequestHead};
 use crate::problem::Problem;
 use crate::slug::Slug;
 
-/// Checks what is the same for every collection.
+/// Checks what is the same for every collection. `names` are those by which
+/// the proxy may be called besides localhost.
 ///
 /// # Errors
 /// The problem to answer with.
-pub(crate) fn check(head: &RequestHead<'_, '_>) -> Result<(), Problem> {
+pub(crate) fn check(head: &RequestHead<'_, '_>, names: &[String]) -> Result<(), Problem> {
     // In any case: some servers do not tell them apart.
     let refused = |method: &&str| head.method.eq_ignore_ascii_case(method);
     if ["CONNECT", "TRACE", "TRACK"].iter().any(refused) {
@@ -20,10 +22,10 @@ pub(crate) fn check(head: &RequestHead<'_, '_>) -> Result<(), Problem> {
             "CONNECT, TRACE and TRACK are never passed on.",
         ));
     }
-    if head.host.is_some_and(|host| !is_local(host)) {
+    if head.host.is_some_and(|host| !is_ours(host, names)) {
         return Err(Problem::new(
             Slug::ForbiddenHost,
-            "Call the sidecar as localhost: the Host of a request must be localhost or a loopback address.",
+            "The Host of a request must be localhost, a loopback address, or a name that was allowed: call http://localhost.",
         ));
     }
     for field in head.fields {
@@ -53,9 +55,9 @@ pub(crate) fn check(head: &RequestHead<'_, '_>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Whether an authority, with or without a port, is this machine by name or
-/// by address.
-pub(crate) fn is_local(authority: &[u8]) -> bool {
+/// Whether an authority, with or without a port, is this machine, or one of
+/// the names that were allowed besides.
+pub(crate) fn is_ours(authority: &[u8], names: &[String]) -> bool {
     let Ok(authority) = std::str::from_utf8(authority) else {
         return false;
     };
@@ -66,6 +68,11 @@ pub(crate) fn is_local(authority: &[u8]) -> bool {
     if !port.bytes().all(|b| b.is_ascii_digit()) {
         return false;
     }
+    is_local(host) || names.iter().any(|name| host.eq_ignore_ascii_case(name))
+}
+
+/// Whether a host is this machine by name or by loopback address.
+fn is_local(host: &str) -> bool {
     if host.eq_ignore_ascii_case("localhost") {
         return true;
     }
@@ -99,7 +106,7 @@ mod tests {
         let head = format!("{head}\r\n\r\n");
         let mut storage = FieldStorage::new();
         let head = RequestHead::parse(head.as_bytes(), &mut storage).unwrap();
-        check(&head).err().map(|problem| problem.slug)
+        check(&head, &[]).err().map(|problem| problem.slug)
     }
 
     #[test]
@@ -113,7 +120,7 @@ mod tests {
             "[::1]:2733",
             "[::1]",
         ] {
-            assert!(is_local(host.as_bytes()), "{host}");
+            assert!(is_ours(host.as_bytes(), &[]), "{host}");
         }
         for host in [
             "",
@@ -132,7 +139,26 @@ mod tests {
             "[127.0.0.1]",
             "\u{e9}.localhost",
         ] {
-            assert!(!is_local(host.as_bytes()), "{host}");
+            assert!(!is_ours(host.as_bytes(), &[]), "{host}");
+        }
+    }
+
+    #[test]
+    fn names_that_were_allowed_are_ours_with_any_port() {
+        let names = ["credence".to_owned(), "[fd00::1]".to_owned()];
+        for host in ["credence", "Credence:2733", "[FD00::1]:80", "localhost"] {
+            assert!(is_ours(host.as_bytes(), &names), "{host}");
+        }
+        for host in [
+            "credence.evil.com",
+            "xcredence",
+            "a.credence",
+            "credence:x",
+            "fd00::1",
+            "[fd00::2]",
+            "",
+        ] {
+            assert!(!is_ours(host.as_bytes(), &names), "{host}");
         }
     }
 

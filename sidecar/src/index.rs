@@ -1,4 +1,4 @@
-//! `GET /`: the collections that this pod may use.
+//! `GET /`: the collections that there are here.
 
 use credence_core::Environment;
 use serde::Serialize;

@@ -8,8 +8,13 @@ use credence_core::names;
 /// How a proxy listens and how long it waits.
 #[derive(Clone, Debug)]
 pub struct ProxySettings {
-    /// Loopback addresses; port 0 lets the system choose.
+    /// Loopback addresses, unless whoever reaches the others may use the
+    /// credentials; port 0 lets the system choose.
     pub listen: Vec<SocketAddr>,
+    /// Names by which the proxy may be called besides localhost and loopback
+    /// addresses, without a port: a request with another Host is refused, so
+    /// that no web page can lead a browser here (DNS rebinding).
+    pub names: Vec<String>,
     /// Client connections held at one time; more are answered `overloaded`.
     pub max_connections: usize,
     /// The limits on waiting.
@@ -20,6 +25,7 @@ impl Default for ProxySettings {
     fn default() -> Self {
         Self {
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, names::PROXY_PORT))],
+            names: Vec::new(),
             max_connections: 2048,
             timeouts: Timeouts::default(),
         }

@@ -27,6 +27,8 @@ pub struct Metrics {
 /// The counters of one collection.
 #[derive(Debug, Default)]
 pub struct CollectionMetrics {
+    /// Its name; empty where no collection answered.
+    name: String,
     requests: [[[AtomicU64; SOURCES.len()]; CLASSES.len()]; METHODS.len()],
     duration: Histogram,
 }
@@ -52,13 +54,29 @@ pub enum Source {
 }
 
 impl CollectionMetrics {
-    /// Counts one answered request. `duration` is from the end of its head to
+    fn of(collection: &CollectionName) -> Self {
+        Self {
+            name: collection.to_string(),
+            ..Self::default()
+        }
+    }
+
+    /// Counts one answered request, and logs it for who looks closely: neither
+    /// its path nor anything else that a caller wrote. `duration` is from the end of its head to
     /// the end of the answer.
     pub fn request(&self, method: &str, status: u16, source: Source, duration: Duration) {
         let method = METHODS
             .iter()
             .position(|known| *known == method)
             .unwrap_or(METHODS.len() - 1);
+        tracing::debug!(
+            collection = self.name,
+            method = METHODS[method],
+            status,
+            source = SOURCES[source as usize],
+            ms = duration.as_millis(),
+            "answered"
+        );
         let class = usize::from(status / 100)
             .saturating_sub(1)
             .min(CLASSES.len() - 1);
@@ -87,7 +105,9 @@ impl Metrics {
         let mut known = self.locked();
         let next: BTreeMap<_, _> = names
             .map(|name| {
-                let counters = known.get(name).map(Arc::clone).unwrap_or_default();
+                let counters = known
+                    .get(name)
+                    .map_or_else(|| Arc::new(CollectionMetrics::of(name)), Arc::clone);
                 (name.clone(), counters)
             })
             .collect();

@@ -197,19 +197,19 @@ impl Table {
         let Some((name, slot)) = self.slots.get_key_value(collection) else {
             return Err(Problem::new(
                 Slug::UnknownCollection,
-                "The first segment of the path names the collection, and this pod may use none of that name: GET / lists them.",
+                "The first segment of the path names the collection, and there is none of that name here: GET / lists them.",
             ));
         };
         let detail = match slot {
             Slot::Ready(destination) => return Ok(destination),
             Slot::Unavailable(Unavailable::CredentialsMissing) => {
-                "A Secret that the collection needs, or a key in it, is missing or of no use: the conditions of the ApiCollection say which."
+                "A Secret that the collection needs, or a key in it, is missing or of no use: the collection's status says which."
             }
             Slot::Unavailable(Unavailable::NotReady) => {
-                "The collection could not be resolved: the conditions of the ApiCollection say why."
+                "The collection could not be resolved: its status says why."
             }
             Slot::Unsupported => {
-                "The sidecar of this pod does not understand the collection: a newer one may, so restart the pod once it is installed."
+                "This version does not understand a part of the collection: a newer one may. A pod gets the one that is installed when it is restarted."
             }
         };
         Err(Problem::new(slot.slug(), detail).of(name))

@@ -21,15 +21,16 @@ pub(crate) enum Target<'b> {
 }
 
 impl<'b> Target<'b> {
-    /// Takes the target of a request apart.
+    /// Takes the target of a request apart. `names` are those by which the
+    /// proxy may be called besides localhost.
     ///
     /// # Errors
     /// The problem to answer with: `bad-request` for what a server could read
     /// in two ways, `forbidden-host` for the absolute form with another host.
-    pub(crate) fn parse(target: &'b str) -> Result<Self, Problem> {
+    pub(crate) fn parse(target: &'b str, names: &[String]) -> Result<Self, Problem> {
         let origin = match target.as_bytes() {
             [b'/', ..] => target,
-            _ => absolute(target)?,
+            _ => absolute(target, names)?,
         };
         let (path, query) = match origin.split_once('?') {
             Some((path, query)) => (path, Some(query)),
@@ -64,7 +65,7 @@ fn bad(detail: &'static str) -> Problem {
 }
 
 /// The path and query of `http://authority/path?query` (RFC 9112 §3.2.2).
-fn absolute(target: &str) -> Result<&str, Problem> {
+fn absolute<'b>(target: &'b str, names: &[String]) -> Result<&'b str, Problem> {
     const SCHEME: &str = "http://";
     let scheme = target.get(..SCHEME.len());
     if !scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME)) {
@@ -72,10 +73,10 @@ fn absolute(target: &str) -> Result<&str, Problem> {
     }
     let rest = &target[SCHEME.len()..];
     let (authority, origin) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    if !gate::is_local(authority.as_bytes()) {
+    if !gate::is_ours(authority.as_bytes(), names) {
         return Err(Problem::new(
             Slug::ForbiddenHost,
-            "This is not a forward proxy: the target of a request must be a path, or on localhost.",
+            "This is not a forward proxy: the target of a request must be a path, or on the host that is called.",
         ));
     }
     match origin.as_bytes() {
@@ -185,7 +186,7 @@ mod tests {
             ("/?a", Target::Index),
             ("http://localhost", Target::Index),
         ] {
-            assert_eq!(Target::parse(target).unwrap(), expected, "{target}");
+            assert_eq!(Target::parse(target, &[]).unwrap(), expected, "{target}");
         }
     }
 
@@ -216,7 +217,7 @@ mod tests {
             "http://localhost?x",
             "ftp://localhost/",
         ] {
-            let slug = Target::parse(target).unwrap_err().slug;
+            let slug = Target::parse(target, &[]).unwrap_err().slug;
             assert_eq!(slug, Slug::BadRequest, "{target}");
         }
     }
@@ -235,7 +236,7 @@ mod tests {
             "/a/%2",
             "/a/%252e%252e",
         ] {
-            assert!(Target::parse(path).is_ok(), "{path}");
+            assert!(Target::parse(path, &[]).is_ok(), "{path}");
         }
     }
 
@@ -246,7 +247,7 @@ mod tests {
             "http://localhost@evil.example/a",
             "http:///a",
         ] {
-            let slug = Target::parse(target).unwrap_err().slug;
+            let slug = Target::parse(target, &[]).unwrap_err().slug;
             assert_eq!(slug, Slug::ForbiddenHost, "{target}");
         }
     }

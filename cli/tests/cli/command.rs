@@ -46,8 +46,12 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, &[])
+    }
+
+    fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = credence();
-        command.args(arguments);
+        command.args(arguments).envs(variables.iter().copied());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let printed = Arc::new(Printed::default());
@@ -58,10 +62,21 @@ impl Running {
 
     /// `credence run` on ports that the system chooses.
     pub(crate) fn serve(folder: &Path, arguments: &[&str]) -> Self {
-        let mut all = vec!["run", folder.to_str().unwrap()];
-        all.extend(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+        Self::serve_with(folder, arguments, &[])
+    }
+
+    /// The same, with variables set.
+    pub(crate) fn serve_with(
+        folder: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let mut all = vec!["run", folder.to_str().unwrap(), "--admin", "127.0.0.1:0"];
+        if !arguments.contains(&"--listen") {
+            all.extend(["--listen", "127.0.0.1:0"]);
+        }
         all.extend(arguments);
-        Self::start(&all)
+        Self::start_with(&all, variables)
     }
 
     /// Everything that was printed, as soon as it holds `part`.
@@ -121,11 +136,16 @@ fn collect(from: impl Read + Send + 'static, printed: &Arc<Printed>) {
 
 /// One request as an app sends it; the whole answer.
 pub(crate) fn get(proxy: SocketAddr, path: &str) -> String {
+    get_as("localhost", proxy, path)
+}
+
+/// One request that calls the proxy by this name.
+pub(crate) fn get_as(host: &str, proxy: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(proxy).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let port = proxy.port();
     let request =
-        format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n");
+        format!("GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();

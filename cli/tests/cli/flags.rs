@@ -1,0 +1,128 @@
+//! What the flags of `credence run` change.
+
+use crate::command::{Running, assert_silent, get, get_as, get_until, output, text};
+use crate::folder::{Folder, authority, collection, secret};
+use crate::provider::Provider;
+
+const DEV: &str = "dev_1c9a77f0b2";
+const LIVE: &str = "live_8d41e6aa93";
+
+fn shop(provider: &Provider) -> Folder {
+    Folder::empty()
+        .with("shop.yaml", &collection("shop", provider.address))
+        .with("authority.yaml", &authority(&provider.pem))
+}
+
+#[test]
+fn a_collection_is_there_only_for_the_service_accounts_that_it_names() {
+    let provider = Provider::start();
+    let restricted = collection("shop", provider.address).replace(
+        "spec:\n",
+        "spec:\n  access: {serviceAccounts: [checkout]}\n",
+    );
+    let folder = shop(&provider)
+        .with("shop.yaml", &restricted)
+        .with("dev.yaml", &secret("shop-dev", DEV));
+    let outside = Running::serve(folder.path(), &[]);
+    outside.wait_for("choose one that it names with --service-account");
+    assert!(get(outside.address("proxy"), "/shop/a").contains("unknown-collection"));
+    let inside = Running::serve(folder.path(), &["--service-account", "checkout"]);
+    get_until(inside.address("proxy"), "/shop/a", DEV);
+}
+
+#[test]
+fn keys_come_from_variables_where_that_is_wanted() {
+    let provider = Provider::start();
+    let folder = shop(&provider);
+    let set = [("SHOP_DEV_KEY", DEV), ("SHOP_LIVE_KEY", LIVE)];
+    let unasked = Running::serve_with(folder.path(), &[], &set);
+    unasked.wait_for("shop: SecretNotFound");
+    let development = Running::serve_with(folder.path(), &["--env-secrets"], &set);
+    get_until(development.address("proxy"), "/shop/a", DEV);
+    let arguments = ["--env-secrets", "--environment", "live"];
+    let live = Running::serve_with(folder.path(), &arguments, &set);
+    get_until(live.address("proxy"), "/shop/a", LIVE);
+    for running in [unasked, development, live] {
+        assert_silent(&running.printed(), &[DEV, LIVE]);
+    }
+}
+
+#[test]
+fn a_variable_that_is_set_wins_over_a_document_and_one_that_is_not_is_named() {
+    let provider = Provider::start();
+    let folder = shop(&provider).with("dev.yaml", &secret("shop-dev", "dev_of_the_file"));
+    let set = [("SHOP_DEV_KEY", DEV)];
+    let both = Running::serve_with(folder.path(), &["--env-secrets"], &set);
+    get_until(both.address("proxy"), "/shop/a", DEV);
+    let unset = Running::serve(folder.path(), &["--env-secrets"]);
+    get_until(unset.address("proxy"), "/shop/a", "dev_of_the_file");
+    std::fs::remove_file(folder.path().join("dev.yaml")).unwrap();
+    // An empty variable is as good as none.
+    let set = [("SHOP_DEV_KEY", "")];
+    let neither = Running::serve_with(folder.path(), &["--env-secrets"], &set);
+    neither.wait_for("Secret \"shop-dev\" has no key \"key\"");
+    neither.wait_for("Or set SHOP_DEV_KEY.");
+    assert!(get(neither.address("proxy"), "/shop/a").contains("credentials-missing"));
+}
+
+#[test]
+fn other_machines_are_let_in_only_by_a_name_that_was_allowed() {
+    let provider = Provider::start();
+    let folder = shop(&provider).with("dev.yaml", &secret("shop-dev", DEV));
+    for incomplete in [
+        vec!["run", ".", "--listen", "0.0.0.0:0"],
+        vec!["run", ".", "--listen", "0.0.0.0:0", "--allow-remote"],
+        vec!["run", ".", "--listen", "0.0.0.0:0", "--allow-host", "box"],
+    ] {
+        let refused = output(folder.path(), &incomplete);
+        let told = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{told}");
+        assert!(
+            told.contains("add --allow-remote, and --allow-host"),
+            "{told}"
+        );
+    }
+    let running = Running::serve(
+        folder.path(),
+        &[
+            "--listen",
+            "0.0.0.0:0",
+            "--allow-remote",
+            "--allow-host",
+            "box",
+        ],
+    );
+    let proxy = running.address("proxy");
+    let port = proxy.port();
+    running.wait_for(&format!("whoever reaches 0.0.0.0:{port} can use"));
+    running.wait_for(&format!("http://box:{port}/shop"));
+    assert!(get_as("box", proxy, "/shop/a").contains(DEV));
+    assert!(get_as("localhost", proxy, "/shop/a").contains(DEV));
+    let before = provider.requests();
+    for other in ["evil.example", "box.evil.example", "192.0.2.1"] {
+        let answer = get_as(other, proxy, "/shop/a");
+        assert!(answer.contains("forbidden-host"), "{answer}");
+    }
+    assert_eq!(provider.requests(), before);
+}
+
+#[test]
+fn no_level_of_detail_shows_a_secret() {
+    let provider = Provider::start();
+    let folder = shop(&provider)
+        .with("dev.yaml", &secret("shop-dev", DEV))
+        .with("live.yaml", &secret("shop-live", LIVE));
+    let running = Running::serve(folder.path(), &["-vvv"]);
+    let (proxy, admin) = (running.address("proxy"), running.address("admin"));
+    assert!(get(proxy, "/shop/a").contains(DEV));
+    let mut seen = String::new();
+    for path in ["/", "/none/a", "/shop/../a"] {
+        seen += &get(proxy, path);
+    }
+    seen += &get_as("evil.example", proxy, "/shop/a");
+    seen += &get(admin, "/metrics");
+    folder.write("shop.yaml", "broken: [");
+    running.wait_for("the last good state is still served");
+    let printed = running.wait_for("answered collection=\"shop\" method=\"GET\" status=200");
+    assert_silent(&(printed + &seen), &[DEV, LIVE]);
+}

@@ -1,0 +1,35 @@
+//! Which keys of which Secrets a collection reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::placing::placings;
+use crate::Environment;
+use crate::collection::{Collection, TrustKind};
+
+/// The keys that are read of each Secret when `collection` is resolved for
+/// `environment`, by the Secret's name.
+pub fn secret_keys(
+    collection: &Collection,
+    environment: Environment,
+) -> BTreeMap<String, BTreeSet<String>> {
+    let settings = collection.selected(environment).settings;
+    let mut keys: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    if let Some(secret) = &settings.secret {
+        let placings = placings(collection);
+        let templates = placings.iter().flat_map(|placing| placing.sources());
+        let read: BTreeSet<String> = templates
+            .flat_map(|source| source.template.references().secret_keys)
+            .map(str::to_owned)
+            .collect();
+        if !read.is_empty() {
+            keys.insert(secret.clone(), read);
+        }
+    }
+    if let Some(trust) = &settings.trust
+        && trust.kind == TrustKind::Secret
+    {
+        let read = keys.entry(trust.name.clone()).or_default();
+        read.insert(trust.key.clone());
+    }
+    keys
+}
