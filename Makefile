@@ -3,7 +3,7 @@
 CARGO ?= cargo
 CLUSTER = $(CARGO) run --quiet --locked -p credence-tests --bin credence-cluster --
 
-.PHONY: demo test check lint generate cluster cluster-down image bench tools
+.PHONY: demo test check lint deny generate cluster cluster-down image bench tools
 
 # The product in one process: an embedded provider refuses a call without a
 # key, then answers the development call and the live call. (The dev profile:
@@ -13,7 +13,7 @@ demo: tools
 
 # Everything: lints, then all tests, those on a real Kubernetes included, which
 # is started here, as root, and taken down again.
-test: lint
+test: lint deny
 	CREDENCE_TEST_CLUSTER=new $(CARGO) test --locked --workspace
 
 # Lints and all tests that need no cluster and no network.
@@ -23,6 +23,10 @@ check: lint
 lint: tools
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+# Licences, origins, duplicates and advisories of what we depend on.
+deny: tools
+	@tests/deny.sh
 
 # What is generated from the types and committed; a test fails when it drifts.
 generate: tools
