@@ -1,10 +1,4 @@
-//! The manifests in `examples/`: each collection can be called in both
-//! environments with nothing but what stands beside it.
-
-#![expect(
-    clippy::unwrap_used,
-    reason = "what fails outside a #[test] fails the test all the same"
-)]
+//! The files, and what can be known about them without a call.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,12 +10,12 @@ use credence_core::resolve::{Material, SecretObject, needs, resolve};
 use credence_crds::ApiCollection;
 use serde_json::Value;
 
-fn examples() -> PathBuf {
+pub(crate) fn examples() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples"))
 }
 
 /// The folders with a provider each, by name.
-fn providers() -> Vec<(String, PathBuf)> {
+pub(crate) fn providers() -> Vec<(String, PathBuf)> {
     let mut folders: Vec<_> = fs::read_dir(examples())
         .unwrap()
         .map(|entry| entry.unwrap())
@@ -29,7 +23,7 @@ fn providers() -> Vec<(String, PathBuf)> {
         .map(|entry| (entry.file_name().into_string().unwrap(), entry.path()))
         .collect();
     folders.sort();
-    assert!(folders.len() >= 5, "only {folders:?}");
+    assert!(folders.len() >= 10, "only {folders:?}");
     folders
 }
 
@@ -38,14 +32,14 @@ fn documents(file: &Path) -> Vec<Value> {
     serde_yaml::from_multiple(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display()))
 }
 
-fn collection(file: &Path) -> Collection {
+pub(crate) fn collection(file: &Path) -> Collection {
     let mut documents = documents(file);
     assert_eq!(documents.len(), 1, "{}", file.display());
     let object: ApiCollection = serde_json::from_value(documents.remove(0)).unwrap();
     Collection::try_from(&object).unwrap_or_else(|e| panic!("{}: {e:?}", file.display()))
 }
 
-fn secrets(file: &Path) -> BTreeMap<String, SecretObject> {
+pub(crate) fn secrets(file: &Path) -> BTreeMap<String, SecretObject> {
     documents(file)
         .into_iter()
         .filter(|document| document["kind"] == "Secret")
@@ -55,7 +49,11 @@ fn secrets(file: &Path) -> BTreeMap<String, SecretObject> {
             let values = secret["stringData"].as_object().unwrap().iter();
             let data = values.map(|(key, value)| {
                 let value = value.as_str().unwrap();
-                assert!(value.starts_with("REPLACE-"), "{key} looks like a value");
+                let published = value == "DEMO_KEY";
+                assert!(
+                    published || value.starts_with("REPLACE-"),
+                    "{key} looks like a value"
+                );
                 (key.clone(), value.as_bytes().to_vec().into())
             });
             let object = SecretObject {
@@ -72,7 +70,8 @@ fn secrets(file: &Path) -> BTreeMap<String, SecretObject> {
 fn every_providers_collection_resolves_in_both_environments() {
     for (name, folder) in providers() {
         let collection = collection(&folder.join("collection.yaml"));
-        assert_eq!(collection.name.as_str(), name);
+        // The quickstart's folder is named for what it is.
+        assert!(name == "quickstart" || collection.name.as_str() == name);
         let material = Material {
             secrets: secrets(&folder.join("secrets.yaml")),
             config_maps: BTreeMap::new(),

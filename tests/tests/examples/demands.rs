@@ -1,0 +1,145 @@
+//! What the documentation of each provider demands of a call.
+
+/// One thing that a request must have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Demand {
+    /// A header, whatever the caller sent in its place.
+    Header(&'static str, &'static str),
+    /// A header that a caller who knows better may send himself.
+    Default(&'static str, &'static str),
+    /// HTTP Basic with this user name and this password.
+    Basic(&'static str, &'static str),
+}
+
+/// One call, and what must become of it. In texts `{KEY}` is that key of the
+/// environment's Secret.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Case {
+    /// The folder.
+    pub(crate) folder: &'static str,
+    /// What the app sends: method, path, body with its type.
+    pub(crate) call: (
+        &'static str,
+        &'static str,
+        Option<(&'static str, &'static str)>,
+    ),
+    /// Where it must arrive, in development and in live.
+    pub(crate) hosts: [&'static str; 2],
+    /// The target that must arrive.
+    pub(crate) target: &'static str,
+    /// What else must arrive.
+    pub(crate) demands: &'static [Demand],
+}
+
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// All of them.
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        folder: "quickstart",
+        call: ("GET", "/nasa/planetary/apod?count=1", None),
+        hosts: ["api.nasa.gov"; 2],
+        target: "/planetary/apod?count=1&api_key={api-key}",
+        demands: &[],
+    },
+    Case {
+        folder: "openai",
+        call: (
+            "POST",
+            "/openai/responses",
+            Some((JSON, r#"{"model": "m", "input": "Hi"}"#)),
+        ),
+        hosts: ["api.openai.com"; 2],
+        target: "/v1/responses",
+        demands: &[Demand::Header("authorization", "Bearer {api-key}")],
+    },
+    Case {
+        folder: "anthropic",
+        call: (
+            "POST",
+            "/anthropic/v1/messages",
+            Some((JSON, r#"{"model": "m", "max_tokens": 9, "messages": []}"#)),
+        ),
+        hosts: ["api.anthropic.com"; 2],
+        target: "/v1/messages",
+        demands: &[
+            Demand::Header("x-api-key", "{api-key}"),
+            Demand::Default("anthropic-version", "2023-06-01"),
+        ],
+    },
+    Case {
+        folder: "stripe",
+        call: (
+            "POST",
+            "/stripe/v1/payment_intents",
+            Some((FORM, "amount=500&currency=eur")),
+        ),
+        hosts: ["api.stripe.com"; 2],
+        target: "/v1/payment_intents",
+        demands: &[Demand::Basic("{api-key}", "")],
+    },
+    Case {
+        folder: "sendgrid",
+        call: (
+            "POST",
+            "/sendgrid/mail/send",
+            Some((
+                JSON,
+                r#"{"mail_settings": {"sandbox_mode": {"enable": true}}}"#,
+            )),
+        ),
+        hosts: ["api.sendgrid.com"; 2],
+        target: "/v3/mail/send",
+        demands: &[Demand::Header("authorization", "Bearer {api-key}")],
+    },
+    Case {
+        folder: "openweathermap",
+        call: ("GET", "/openweathermap/weather?q=Berlin&appid=wrong", None),
+        hosts: ["api.openweathermap.org"; 2],
+        target: "/data/2.5/weather?q=Berlin&units=metric&appid={api-key}",
+        demands: &[],
+    },
+    Case {
+        folder: "algolia",
+        call: (
+            "POST",
+            "/algolia/1/indexes/products/query",
+            Some((JSON, r#"{"query": "shoe"}"#)),
+        ),
+        hosts: ["yourtestapp.algolia.net", "yourliveapp.algolia.net"],
+        target: "/1/indexes/products/query",
+        demands: &[
+            Demand::Header("x-algolia-api-key", "{api-key}"),
+            Demand::Header("x-algolia-application-id", "{values.applicationId}"),
+        ],
+    },
+    Case {
+        folder: "datadog",
+        call: ("GET", "/datadog/v2/metrics", None),
+        hosts: ["api.datadoghq.eu", "api.datadoghq.com"],
+        target: "/api/v2/metrics",
+        demands: &[
+            Demand::Header("dd-api-key", "{api-key}"),
+            Demand::Header("dd-application-key", "{application-key}"),
+        ],
+    },
+    Case {
+        folder: "twilio",
+        call: (
+            "POST",
+            "/twilio/Accounts/AC0/Messages.json",
+            Some((FORM, "To=%2B4930&From=%2B1500&Body=Hi")),
+        ),
+        hosts: ["api.twilio.com"; 2],
+        target: "/2010-04-01/Accounts/AC0/Messages.json",
+        demands: &[Demand::Basic("{username}", "{password}")],
+    },
+    Case {
+        folder: "mailchimp",
+        call: ("GET", "/mailchimp/lists", None),
+        hosts: ["us14.api.mailchimp.com", "us6.api.mailchimp.com"],
+        target: "/3.0/lists",
+        demands: &[Demand::Basic("credence", "{api-key}")],
+    },
+];

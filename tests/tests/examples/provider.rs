@@ -1,0 +1,109 @@
+//! An HTTPS server that lets in who sends what it demands.
+
+use std::io::{Read, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+
+use rcgen::{CertificateParams, KeyPair, SanType};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+/// A request as it arrived.
+#[derive(Debug)]
+pub(crate) struct Arrived {
+    pub(crate) method: String,
+    pub(crate) target: String,
+    fields: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Arrived {
+    /// The values of a header, by its name in lower case.
+    pub(crate) fn values(&self, name: &str) -> Vec<&str> {
+        let same = self.fields.iter().filter(|(other, _)| other == name);
+        same.map(|(_, value)| value.as_str()).collect()
+    }
+}
+
+/// Says why a request is refused.
+pub(crate) type Judge = dyn Fn(&Arrived) -> Result<(), String> + Send + Sync;
+
+pub(crate) struct Provider {
+    pub(crate) address: SocketAddr,
+    /// Its own certificate, which is its own authority.
+    pub(crate) pem: String,
+}
+
+impl Provider {
+    /// Serves until the test's process ends.
+    pub(crate) fn start(judge: Box<Judge>) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.subject_alt_names = vec![SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST))];
+        let certificate = params.self_signed(&key).unwrap();
+        let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = ServerConfig::builder_with_provider(crypto)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], private)
+            .unwrap();
+        let (tls, judge) = (Arc::new(tls), Arc::from(judge));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (tls, judge) = (Arc::clone(&tls), Arc::clone(&judge));
+                std::thread::spawn(move || converse(stream, tls, &*judge));
+            }
+        });
+        Self {
+            address,
+            pem: certificate.pem(),
+        }
+    }
+}
+
+/// Answers until the caller goes.
+fn converse(stream: TcpStream, tls: Arc<ServerConfig>, judge: &Judge) {
+    let mut stream = StreamOwned::new(ServerConnection::new(tls).unwrap(), stream);
+    while let Some(arrived) = arrived(&mut stream) {
+        let (status, body) = match judge(&arrived) {
+            Ok(()) => ("200 OK", "welcome".to_owned()),
+            Err(reason) => ("401 Unauthorized", reason),
+        };
+        let length = body.len();
+        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}");
+        if stream.write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads one request.
+pub(crate) fn arrived(stream: &mut impl Read) -> Option<Arrived> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    let text = String::from_utf8(head).ok()?;
+    let mut lines = text.lines();
+    let mut request_line = lines.next()?.split(' ');
+    let fields: Vec<(String, String)> = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+        .collect();
+    let length = fields.iter().find(|(name, _)| name == "content-length");
+    let length = length.map_or(0, |(_, value)| value.parse().unwrap_or(0));
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).ok()?;
+    Some(Arrived {
+        method: request_line.next()?.to_owned(),
+        target: request_line.next()?.to_owned(),
+        fields,
+        body: String::from_utf8(body).ok()?,
+    })
+}
