@@ -21,6 +21,7 @@ use crate::slug::Slug;
 pub(crate) struct Authorized {
     destination: Arc<Destination>,
     head: Vec<u8>,
+    trailers: bool,
 }
 
 impl Authorized {
@@ -55,6 +56,7 @@ impl Authorized {
         if request.host.is_none() {
             field::write("Host", destination.authority.as_bytes(), &mut head);
         }
+        let mut trailers = false;
         for sent in request.fields {
             match Known::of(sent.name) {
                 Some(Known::Host) => {
@@ -67,6 +69,10 @@ impl Authorized {
                 // It knows no interim answers (RFC 9110 §10.1.1).
                 Some(Known::Expect) if request.version == Version::Http10 => continue,
                 Some(Known::Forwarded) if forwarding.forwarded && !request.is_named(sent.name) => {}
+                Some(Known::HopByHop) => {
+                    trailers |= sent.name.eq_ignore_ascii_case("te") && names_trailers(sent.value);
+                    continue;
+                }
                 Some(known) if known.is_ours() => continue,
                 Some(_) | None if request.is_named(sent.name) => continue,
                 None if !destination.cookies.is_empty() && cookies::is_cookie(sent) => {
@@ -94,12 +100,21 @@ impl Authorized {
         };
         destination.headers.write(has, moment, &mut head);
         head.extend_from_slice(b"\r\n");
-        Ok(Self { destination, head })
+        Ok(Self {
+            destination,
+            head,
+            trailers,
+        })
     }
 
     /// Where it may be sent, and nowhere else.
     pub(crate) fn destination(&self) -> &Arc<Destination> {
         &self.destination
+    }
+
+    /// Whether the caller has said that he takes trailers (RFC 9110 §10.1.4).
+    pub(crate) fn takes_trailers(&self) -> bool {
+        self.trailers
     }
 
     /// The bytes, to be sent as they are.
@@ -113,6 +128,10 @@ impl fmt::Debug for Authorized {
         let collection = self.destination.collection.as_str();
         f.debug_tuple("Authorized").field(&collection).finish()
     }
+}
+
+fn names_trailers(value: &[u8]) -> bool {
+    field::members(value).any(|member| member.eq_ignore_ascii_case(b"trailers"))
 }
 
 /// What stands for the caller's Cookie where he sent none.

@@ -15,6 +15,8 @@ use crate::decision::Decision;
 use crate::destination::Destination;
 use crate::exchange::{Around, End, Exchange, Request};
 use crate::http1::{Framing, HeadError, HeadScan, Version};
+use crate::http2::server;
+use crate::line::Line;
 use crate::metrics::Source;
 use crate::problem::{AnswerForm, Problem};
 use crate::session::OpenSession;
@@ -29,8 +31,10 @@ const LINGER_BYTES: usize = 1024 * 1024;
 
 /// A client's connection and everything that lasts longer than a request.
 #[derive(Debug)]
-pub(crate) struct Connection {
-    client: Side<TcpStream>,
+pub(crate) struct Connection<L: Line> {
+    client: Side<L>,
+    /// Nothing has been read from it that was not HTTP/2.
+    fresh: bool,
     deadline: Deadline,
     /// The authority that the client called, of the current request.
     host: Vec<u8>,
@@ -43,6 +47,8 @@ pub(crate) struct Connection {
 /// What to do with the connection after a request.
 enum Next {
     Again,
+    /// It speaks HTTP/2.
+    Http2,
     Close,
     /// Say no more, but let the client read what was said.
     Linger,
@@ -65,16 +71,9 @@ enum Arrival {
     Gone,
 }
 
-impl Connection {
+impl Connection<TcpStream> {
     pub(crate) fn new(stream: TcpStream, session: OpenSession, shared: Arc<Shared>) -> Self {
-        Self {
-            client: Side::new(stream),
-            deadline: Deadline::after(shared.settings.timeouts.idle),
-            host: Vec::new(),
-            answering: false,
-            session,
-            shared,
-        }
+        Self::on(stream, true, session, shared)
     }
 
     /// Answers requests in their order until one side has had enough.
@@ -85,6 +84,10 @@ impl Connection {
         loop {
             match self.turn().await {
                 Next::Again => {}
+                // On the heap, so that connections that never need it are small.
+                Next::Http2 => {
+                    return Box::pin(server::serve(&mut self.client, &self.shared)).await;
+                }
                 Next::Close => return,
                 Next::Linger => return self.linger().await,
                 // Dropped while it answers.
@@ -92,9 +95,45 @@ impl Connection {
             }
         }
     }
+}
+
+impl Connection<server::Stream> {
+    pub(crate) fn of_stream(
+        stream: server::Stream,
+        session: OpenSession,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self::on(stream, false, session, shared)
+    }
+
+    /// Answers the only request.
+    pub(crate) async fn answer(mut self) {
+        match self.turn().await {
+            Next::Again | Next::Linger => {
+                // A caller who is gone does not need the end.
+                let _ = self.client.io.shutdown().await;
+            }
+            Next::Http2 | Next::Close | Next::Cut => {}
+        }
+    }
+}
+
+impl<L: Line> Connection<L> {
+    fn on(line: L, fresh: bool, session: OpenSession, shared: Arc<Shared>) -> Self {
+        Self {
+            client: Side::new(line),
+            fresh,
+            deadline: Deadline::after(shared.settings.timeouts.idle),
+            host: Vec::new(),
+            answering: false,
+            session,
+            shared,
+        }
+    }
 
     async fn turn(&mut self) -> Next {
         let length = match self.head().await {
+            Arrival::Head(length) if self.is_http2(length) => return Next::Http2,
             Arrival::Head(length) => length,
             Arrival::Gone => return Next::Close,
             Arrival::Late => {
@@ -114,11 +153,17 @@ impl Connection {
         next
     }
 
+    /// Whether the connection has just begun, and with HTTP/2.
+    fn is_http2(&mut self, length: usize) -> bool {
+        let head = &self.client.inbound.bytes()[..length];
+        std::mem::take(&mut self.fresh) && head == server::PREFACE
+    }
+
     /// Waits for a whole head; says how long it is.
     async fn head(&mut self) -> Arrival {
         let timeouts = self.shared.settings.timeouts;
         let mut scan = HeadScan::request();
-        let mut begun = false;
+        let mut begun = self.session.session().has_begun();
         let mut hurried = false;
         if self.client.inbound.is_empty() {
             self.client.outbound.release();
@@ -212,6 +257,7 @@ impl Connection {
             Some(connection) => connection,
             None => upstream.connect().await?,
         };
+        let reused = reused || connection.is_stream();
         let mut exchange = Exchange::new(connection.send(authorized), request, reused);
         loop {
             let around = Around {
@@ -305,13 +351,12 @@ impl Connection {
     }
 }
 
-impl Drop for Connection {
+impl<L: Line> Drop for Connection<L> {
     /// However the task ends, a part of an answer must not pass for the whole,
     /// not even of one that lasts until the connection ends.
     fn drop(&mut self) {
         if self.answering {
-            // The reset is what tells; without it the end must do.
-            let _ = self.client.io.set_zero_linger();
+            self.client.io.cut();
         }
     }
 }

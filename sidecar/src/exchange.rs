@@ -6,14 +6,13 @@ use std::mem;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
-
 use crate::answer::{self, Caller};
 use crate::buffer::Side;
 use crate::deadline::Deadline;
 use crate::destination::Destination;
 use crate::http1::{BodyError, FieldStorage, Framing, HeadError, HeadScan, ResponseHead, Version};
 use crate::limits::Timeouts;
+use crate::line::Line;
 use crate::problem::Problem;
 use crate::pump::{Pump, Stuck};
 use crate::slug::Slug;
@@ -94,8 +93,8 @@ enum Download {
 }
 
 /// What is outside the exchange while it runs.
-pub(crate) struct Around<'a> {
-    pub(crate) client: &'a mut Side<TcpStream>,
+pub(crate) struct Around<'a, L> {
+    pub(crate) client: &'a mut Side<L>,
     pub(crate) destination: &'a Destination,
     pub(crate) host: Option<&'a [u8]>,
     pub(crate) deadline: &'a mut Deadline,
@@ -142,7 +141,7 @@ impl Exchange {
     }
 
     /// Runs until the answer has been passed on, or cannot be.
-    pub(crate) async fn run(mut self, mut around: Around<'_>) -> End {
+    pub(crate) async fn run<L: Line>(mut self, mut around: Around<'_, L>) -> End {
         around.deadline.set(around.timeouts.first_byte);
         match poll_fn(|cx| self.poll(&mut around, cx)).await {
             Verdict::Whole => {
@@ -170,10 +169,10 @@ impl Exchange {
 
     fn may_retry(&mut self) -> bool {
         let unsent = self.active.side().outbound.is_untouched();
-        self.reused && (unsent || self.request.idempotent)
+        self.reused && (unsent || self.request.idempotent || self.active.is_unprocessed())
     }
 
-    fn poll(&mut self, around: &mut Around<'_>, cx: &mut Context<'_>) -> Poll<Verdict> {
+    fn poll<L: Line>(&mut self, around: &mut Around<'_, L>, cx: &mut Context<'_>) -> Poll<Verdict> {
         if self.upload_state == Upload::Flowing
             && let Some(verdict) = self.poll_upload(around, cx)
         {
@@ -191,7 +190,11 @@ impl Exchange {
         around.deadline.poll_passed(cx).map(|()| self.timed_out())
     }
 
-    fn poll_upload(&mut self, around: &mut Around<'_>, cx: &mut Context<'_>) -> Option<Verdict> {
+    fn poll_upload<L: Line>(
+        &mut self,
+        around: &mut Around<'_, L>,
+        cx: &mut Context<'_>,
+    ) -> Option<Verdict> {
         let owned = Some(&around.destination.headers);
         match self
             .upload
@@ -213,7 +216,11 @@ impl Exchange {
         None
     }
 
-    fn poll_download(&mut self, around: &mut Around<'_>, cx: &mut Context<'_>) -> Poll<Verdict> {
+    fn poll_download<L: Line>(
+        &mut self,
+        around: &mut Around<'_, L>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Verdict> {
         loop {
             match &mut self.download {
                 Download::Head(scan) => {
@@ -268,7 +275,7 @@ impl Exchange {
     }
 
     /// Turns the head of an answer into the one that the client gets.
-    fn pass_head(&mut self, length: usize, around: &mut Around<'_>) -> Result<(), Verdict> {
+    fn pass_head<L>(&mut self, length: usize, around: &mut Around<'_, L>) -> Result<(), Verdict> {
         let side = self.active.side();
         let mut storage = FieldStorage::new();
         let bytes = &side.inbound.bytes()[..length];
@@ -360,6 +367,6 @@ impl Exchange {
 /// Whether the client has closed its connection while it waits: then nobody
 /// wants the answer, and a provider may stop working on it. A client that only
 /// closes its sending side looks the same, and is not waited for either.
-fn is_gone(client: &mut Side<TcpStream>, cx: &mut Context<'_>) -> bool {
+fn is_gone(client: &mut Side<impl Line>, cx: &mut Context<'_>) -> bool {
     client.inbound.is_empty() && matches!(client.poll_fill(cx), Poll::Ready(Ok(0) | Err(_)))
 }

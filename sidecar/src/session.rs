@@ -31,6 +31,11 @@ impl Session {
             .is_ok()
     }
 
+    /// Whether a request has begun of which no more is known.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.doing.load(Ordering::Acquire) == BUSY
+    }
+
     /// Says which collection the request is for.
     pub(crate) fn call(&self, lineage: u64) {
         self.doing.store(lineage, Ordering::Release);

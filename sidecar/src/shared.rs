@@ -32,6 +32,7 @@ pub(crate) struct Shared {
     withdrawn: Mutex<Vec<Withdrawn>>,
     changed: Notify,
     draining: AtomicBool,
+    drained: Notify,
 }
 
 #[derive(Debug)]
@@ -54,6 +55,7 @@ impl Shared {
             withdrawn: Mutex::default(),
             changed: Notify::new(),
             draining: AtomicBool::new(false),
+            drained: Notify::new(),
         }
     }
 
@@ -103,6 +105,15 @@ impl Shared {
 
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
+        self.drained.notify_waiters();
+    }
+
+    /// Ready once nothing new is to be begun.
+    pub(crate) async fn drained(&self) {
+        let drained = self.drained.notified();
+        if !self.is_draining() {
+            drained.await;
+        }
     }
 
     pub(crate) fn is_draining(&self) -> bool {

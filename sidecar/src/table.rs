@@ -15,10 +15,7 @@ use crate::metrics::{CollectionMetrics, Metrics};
 use crate::plan::{CookiePlan, HeaderPlan, PathPlan, Unplaceable};
 use crate::problem::Problem;
 use crate::slug::Slug;
-use crate::upstream::Upstream;
-
-/// What providers may choose from; HTTP/1.1 is what is spoken.
-const ALPN: &[&[u8]] = &[b"http/1.1"];
+use crate::upstream::{ALPN, Upstream};
 
 /// What this program can do.
 const SERVED: [Feature; 7] = [

@@ -1,10 +1,12 @@
 //! Connections to providers: dialled, kept, and given up when in doubt.
 
 mod pool;
+mod shared;
+mod transport;
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,15 +15,25 @@ use credence_net::{DialError, Dialer, Guard, HandshakeError, handshake};
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tokio::task::coop::unconstrained;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 
 use crate::authorized::Authorized;
 use crate::buffer::{Outbound, Side};
+use crate::destination::Destination;
+use crate::http2;
 use crate::metrics::{Metrics, OpenConnection};
 use crate::problem::Problem;
 use crate::slug::Slug;
 use pool::Pool;
+use shared::{Outcome, Shared, Turn};
+pub(crate) use transport::Transport;
+
+/// The names of the versions in TLS (RFC 7301 §6, RFC 9113 §3.2), in the order
+/// in which they are offered.
+pub(crate) const ALPN: &[&[u8]] = &[HTTP2, HTTP1];
+const HTTP2: &[u8] = b"h2";
+const HTTP1: &[u8] = b"http/1.1";
 
 /// One provider as one collection reaches it: where it is, whom we trust, and
 /// the connections that are open and unused.
@@ -30,9 +42,13 @@ pub(crate) struct Upstream {
     host: Box<str>,
     port: u16,
     trust: Option<Arc<str>>,
+    /// Offers every version that is spoken.
     tls: Arc<ClientConfig>,
+    /// Offers HTTP/1.1 alone.
+    tls_http1: OnceLock<Arc<ClientConfig>>,
     dialer: Dialer,
     pool: Pool,
+    shared: Shared,
     metrics: Arc<Metrics>,
 }
 
@@ -51,12 +67,14 @@ pub(crate) enum ConnectError {
         port: u16,
         source: HandshakeError,
     },
+    #[error("no HTTP/2 with {host}:{port}, though that is what it chose")]
+    Http2 { host: Box<str>, port: u16 },
 }
 
 impl From<ConnectError> for Problem {
     fn from(error: ConnectError) -> Self {
         let slug = match error {
-            ConnectError::Dial { .. } => Slug::UpstreamUnreachable,
+            ConnectError::Dial { .. } | ConnectError::Http2 { .. } => Slug::UpstreamUnreachable,
             ConnectError::Handshake { .. } => Slug::UpstreamTls,
         };
         Self::new(slug, format!("There is {error}."))
@@ -75,6 +93,7 @@ impl Upstream {
             port: route.base_url.port(),
             trust: route.trust.clone(),
             tls,
+            tls_http1: OnceLock::new(),
             dialer: Dialer {
                 guard: Guard {
                     allow_private: route.allow_private_networks,
@@ -82,6 +101,7 @@ impl Upstream {
                 timeout,
             },
             pool: Pool::default(),
+            shared: Shared::default(),
             metrics,
         }
     }
@@ -95,17 +115,44 @@ impl Upstream {
             && self.dialer.guard.allow_private == route.allow_private_networks
     }
 
-    /// An open connection on which the provider has been silent.
+    /// An open connection on which the provider has been silent, or one that
+    /// has a stream left.
     pub(crate) fn reuse(&self, cx: &mut Context<'_>) -> Option<Connection> {
-        self.pool.take(cx)
+        self.stream().or_else(|| self.pool.take(cx))
     }
 
-    /// A new connection.
+    /// A new connection, or a stream of one that has just been opened for
+    /// another call.
     ///
     /// # Errors
-    /// [`ConnectError`].
-    pub(crate) async fn connect(&self) -> Result<Connection, ConnectError> {
-        self.connect_http1().await
+    /// The [`ConnectError`] as what the caller hears of it.
+    pub(crate) async fn connect(&self) -> Result<Connection, Problem> {
+        loop {
+            match self.shared.turn() {
+                Turn::Alone => return Ok(self.connect_any().await?),
+                Turn::First(others) => {
+                    let connected = self.connect_any().await.map_err(Problem::from);
+                    let outcome = match &connected {
+                        Ok(connection) if connection.is_stream() => Outcome::Shared,
+                        Ok(_) => Outcome::Alone,
+                        Err(problem) => Outcome::Failed(problem.clone()),
+                    };
+                    others.send_replace(Some(outcome));
+                    return connected;
+                }
+                Turn::Wait(mut first) => {
+                    // Without an outcome its caller has gone: the next one tries.
+                    let outcome = first.wait_for(Option::is_some).await;
+                    let outcome = outcome.ok().and_then(|outcome| outcome.clone());
+                    if let Some(Outcome::Failed(problem)) = outcome {
+                        return Err(problem);
+                    }
+                    if let Some(connection) = self.stream() {
+                        return Ok(connection);
+                    }
+                }
+            }
+        }
     }
 
     /// A new connection that speaks HTTP/1.1 whatever else the provider knows,
@@ -113,7 +160,37 @@ impl Upstream {
     ///
     /// # Errors
     /// [`ConnectError`].
+    #[expect(dead_code, reason = "no upgrade is passed on yet")]
     pub(crate) async fn connect_http1(&self) -> Result<Connection, ConnectError> {
+        let tls = self.tls_http1.get_or_init(|| {
+            let mut tls = ClientConfig::clone(&self.tls);
+            tls.alpn_protocols = vec![HTTP1.to_vec()];
+            Arc::new(tls)
+        });
+        let io = self.open(tls).await?;
+        Ok(self.http1(io))
+    }
+
+    async fn connect_any(&self) -> Result<Connection, ConnectError> {
+        let began = Instant::now();
+        let io = self.open(&self.tls).await?;
+        if io.get_ref().1.alpn_protocol() != Some(HTTP2) {
+            self.shared.go_alone();
+            return Ok(self.http1(io));
+        }
+        let left = self.dialer.timeout.saturating_sub(began.elapsed());
+        let opening = http2::client::Connection::open(io, self.metrics.open_connection());
+        let opened = timeout(left, opening).await.ok().and_then(Result::ok);
+        opened
+            .and_then(|connection| self.shared.add(connection))
+            .map(Connection::of_stream)
+            .ok_or_else(|| ConnectError::Http2 {
+                host: self.host.clone(),
+                port: self.port,
+            })
+    }
+
+    async fn open(&self, tls: &Arc<ClientConfig>) -> Result<TlsStream<TcpStream>, ConnectError> {
         let (host, port) = (&self.host, self.port);
         let began = Instant::now();
         let stream = match self.dialer.connect(host, port).await {
@@ -124,16 +201,24 @@ impl Upstream {
             }
         };
         let left = self.dialer.timeout.saturating_sub(began.elapsed());
-        match handshake(&self.tls, host, stream, left).await {
-            Ok(io) => Ok(Connection {
-                side: Box::new(Side::new(io)),
-                counted: self.metrics.open_connection(),
-            }),
-            Err(source) => {
-                let host = host.clone();
-                Err(ConnectError::Handshake { host, port, source })
-            }
+        handshake(tls, host, stream, left)
+            .await
+            .map_err(|source| ConnectError::Handshake {
+                host: host.clone(),
+                port,
+                source,
+            })
+    }
+
+    fn http1(&self, io: TlsStream<TcpStream>) -> Connection {
+        Connection {
+            side: Box::new(Side::new(Transport::Tls(Box::new(io)))),
+            counted: Some(self.metrics.open_connection()),
         }
+    }
+
+    fn stream(&self) -> Option<Connection> {
+        self.shared.take().map(Connection::of_stream)
     }
 
     /// Keeps a connection for the next exchange.
@@ -144,6 +229,7 @@ impl Upstream {
     /// Closes what has been unused for long, or was closed by the provider.
     pub(crate) fn sweep(&self) {
         self.pool.sweep();
+        self.shared.sweep();
     }
 }
 
@@ -151,17 +237,41 @@ impl Upstream {
 /// with it is to send a request that has its credential.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    side: Box<Side<TlsStream<TcpStream>>>,
-    counted: OpenConnection,
+    side: Box<Side<Transport>>,
+    /// None for a stream: its connection is counted.
+    counted: Option<OpenConnection>,
 }
 
 impl Connection {
+    fn of_stream(stream: http2::client::Stream) -> Self {
+        Self {
+            side: Box::new(Side::new(Transport::Http2(Box::new(stream)))),
+            counted: None,
+        }
+    }
+
+    /// Whether it is one of many streams, which the provider may refuse.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.side.io, Transport::Http2(_))
+    }
+
     /// Begins an exchange.
     pub(crate) fn send(mut self, request: Authorized) -> Active {
+        let destination = Arc::clone(request.destination());
+        let trailers = request.takes_trailers();
         self.side.outbound = Outbound::new(request.into_head());
+        self.active(destination, trailers)
+    }
+
+    fn active(mut self, destination: Arc<Destination>, trailers: bool) -> Active {
+        if let Transport::Http2(stream) = &mut self.side.io {
+            stream.address(Arc::clone(&destination), trailers);
+        }
         Active {
             side: self.side,
             counted: self.counted,
+            destination,
+            trailers,
         }
     }
 
@@ -177,31 +287,42 @@ impl Connection {
 /// A connection with an exchange on it.
 #[derive(Debug)]
 pub(crate) struct Active {
-    side: Box<Side<TlsStream<TcpStream>>>,
-    counted: OpenConnection,
+    side: Box<Side<Transport>>,
+    counted: Option<OpenConnection>,
+    destination: Arc<Destination>,
+    trailers: bool,
 }
 
 impl Active {
     /// The provider's side, for the rest of the exchange.
-    pub(crate) fn side(&mut self) -> &mut Side<TlsStream<TcpStream>> {
+    pub(crate) fn side(&mut self) -> &mut Side<Transport> {
         &mut self.side
+    }
+
+    /// Whether the provider has said that it did nothing about the request.
+    pub(crate) fn is_unprocessed(&self) -> bool {
+        match &self.side.io {
+            Transport::Http2(stream) => stream.is_unprocessed(),
+            Transport::Tls(_) => false,
+        }
     }
 
     /// Sends the same request again on another connection, with as much of its
     /// body as was read; none if that is not all in memory any more.
-    pub(crate) fn retry_on(mut self, other: Connection) -> Option<Self> {
-        let Connection { mut side, counted } = other;
-        std::mem::swap(&mut side.outbound, &mut self.side.outbound);
-        side.outbound.rewind().then_some(Self { side, counted })
+    pub(crate) fn retry_on(mut self, mut other: Connection) -> Option<Self> {
+        std::mem::swap(&mut other.side.outbound, &mut self.side.outbound);
+        let whole = other.side.outbound.rewind();
+        whole.then(|| other.active(self.destination, self.trailers))
     }
 
     /// Ends an exchange whose answer has ended cleanly; none if the provider
-    /// has sent more than that.
+    /// has sent more than that, or the connection is not ours alone.
     pub(crate) fn finish(mut self) -> Option<Connection> {
         self.side.outbound.release();
-        self.side.inbound.is_empty().then_some(Connection {
+        let connection = Connection {
             side: self.side,
             counted: self.counted,
-        })
+        };
+        (connection.side.inbound.is_empty() && !connection.is_stream()).then_some(connection)
     }
 }

@@ -11,7 +11,7 @@ use super::Connection;
 /// How long a connection waits. Common servers and load balancers give up
 /// after 60 or 75 seconds; whoever closes first must not be the one that a
 /// request is just on its way to.
-const LONGEST_WAIT: Duration = Duration::from_secs(50);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(50);
 
 /// Connections that wait at one time. As many as calls are ever made at one
 /// time: between two calls of a busy connection its own waits here, and to

@@ -8,6 +8,7 @@ mod caller;
 mod counting;
 mod forwarding;
 mod hostile;
+mod http2;
 mod lifecycle;
 mod placements;
 mod provider;

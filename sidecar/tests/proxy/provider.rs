@@ -28,7 +28,24 @@ impl Provider {
         F: Fn(Peer) -> S + Send + Sync + 'static,
         S: Future<Output = ()> + Send + 'static,
     {
-        let (config, roots) = identity();
+        Self::accept(&[], move |stream, heads| {
+            script(Peer {
+                stream,
+                unread: Vec::new(),
+                heads,
+            })
+        })
+        .await
+    }
+
+    /// Serves each connection that has a TLS session, having chosen one of
+    /// these protocols.
+    pub(crate) async fn accept<F, S>(alpn: &[&[u8]], serve: F) -> Self
+    where
+        F: Fn(TlsStream<TcpStream>, Arc<Mutex<Vec<String>>>) -> S + Send + Sync + 'static,
+        S: Future<Output = ()> + Send + 'static,
+    {
+        let (config, roots) = identity(alpn);
         let acceptor = TlsAcceptor::from(config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let provider = Self {
@@ -39,23 +56,18 @@ impl Provider {
         };
         let heads = Arc::clone(&provider.heads);
         let connections = Arc::clone(&provider.connections);
-        let script = Arc::new(script);
+        let serve = Arc::new(serve);
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
                 connections.fetch_add(1, Ordering::SeqCst);
-                let (acceptor, script) = (acceptor.clone(), Arc::clone(&script));
+                let (acceptor, serve) = (acceptor.clone(), Arc::clone(&serve));
                 let heads = Arc::clone(&heads);
                 tokio::spawn(async move {
                     // A caller that does not trust us is a test of its own.
                     if let Ok(stream) = acceptor.accept(stream).await {
-                        script(Peer {
-                            stream,
-                            unread: Vec::new(),
-                            heads,
-                        })
-                        .await;
+                        serve(stream, heads).await;
                     }
                 });
             }
@@ -186,7 +198,7 @@ pub(crate) fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-fn identity() -> (Arc<ServerConfig>, String) {
+fn identity(alpn: &[&[u8]]) -> (Arc<ServerConfig>, String) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -194,7 +206,7 @@ fn identity() -> (Arc<ServerConfig>, String) {
     let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
     let leaf = params.signed_by(&key, &issuer).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
+    let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
@@ -203,5 +215,6 @@ fn identity() -> (Arc<ServerConfig>, String) {
             PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
         )
         .unwrap();
+    config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     (Arc::new(config), issuer.pem())
 }

@@ -141,7 +141,7 @@ async fn what_cannot_be_passed_on_is_refused_by_name_and_reaches_nobody() {
             "not-implemented",
         ),
         (
-            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(),
+            "\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(),
             501,
             "not-implemented",
         ),

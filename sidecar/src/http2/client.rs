@@ -1,0 +1,146 @@
+//! A connection to a provider, shared by as many calls as it has streams for.
+
+mod stream;
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::client::{Builder, SendRequest};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+
+pub(crate) use stream::Stream;
+
+use super::{ERROR_RESETS, MOST_HEADERS, PENDING_RESETS, RESET_STREAMS, SEND_BUFFER, keepalive};
+use crate::metrics::OpenConnection;
+
+/// What a provider may send on one stream before it is read: enough for some
+/// megabytes a second from another continent.
+const STREAM_WINDOW: u32 = 256 * 1024;
+
+/// The most streams of one connection, whatever the provider allows.
+const MOST_STREAMS: usize = 64;
+
+/// Room for what may wait on all streams of a connection, so that those that
+/// nobody reads never stop the others.
+const CONNECTION_WINDOW: u32 = STREAM_WINDOW * 64;
+
+/// An open connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    send: SendRequest<Bytes>,
+    life: Arc<Life>,
+}
+
+/// What a connection, its streams and its task know of each other.
+#[derive(Debug)]
+struct Life {
+    streams: AtomicUsize,
+    heard: Arc<AtomicBool>,
+    unused_since: Mutex<Instant>,
+}
+
+/// Counts one stream for as long as it lives.
+#[derive(Debug)]
+struct Place(Arc<Life>);
+
+impl Connection {
+    /// Begins to speak HTTP/2, once the provider has said how many streams it
+    /// allows: before that, calls could get stuck behind one another.
+    ///
+    /// # Errors
+    /// If the provider does not speak it after all.
+    pub(crate) async fn open<I>(io: I, counted: OpenConnection) -> io::Result<Self>
+    where
+        I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let (send, mut connection) = Builder::new()
+            .enable_push(false)
+            .initial_max_send_streams(0)
+            .initial_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_header_list_size(MOST_HEADERS)
+            .max_send_buffer_size(SEND_BUFFER)
+            .max_concurrent_reset_streams(RESET_STREAMS)
+            .max_pending_accept_reset_streams(PENDING_RESETS)
+            .max_local_error_reset_streams(Some(ERROR_RESETS))
+            .handshake::<_, Bytes>(io)
+            .await
+            .map_err(super::broken)?;
+        poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(super::broken(error))),
+            Poll::Ready(Ok(())) => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            Poll::Pending if connection.max_concurrent_send_streams() > 0 => Poll::Ready(Ok(())),
+            Poll::Pending => Poll::Pending,
+        })
+        .await?;
+        let life = Arc::new(Life {
+            streams: AtomicUsize::new(0),
+            heard: Arc::default(),
+            unused_since: Mutex::new(Instant::now()),
+        });
+        let pings = connection.ping_pong();
+        let known = Arc::clone(&life);
+        // It ends with the last stream after the pool has forgotten it, or
+        // when the provider is gone.
+        tokio::spawn(async move {
+            let _counted = counted;
+            let needed = || known.streams.load(Ordering::Relaxed) > 0;
+            let lost = async {
+                match pings {
+                    Some(pings) => keepalive::lost(pings, &known.heard, needed).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                // What went wrong is known to the streams it went wrong for.
+                _ = connection => {}
+                () = lost => {}
+            }
+        });
+        Ok(Self { send, life })
+    }
+
+    /// A stream, unless the connection has no more or takes none.
+    pub(crate) fn stream(&self) -> Option<Stream> {
+        let mut send = self.send.clone();
+        if !is_open(&mut send) {
+            return None;
+        }
+        let most = send.current_max_send_streams().min(MOST_STREAMS);
+        let streams = &self.life.streams;
+        let taken = streams.fetch_update(Ordering::AcqRel, Ordering::Acquire, |streams| {
+            (streams < most).then_some(streams + 1)
+        });
+        taken.ok()?;
+        Some(Stream::new(send, Place(Arc::clone(&self.life))))
+    }
+
+    /// Whether it takes no more streams, or had none for so long.
+    pub(crate) fn is_over(&self, unused: Duration) -> bool {
+        let since = self.life.unused_since.lock();
+        let since = *since.unwrap_or_else(PoisonError::into_inner);
+        let streams = self.life.streams.load(Ordering::Acquire);
+        !is_open(&mut self.send.clone()) || (streams == 0 && since.elapsed() >= unused)
+    }
+}
+
+/// Whether the provider has neither gone nor said that it will.
+fn is_open(send: &mut SendRequest<Bytes>) -> bool {
+    let mut cx = Context::from_waker(Waker::noop());
+    matches!(send.poll_ready(&mut cx), Poll::Ready(Ok(())))
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let unused_since = self.0.unused_since.lock();
+        *unused_since.unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.0.streams.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,173 @@
+//! One call of a caller, as the connection knows it: it reads a request of
+//! HTTP/1.1 and writes an answer.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h2::RecvStream;
+use h2::server::SendResponse;
+use http::{Response, StatusCode};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::http1::{Framing, HeadScan};
+use crate::http2::inflow::Inflow;
+use crate::http2::outflow::Outflow;
+use crate::http2::request::Received;
+use crate::http2::{CUT, broken, response};
+use crate::line::Line;
+
+/// What a caller asks on one stream.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    head: Bytes,
+    body: Inflow,
+    /// He waits for an interim answer before he sends the body.
+    expects: bool,
+    to_head: bool,
+    down: Down,
+}
+
+#[derive(Debug)]
+enum Down {
+    Head {
+        respond: SendResponse<Bytes>,
+        scan: HeadScan,
+        bytes: Vec<u8>,
+    },
+    Body(Outflow),
+}
+
+impl Stream {
+    pub(super) fn new(
+        received: Received,
+        body: RecvStream,
+        respond: SendResponse<Bytes>,
+        to_head: bool,
+        heard: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            head: received.head.into(),
+            body: Inflow::new(body, received.framing, heard),
+            expects: received.expects,
+            to_head,
+            down: Down::Head {
+                respond,
+                scan: HeadScan::default(),
+                bytes: Vec::new(),
+            },
+        }
+    }
+
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        match &mut self.down {
+            Down::Head { respond, .. } => {
+                let reset = ready!(respond.poll_reset(cx));
+                Poll::Ready(reset.map_or_else(broken, |_| io::ErrorKind::ConnectionReset.into()))
+            }
+            Down::Body(outflow) => outflow.poll_reset(cx),
+        }
+    }
+
+    /// Takes some of the head of an answer; sends it when it is whole.
+    fn write_head(&mut self, input: &[u8]) -> io::Result<usize> {
+        let Down::Head {
+            respond,
+            scan,
+            bytes,
+        } = &mut self.down
+        else {
+            return Ok(0);
+        };
+        let before = bytes.len();
+        bytes.extend_from_slice(input);
+        let scanned = scan.advance(bytes);
+        let Some(length) = scanned.map_err(|_| io::ErrorKind::InvalidData)? else {
+            return Ok(input.len());
+        };
+        let sent = response::send(&bytes[..length], self.to_head)?;
+        if sent.interim {
+            // The only one that anybody waits for is said here.
+            *scan = HeadScan::default();
+            bytes.clear();
+        } else {
+            let ended = matches!(sent.framing, Framing::None | Framing::Length(0));
+            let stream = respond.send_response(sent.response, ended);
+            let stream = stream.map_err(broken)?;
+            self.down = Down::Body(Outflow::new(stream, sent.framing, ended));
+        }
+        Ok(length - before)
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if !this.head.is_empty() {
+            let length = this.head.len().min(out.remaining());
+            out.put_slice(&this.head.split_to(length));
+            return Poll::Ready(Ok(()));
+        }
+        if std::mem::take(&mut this.expects)
+            && let Down::Head { respond, .. } = &mut this.down
+        {
+            // Whoever reads on has not refused the call.
+            let mut go_on = Response::new(());
+            *go_on.status_mut() = StatusCode::CONTINUE;
+            respond.send_informational(go_on).map_err(broken)?;
+        }
+        let before = out.filled().len();
+        ready!(this.body.poll_read(cx, out))?;
+        if out.filled().len() > before {
+            return Poll::Ready(Ok(()));
+        }
+        // A caller who has said everything is still there.
+        this.poll_gone(cx).map(Err)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        input: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.down {
+            Down::Head { .. } => Poll::Ready(self.write_head(input)),
+            Down::Body(outflow) => outflow.poll_write(cx, input),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.down {
+            Down::Head { .. } => Poll::Ready(Ok(())),
+            Down::Body(outflow) => outflow.poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.down {
+            Down::Head { .. } => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+            Down::Body(outflow) => {
+                ready!(outflow.poll_flush(cx))?;
+                Poll::Ready(outflow.finish())
+            }
+        }
+    }
+}
+
+impl Line for Stream {
+    fn cut(&mut self) {
+        match &mut self.down {
+            Down::Head { respond, .. } => respond.send_reset(CUT),
+            Down::Body(outflow) => outflow.cut(),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! HTTP/2 on either side, or on both.
+
+mod abuse;
+mod bodies;
+mod caller;
+mod connections;
+mod crossing;
+mod ends;
+mod life;
+mod provider;
+mod refusals;

@@ -1,0 +1,209 @@
+//! Frames that no well-meaning caller sends, written by hand.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use credence_sidecar::{ProxySettings, Timeouts};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::caller::soon;
+use super::provider;
+use crate::rig::Rig;
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
+const CONTINUATION: u8 = 9;
+
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+/// What every request has.
+const PSEUDO: [(&str, &str); 4] = [
+    (":method", "GET"),
+    (":scheme", "http"),
+    (":authority", "localhost"),
+    (":path", "/api/"),
+];
+
+struct Raw(TcpStream);
+
+#[derive(Debug)]
+struct Frame {
+    kind: u8,
+    stream: u32,
+    payload: Vec<u8>,
+}
+
+impl Raw {
+    async fn connect(address: SocketAddr) -> Self {
+        let mut raw = Self(TcpStream::connect(address).await.unwrap());
+        raw.0.write_all(PREFACE).await.unwrap();
+        raw.send(SETTINGS, 0, 0, &[]).await;
+        raw
+    }
+
+    /// Writes as far as the other side takes it.
+    async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> bool {
+        let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
+        frame.extend([kind, flags]);
+        frame.extend(stream.to_be_bytes());
+        frame.extend(payload);
+        self.0.write_all(&frame).await.is_ok()
+    }
+
+    /// The next frame; none when the connection has ended.
+    async fn frame(&mut self) -> Option<Frame> {
+        let mut head = [0; 9];
+        soon(self.0.read_exact(&mut head)).await.ok()?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; usize::try_from(length).unwrap()];
+        soon(self.0.read_exact(&mut payload)).await.ok()?;
+        Some(Frame {
+            kind: head[3],
+            stream: u32::from_be_bytes([head[5], head[6], head[7], head[8]]),
+            payload,
+        })
+    }
+
+    /// Whether the stream, or all of them, is refused before anything else is
+    /// said about it.
+    async fn is_refused(&mut self, stream: u32) -> bool {
+        loop {
+            match self.frame().await {
+                None => return true,
+                Some(frame) if frame.kind == GOAWAY => {
+                    return frame.payload[4..8] != [0; 4];
+                }
+                Some(frame) if frame.stream == stream => return frame.kind == RST_STREAM,
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+/// Fields without Huffman's code and without an index (RFC 7541 §6.2.2).
+fn block(fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut block = Vec::new();
+    for (name, value) in fields {
+        block.push(0);
+        for text in [name, value] {
+            block.push(u8::try_from(text.len()).unwrap());
+            block.extend(text.as_bytes());
+        }
+    }
+    block
+}
+
+#[tokio::test]
+async fn malformed_requests_are_reset_and_reach_nobody() {
+    let provider = provider::echo().await;
+    let rig = Rig::with(&provider);
+    let plus = |field| [&PSEUDO[..], &[field]].concat();
+    let without = |name| {
+        let rest = PSEUDO.into_iter().filter(|(found, _)| *found != name);
+        rest.collect::<Vec<_>>()
+    };
+    for fields in [
+        plus(("connection", "close")),
+        plus(("keep-alive", "timeout=5")),
+        plus(("proxy-connection", "keep-alive")),
+        plus(("upgrade", "websocket")),
+        plus(("transfer-encoding", "chunked")),
+        plus(("te", "gzip")),
+        plus((":path", "/api/other")),
+        plus((":authority", "evil.example")),
+        plus((":status", "200")),
+        plus((":protocol", "websocket")),
+        plus((":unknown", "x")),
+        plus(("X-Upper", "x")),
+        plus(("x a", "x")),
+        plus(("", "x")),
+        plus(("x-a", "b\r\nauthorization: mine")),
+        plus(("x-a", "b\0")),
+        plus(("content-length", "5")),
+        plus(("content-length", "x")),
+        without(":method"),
+        without(":scheme"),
+        without(":path"),
+        [&[("x-a", "b")], &PSEUDO[..]].concat(),
+        [("", "")].to_vec(),
+    ] {
+        let mut raw = Raw::connect(rig.address).await;
+        let flags = END_STREAM | END_HEADERS;
+        raw.send(HEADERS, flags, 1, &block(&fields)).await;
+        assert!(raw.is_refused(1).await, "{fields:?}");
+    }
+    assert_eq!(provider.heads(), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_only_begins_like_http_2_is_closed() {
+    let rig = Rig::empty(ProxySettings::default());
+    for rest in [&b"XX\r\n\r\n"[..], b"SM\r\n\r\nGET / HTTP/1.1\r\n\r\n"] {
+        let mut stream = TcpStream::connect(rig.address).await.unwrap();
+        stream.write_all(b"PRI * HTTP/2.0\r\n\r\n").await.unwrap();
+        stream.write_all(rest).await.unwrap();
+        let mut said = Vec::new();
+        // A reset is an end, too.
+        let _ = soon(stream.read_to_end(&mut said)).await;
+        assert!(!said.starts_with(b"HTTP/1"), "{said:?}");
+    }
+}
+
+/// The clock stands still until everything waits, and then jumps.
+#[tokio::test(start_paused = true)]
+async fn a_preface_that_does_not_end_is_not_waited_for() {
+    let rig = Rig::empty(ProxySettings {
+        timeouts: Timeouts {
+            head: Duration::from_secs(3),
+            ..Timeouts::default()
+        },
+        ..ProxySettings::default()
+    });
+    let mut stream = TcpStream::connect(rig.address).await.unwrap();
+    stream.write_all(&PREFACE[..20]).await.unwrap();
+    let mut said = Vec::new();
+    let _ = soon(stream.read_to_end(&mut said)).await;
+}
+
+#[tokio::test]
+async fn resets_without_end_end_the_connection() {
+    let provider = provider::echo().await;
+    let rig = Rig::with(&provider);
+    let mut raw = Raw::connect(rig.address).await;
+    let fields = block(&PSEUDO);
+    let mut stream = 1;
+    while stream < 200_001 {
+        let begun = raw.send(HEADERS, END_HEADERS, stream, &fields).await;
+        if !begun || !raw.send(RST_STREAM, 0, stream, &[0, 0, 0, 8]).await {
+            break;
+        }
+        stream += 2;
+    }
+    assert!(stream < 200_001, "all of them were taken");
+    let mut last = None;
+    while let Some(frame) = raw.frame().await {
+        last = Some(frame);
+    }
+    // ENHANCE_YOUR_CALM, unless the reset of the connection took it along.
+    let calm = last.is_none_or(|frame| frame.kind != GOAWAY || frame.payload[7] == 11);
+    assert!(calm);
+}
+
+#[tokio::test]
+async fn a_head_without_end_ends_the_connection() {
+    let rig = Rig::empty(ProxySettings::default());
+    let mut raw = Raw::connect(rig.address).await;
+    raw.send(HEADERS, END_STREAM, 1, &block(&PSEUDO)).await;
+    let more = block(&[("x-a", &"b".repeat(100))]).repeat(100);
+    let mut taken = 0;
+    while taken < 100 * 1024 * 1024 && raw.send(CONTINUATION, 0, 1, &more).await {
+        taken += more.len();
+    }
+    assert!(taken < 100 * 1024 * 1024, "{taken} bytes were taken");
+}
