@@ -11,9 +11,10 @@
 //! that a request costs the same whatever is in it.
 //!
 //! Each client connection is one task, which moves both directions of an
-//! exchange itself; there is no task and no timer for a request. [`http1`] is
-//! the syntax alone. A provider's connection accepts nothing but a request on
-//! which the credential has been placed.
+//! exchange itself; there is no task and no timer for a request. A stream of
+//! HTTP/2 is such a connection with one request. [`http1`] is the syntax alone.
+//! A provider's connection accepts nothing but a request on which the
+//! credential has been placed.
 
 pub mod admin;
 mod answer;

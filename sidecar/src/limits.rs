@@ -15,7 +15,8 @@ pub struct ProxySettings {
     /// addresses, without a port: a request with another Host is refused, so
     /// that no web page can lead a browser here (DNS rebinding).
     pub names: Vec<String>,
-    /// Client connections held at one time; more are answered `overloaded`.
+    /// Client connections held at one time, and calls on those of HTTP/2; more
+    /// are answered `overloaded`.
     pub max_connections: usize,
     /// The limits on waiting.
     pub timeouts: Timeouts,

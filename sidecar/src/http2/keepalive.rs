@@ -32,3 +32,68 @@ pub(super) async fn lost(mut pings: PingPong, heard: &AtomicBool, needed: impl F
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tokio::io::DuplexStream;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// Both ends of a connection, which lasts as long as the handle.
+    async fn ends() -> (
+        h2::server::Connection<DuplexStream, Bytes>,
+        h2::client::SendRequest<Bytes>,
+        h2::client::Connection<DuplexStream>,
+    ) {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let (client, server) =
+            tokio::join!(h2::client::handshake(near), h2::server::handshake(far));
+        let (send, client) = client.unwrap();
+        (server.unwrap(), send, client)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_does_not_answer_is_lost_after_forty_seconds() {
+        let (_server, _send, mut client) = ends().await;
+        let pings = client.ping_pong().unwrap();
+        let began = Instant::now();
+        let heard = AtomicBool::new(true);
+        tokio::select! {
+            _ = client => panic!("the connection should stay"),
+            () = lost(pings, &heard, || true) => {}
+        }
+        // Once more than that, for what was heard at the beginning.
+        assert_eq!(began.elapsed().as_secs(), 30 + 30 + 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_answers_is_asked_more_and_more_rarely() {
+        let (mut server, _send, mut client) = ends().await;
+        let pings = client.ping_pong().unwrap();
+        tokio::spawn(async move { while server.accept().await.is_some() {} });
+        let heard = AtomicBool::new(false);
+        let asked = AtomicBool::new(false);
+        let needed = || {
+            asked.store(true, Ordering::Relaxed);
+            true
+        };
+        let mut times = Vec::new();
+        let began = Instant::now();
+        let lost = lost(pings, &heard, needed);
+        tokio::pin!(lost, client);
+        while times.len() < 4 {
+            tokio::select! {
+                biased;
+                _ = &mut client => panic!("the connection should stay"),
+                () = &mut lost => panic!("it answers"),
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+            if asked.swap(false, Ordering::Relaxed) {
+                times.push(began.elapsed().as_secs());
+            }
+        }
+        assert_eq!(times, [30, 150, 450, 750]);
+    }
+}

@@ -54,11 +54,10 @@ pub(super) fn receive(request: &Parts, ended: bool) -> Result<Received, Problem>
         Some(target) if *method != Method::CONNECT => target.as_str(),
         _ => str_of(host),
     };
-    let declared = headers.contains_key(header::CONTENT_LENGTH);
-    let framing = match (length(headers), ended) {
-        (Some(length), _) => Framing::Length(length),
-        (None, true) => Framing::None,
-        (None, false) => Framing::Chunked,
+    let framing = match length(headers) {
+        Some(length) if ended || !is_grpc(headers) => Framing::Length(length),
+        _ if ended => Framing::None,
+        _ => Framing::Chunked,
     };
     let mut head = format!("{method} {target} HTTP/1.1\r\n").into_bytes();
     if !host.is_empty() {
@@ -68,13 +67,18 @@ pub(super) fn receive(request: &Parts, ended: bool) -> Result<Received, Problem>
     for (name, value) in headers {
         let value = value.as_bytes();
         if *name == header::EXPECT && value.eq_ignore_ascii_case(b"100-continue") {
-            expects = true;
-        } else if *name != header::HOST && *name != header::COOKIE {
+            expects = !ended;
+            continue;
+        }
+        let replaced = *name == header::HOST
+            || *name == header::COOKIE
+            || (*name == header::CONTENT_LENGTH && framing == Framing::Chunked);
+        if !replaced {
             field::write(name.as_str(), value, &mut head);
         }
     }
     write_cookies(headers, &mut head);
-    if !declared && framing == Framing::Chunked {
+    if framing == Framing::Chunked {
         field::write("transfer-encoding", b"chunked", &mut head);
     }
     head.extend_from_slice(b"\r\n");
@@ -113,6 +117,13 @@ fn write_cookies(headers: &HeaderMap, out: &mut Vec<u8>) {
     if separator == b"; " {
         out.extend_from_slice(b"\r\n");
     }
+}
+
+/// Whether the messages are gRPC's: they end with trailers, for which HTTP/1.1
+/// has no place behind a declared length, and need none.
+pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE);
+    content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// A declared length that is none is refused together with the rest.
@@ -213,4 +224,74 @@ fn path(target: &str) -> io::Result<PathAndQuery> {
 
 fn invalid<E>(_: E) -> io::Error {
     io::ErrorKind::InvalidData.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn received(request: http::request::Builder, ended: bool) -> Result<String, Problem> {
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let received = receive(&parts, ended)?;
+        Ok(String::from_utf8(received.head).unwrap())
+    }
+
+    fn get() -> http::request::Builder {
+        Request::get("http://localhost:2733/api/a%2Fb?c")
+    }
+
+    #[test]
+    fn the_authority_is_the_host_and_the_path_is_kept() {
+        let head = received(get().header("x-a", "b"), true).unwrap();
+        let expected = "GET /api/a%2Fb?c HTTP/1.1\r\nhost: localhost:2733\r\nx-a: b\r\n\r\n";
+        assert_eq!(head, expected);
+        let twice = received(get().header("host", "LOCALHOST:2733"), true).unwrap();
+        assert_eq!(twice.matches("\r\nhost: ").count(), 1, "{twice}");
+    }
+
+    #[test]
+    fn a_body_is_framed_by_its_length_or_in_chunks() {
+        for (fields, ended, framing) in [
+            (&[][..], true, ""),
+            (&[], false, "transfer-encoding: chunked\r\n"),
+            (&[("content-length", "3")], false, "content-length: 3\r\n"),
+            (&[("content-length", "0")], true, "content-length: 0\r\n"),
+            (
+                &[
+                    ("content-type", "application/grpc+proto"),
+                    ("content-length", "3"),
+                ],
+                false,
+                "content-type: application/grpc+proto\r\ntransfer-encoding: chunked\r\n",
+            ),
+        ] {
+            let request = fields
+                .iter()
+                .fold(Request::post("http://h/"), |request, (name, value)| {
+                    request.header(*name, *value)
+                });
+            let head = received(request, ended).unwrap();
+            assert_eq!(head, format!("POST / HTTP/1.1\r\nhost: h\r\n{framing}\r\n"));
+        }
+    }
+
+    #[test]
+    fn two_hosts_are_refused() {
+        for hosts in [&["other"][..], &["localhost:2733", "localhost:2733"]] {
+            let request = hosts
+                .iter()
+                .fold(get(), |request, host| request.header("host", *host));
+            assert_eq!(received(request, true).unwrap_err().slug, Slug::BadRequest);
+        }
+    }
+
+    #[test]
+    fn bytes_that_no_uri_has_are_encoded_for_a_provider() {
+        for (target, sent) in [
+            ("/a%2fb//c?d=%zz&&", "/a%2fb//c?d=%zz&&"),
+            ("/a<b>`?c|d", "/a%3Cb%3E%60?c%7Cd"),
+        ] {
+            assert_eq!(path(target).unwrap().as_str(), sent);
+        }
+    }
 }

@@ -15,7 +15,7 @@ use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 pub(crate) use stream::Stream;
 
@@ -69,14 +69,15 @@ pub(crate) async fn serve(client: &mut Side<TcpStream>, shared: &Arc<Shared>) {
             None => future::pending().await,
         }
     };
-    tokio::pin!(lost);
+    let drained = shared.drained();
+    let idle = sleep(timeouts.idle);
+    tokio::pin!(lost, drained, idle);
     let mut streams = JoinSet::new();
     let mut leaving = false;
-    let mut idle_at = Instant::now() + timeouts.idle;
     loop {
         tokio::select! {
             biased;
-            () = shared.drained(), if !leaving => {
+            () = &mut drained, if !leaving => {
                 leaving = true;
                 connection.graceful_shutdown();
             }
@@ -89,9 +90,9 @@ pub(crate) async fn serve(client: &mut Side<TcpStream>, shared: &Arc<Shared>) {
             },
             Some(ended) = streams.join_next() => {
                 report(ended);
-                idle_at = Instant::now() + timeouts.idle;
+                idle.as_mut().reset(Instant::now() + timeouts.idle);
             }
-            () = sleep_until(idle_at), if streams.is_empty() && !leaving => {
+            () = &mut idle, if streams.is_empty() && !leaving => {
                 leaving = true;
                 connection.graceful_shutdown();
             }
