@@ -1,19 +1,23 @@
 //! A request that may be sent: the credential is on it.
 
+use std::cell::LazyCell;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use credence_core::bundle::OnConflict;
 use credence_core::template::Moment;
+use zeroize::Zeroizing;
 
 use crate::destination::Destination;
 use crate::http1::{Framing, Known, RequestHead, Version, field};
+use crate::plan::body::{self, Format, Unwritable};
 use crate::plan::cookies;
 use crate::problem::Problem;
 use crate::slug::Slug;
 
-/// The head of a request as it goes to the provider.
+/// A request as it goes to the provider: its head, and its body if that was
+/// changed and so had to be known whole.
 ///
 /// This is the only thing that is ever sent upstream before a body, and
 /// [`Authorized::apply`] is the only way to make one: a request without the
@@ -22,6 +26,26 @@ pub(crate) struct Authorized {
     destination: Arc<Destination>,
     head: Vec<u8>,
     trailers: bool,
+    body: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// What the credential was placed on.
+#[derive(Debug)]
+pub(crate) enum Applied {
+    /// All that it belongs on.
+    Whole(Authorized),
+    /// The head; the body is to follow.
+    Head(Unfinished),
+}
+
+/// A request whose body gets a credential, too, and is not here yet.
+pub(crate) struct Unfinished {
+    destination: Arc<Destination>,
+    /// Without the length of the body and the empty line.
+    head: Vec<u8>,
+    trailers: bool,
+    format: Format,
+    moment: LazyCell<Moment>,
 }
 
 impl Authorized {
@@ -32,15 +56,25 @@ impl Authorized {
     ///
     /// # Errors
     /// The problem to answer with: `conflicting-header` where the collection
-    /// refuses what the caller sent.
+    /// refuses what the caller sent, `bad-request` where there is no body to
+    /// set something in.
     pub(crate) fn apply(
         destination: Arc<Destination>,
         request: &RequestHead<'_, '_>,
         path: &str,
         query: Option<&str>,
-        moment: &impl Deref<Target = Moment>,
+        moment: LazyCell<Moment>,
         room: Vec<u8>,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Applied, Problem> {
+        let format = match destination.body.is_empty() {
+            true => None,
+            false if request.framing == Framing::None => {
+                return Err(unwritable(&destination, &Unwritable::NoBody));
+            }
+            false => {
+                Some(Format::of(request.fields).map_err(|error| unwritable(&destination, &error))?)
+            }
+        };
         let mut head = room;
         head.clear();
         head.extend_from_slice(request.method.as_bytes());
@@ -48,7 +82,7 @@ impl Authorized {
         destination.path.write(path, &mut head);
         destination
             .query
-            .write(query.map(str::as_bytes), moment, &mut head)
+            .write(query.map(str::as_bytes), &moment, &mut head)
             .map_err(|conflict| refused(&destination, conflict.name))?;
         head.extend_from_slice(b" HTTP/1.1\r\n");
         let forwarding = destination.route.forwarding;
@@ -63,6 +97,11 @@ impl Authorized {
                     field::write(sent.name, destination.authority.as_bytes(), &mut head);
                     continue;
                 }
+                // The body is known whole by then, and the caller was told to
+                // send it.
+                Some(
+                    Known::ContentLength | Known::TransferEncoding | Known::Trailer | Known::Expect,
+                ) if format.is_some() => continue,
                 // The framing is kept as it came, so the field is still true.
                 Some(Known::ContentLength | Known::TransferEncoding) => {}
                 Some(Known::Trailer) if request.framing == Framing::Chunked => {}
@@ -75,9 +114,10 @@ impl Authorized {
                 }
                 Some(known) if known.is_ours() => continue,
                 Some(_) | None if request.is_named(sent.name) => continue,
+                None if format.is_some() && body::is_digest(sent) => continue,
                 None if !destination.cookies.is_empty() && cookies::is_cookie(sent) => {
                     let first = !std::mem::replace(&mut cookies_set, true);
-                    write_cookies(&destination, request, sent, first, moment, &mut head)?;
+                    write_cookies(&destination, request, sent, first, &moment, &mut head)?;
                     continue;
                 }
                 Some(_) | None => match destination.headers.on_conflict(sent.name) {
@@ -89,7 +129,7 @@ impl Authorized {
             field::write(sent.name, sent.value, &mut head);
         }
         if !cookies_set {
-            write_cookies(&destination, request, &NO_COOKIE, true, moment, &mut head)?;
+            write_cookies(&destination, request, &NO_COOKIE, true, &moment, &mut head)?;
         }
         if forwarding.via {
             head.extend_from_slice(b"Via: 1.1 credence\r\n");
@@ -98,13 +138,23 @@ impl Authorized {
             let sent = |field: &field::Field<'_>| field.name.eq_ignore_ascii_case(name);
             request.fields.iter().any(sent) && !request.is_named(name)
         };
-        destination.headers.write(has, moment, &mut head);
+        destination.headers.write(has, &moment, &mut head);
+        if let Some(format) = format {
+            return Ok(Applied::Head(Unfinished {
+                destination,
+                head,
+                trailers,
+                format,
+                moment,
+            }));
+        }
         head.extend_from_slice(b"\r\n");
-        Ok(Self {
+        Ok(Applied::Whole(Self {
             destination,
             head,
             trailers,
-        })
+            body: None,
+        }))
     }
 
     /// Where it may be sent, and nowhere else.
@@ -118,8 +168,50 @@ impl Authorized {
     }
 
     /// The bytes, to be sent as they are.
-    pub(crate) fn into_head(self) -> Vec<u8> {
-        self.head
+    pub(crate) fn into_wire(self) -> Vec<u8> {
+        let mut wire = self.head;
+        if let Some(body) = &self.body {
+            wire.reserve_exact(body.len());
+            wire.extend_from_slice(body);
+        }
+        wire
+    }
+}
+
+impl Unfinished {
+    /// Where it may be sent, and nowhere else.
+    pub(crate) fn destination(&self) -> &Arc<Destination> {
+        &self.destination
+    }
+
+    /// Places what the collection sets in the body. What is left of the caller's
+    /// is all there: chunks and trailers have been taken off.
+    ///
+    /// # Errors
+    /// `bad-request`, where nothing can be set in this body.
+    pub(crate) fn finish(mut self, body: &[u8]) -> Result<Authorized, Problem> {
+        let mut whole = Zeroizing::new(Vec::with_capacity(body.len() + ROOM_FOR_MEMBERS));
+        let plan = &self.destination.body;
+        plan.write(self.format, body, &self.moment, &mut whole)
+            .map_err(|error| unwritable(&self.destination, &error))?;
+        let length = format!("Content-Length: {}\r\n\r\n", whole.len());
+        self.head.extend_from_slice(length.as_bytes());
+        Ok(Authorized {
+            destination: self.destination,
+            head: self.head,
+            trailers: self.trailers,
+            body: Some(whole),
+        })
+    }
+}
+
+/// What is set in a body is rarely longer, so that it rarely has to move.
+const ROOM_FOR_MEMBERS: usize = 1024;
+
+impl fmt::Debug for Unfinished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let collection = self.destination.collection.as_str();
+        f.debug_tuple("Unfinished").field(&collection).finish()
     }
 }
 
@@ -174,6 +266,22 @@ fn write_cookies(
         out.extend_from_slice(b"\r\n");
     }
     Ok(())
+}
+
+fn unwritable(destination: &Destination, error: &Unwritable) -> Problem {
+    let slug = match error {
+        Unwritable::Conflict(_) => Slug::ConflictingHeader,
+        Unwritable::NoBody
+        | Unwritable::NoType
+        | Unwritable::OtherType
+        | Unwritable::Encoded
+        | Unwritable::NotJson
+        | Unwritable::NotAnObject => Slug::BadRequest,
+    };
+    let detail = format!(
+        "The collection sets a part of the body, which must be a JSON object or a form for that: {error}."
+    );
+    Problem::new(slug, detail).of(&destination.collection)
 }
 
 fn refused(destination: &Destination, name: &str) -> Problem {

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use zeroize::Zeroize;
 
 /// Holds a TLS record's content, and most requests and answers whole.
 const BLOCK: usize = 16 * 1024;
@@ -49,6 +50,9 @@ fn put_room(mut room: Vec<u8>) {
     if (1..=BLOCK).contains(&room.capacity()) {
         room.clear();
         ROOMS.with(|shelf| keep(shelf, room));
+    } else {
+        // A whole body, with a credential in it.
+        room.zeroize();
     }
 }
 

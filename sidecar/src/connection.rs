@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
-use crate::authorized::Authorized;
+use crate::authorized::{Authorized, Unfinished};
 use crate::buffer::Side;
+use crate::collect::{Uncollected, collect};
 use crate::deadline::Deadline;
 use crate::decision::Decision;
 use crate::destination::Destination;
@@ -61,6 +63,15 @@ struct Answer {
     /// None if there was no answer.
     status: Option<(u16, Source)>,
     next: Next,
+}
+
+impl Answer {
+    fn count(&self, destination: &Destination, method: &str, began: Instant) {
+        if let Some((status, source)) = self.status {
+            let took = began.elapsed();
+            destination.metrics.request(method, status, source, took);
+        }
+    }
 }
 
 /// What became of waiting for a head.
@@ -147,7 +158,10 @@ impl<L: Line> Connection<L> {
         };
         let next = match self.decide(length) {
             Decision::Answered { close } => self.flushed(close).await,
-            Decision::Call(authorized, request) => self.call(authorized, request).await,
+            Decision::Call(authorized, request) => {
+                self.call(authorized, request, Instant::now()).await
+            }
+            Decision::Collect(unfinished, request) => self.collect(unfinished, request).await,
         };
         self.session.session().end();
         next
@@ -206,42 +220,84 @@ impl<L: Line> Connection<L> {
         let head = &self.client.inbound.bytes()[..length];
         let out = self.client.outbound.room();
         let decision = Decision::of(head, &self.shared, &mut self.host, out);
-        if let Decision::Call(authorized, _) = &decision {
-            let lineage = authorized.destination().lineage;
-            self.session.session().call(lineage);
+        let destination = match &decision {
+            Decision::Call(authorized, _) => Some(authorized.destination()),
+            Decision::Collect(unfinished, _) => Some(unfinished.destination()),
+            Decision::Answered { .. } => None,
+        };
+        if let Some(destination) = destination {
+            self.session.session().call(destination.lineage);
         }
         self.client.inbound.consume(length);
         decision
     }
 
-    async fn call(&mut self, authorized: Authorized, request: Request) -> Next {
+    /// Reads the body that a credential is put in, and makes the call.
+    async fn collect(&mut self, unfinished: Unfinished, request: Request) -> Next {
+        let began = Instant::now();
+        let destination = Arc::clone(unfinished.destination());
+        let mut form = answer_form(&request);
+        let patience = destination.route.timeouts.idle;
+        let budget = &self.shared.bodies;
+        let body = collect(
+            &mut self.client,
+            &request,
+            &mut self.deadline,
+            patience,
+            budget,
+        );
+        let problem = match body.await {
+            Ok(body) => {
+                form.close = request.close;
+                let (body, _counted) = body.into_parts();
+                let finished = unfinished.finish(&body);
+                drop(body);
+                match finished {
+                    Ok(authorized) => {
+                        let request = Request {
+                            framing: Framing::None,
+                            ..request
+                        };
+                        return self.call(authorized, request, began).await;
+                    }
+                    Err(problem) => problem,
+                }
+            }
+            Err(Uncollected::Refused(problem)) => problem,
+            Err(Uncollected::Gone) => return Next::Close,
+        };
+        let answer = self.failed(&problem, &destination, form).await;
+        answer.count(&destination, request.method, began);
+        answer.next
+    }
+
+    async fn call(&mut self, authorized: Authorized, request: Request, began: Instant) -> Next {
         let destination = Arc::clone(authorized.destination());
         let method = request.method;
-        let form = AnswerForm {
-            to_head: request.to_head,
-            version: request.version,
-            close: request.close || request.framing != Framing::None,
-        };
-        let began = self.deadline.set(self.shared.settings.timeouts.first_byte);
+        let form = answer_form(&request);
         self.answering = true;
         let answer = match self.exchange(authorized, request, &destination).await {
             Ok(answer) => answer,
-            Err(problem) => {
-                let problem = problem.of(&destination.collection);
-                problem.write(form, self.client.outbound.room());
-                let status = problem.slug.code();
-                Answer {
-                    status: Some((status, Source::Sidecar)),
-                    next: self.flushed(form.close).await,
-                }
-            }
+            Err(problem) => self.failed(&problem, &destination, form).await,
         };
         self.answering = matches!(answer.next, Next::Cut);
-        if let Some((status, source)) = answer.status {
-            let took = began.elapsed();
-            destination.metrics.request(method, status, source, took);
-        }
+        answer.count(&destination, method, began);
         answer.next
+    }
+
+    /// Tells the caller why there is no answer.
+    async fn failed(
+        &mut self,
+        problem: &Problem,
+        destination: &Destination,
+        form: AnswerForm,
+    ) -> Answer {
+        let problem = problem.clone().of(&destination.collection);
+        problem.write(form, self.client.outbound.room());
+        Answer {
+            status: Some((problem.slug.code(), Source::Sidecar)),
+            next: self.flushed(form.close).await,
+        }
     }
 
     async fn exchange(
@@ -265,7 +321,6 @@ impl<L: Line> Connection<L> {
                 destination,
                 host: Some(&*self.host).filter(|host| !host.is_empty()),
                 deadline: &mut self.deadline,
-                timeouts: self.shared.settings.timeouts,
             };
             match exchange.run(around).await {
                 End::Whole {
@@ -348,6 +403,15 @@ impl<L: Line> Connection<L> {
             Poll::Ready(())
         })
         .await;
+    }
+}
+
+/// How a request is answered whose body may not have been read.
+fn answer_form(request: &Request) -> AnswerForm {
+    AnswerForm {
+        to_head: request.to_head,
+        version: request.version,
+        close: request.close || request.framing != Framing::None,
     }
 }
 

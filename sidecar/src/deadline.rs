@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
+/// What a limit can be at most: a moment must be one that the clock has.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// A moment by which something must have happened.
 ///
 /// Putting it off, which every request does, is a store: the timer fires at
@@ -29,7 +32,7 @@ impl Deadline {
     /// So long from now, whatever it was before. Returns what now is.
     pub(crate) fn set(&mut self, limit: Duration) -> Instant {
         let now = Instant::now();
-        self.at = now + limit;
+        self.at = now + limit.min(LONGEST);
         if self.at < self.timer.deadline() {
             self.timer.as_mut().reset(self.at);
         }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::authorized::Authorized;
+use crate::authorized::{Applied, Authorized, Unfinished};
 use crate::buffer;
 use crate::exchange::Request;
 use crate::gate;
-use crate::http1::{FieldStorage, Framing, RequestHead, Version};
+use crate::http1::{FieldStorage, Framing, Known, RequestHead, Version};
 use crate::index;
 use crate::moment;
 use crate::problem::{AnswerForm, Problem};
@@ -18,6 +18,9 @@ use crate::target::Target;
 pub(crate) enum Decision {
     /// What the provider says to this.
     Call(Authorized, Request),
+    /// What the provider says to this, once the whole body is here: it gets a
+    /// credential, too.
+    Collect(Unfinished, Request),
     /// Something of ours, which has been written.
     Answered {
         /// The connection is closed after it.
@@ -50,7 +53,7 @@ impl Decision {
         host.clear();
         host.extend_from_slice(head.host.unwrap_or_default());
         match route(&head, shared, form, out) {
-            Ok(Some(authorized)) => {
+            Ok(Some(applied)) => {
                 let request = Request {
                     framing: head.framing,
                     version: head.version,
@@ -58,8 +61,12 @@ impl Decision {
                     method: well_known(head.method),
                     idempotent: is_idempotent(head.method),
                     close: head.close || shared.is_draining(),
+                    expects_continue: expects_continue(&head),
                 };
-                Self::Call(authorized, request)
+                match applied {
+                    Applied::Whole(authorized) => Self::Call(authorized, request),
+                    Applied::Head(unfinished) => Self::Collect(unfinished, request),
+                }
             }
             Ok(None) => {
                 shared.count(None, head.method, 200);
@@ -89,7 +96,7 @@ fn route(
     shared: &Shared,
     form: AnswerForm,
     out: &mut Vec<u8>,
-) -> Result<Option<Authorized>, Problem> {
+) -> Result<Option<Applied>, Problem> {
     let names = &shared.settings.names;
     gate::check(head, names)?;
     let target = Target::parse(head.target, names)?;
@@ -120,9 +127,18 @@ fn route(
         } => {
             let destination = Arc::clone(table.find(collection)?);
             let (moment, room) = (moment::of_call(), buffer::take_room());
-            Authorized::apply(destination, head, path, query, &moment, room).map(Some)
+            Authorized::apply(destination, head, path, query, moment, room).map(Some)
         }
     }
+}
+
+/// Whether the caller waits to be told to send the body (RFC 9110 §10.1.1).
+fn expects_continue(head: &RequestHead<'_, '_>) -> bool {
+    head.version == Version::Http11
+        && head.fields.iter().any(|field| {
+            Known::of(field.name) == Some(Known::Expect)
+                && field.value.eq_ignore_ascii_case(b"100-continue")
+        })
 }
 
 /// The method, or no text when it is not one of RFC 9110 or RFC 5789.

@@ -8,7 +8,7 @@ use credence_core::bundle::Route;
 use credence_core::placement::CompiledQuery;
 
 use crate::metrics::CollectionMetrics;
-use crate::plan::{CookiePlan, HeaderPlan, PathPlan};
+use crate::plan::{BodyPlan, CookiePlan, HeaderPlan, PathPlan};
 use crate::upstream::Upstream;
 
 /// Where the calls of one collection go, and what is put on them.
@@ -27,5 +27,6 @@ pub(crate) struct Destination {
     pub(crate) headers: HeaderPlan,
     pub(crate) query: CompiledQuery,
     pub(crate) cookies: CookiePlan,
+    pub(crate) body: BodyPlan,
     pub(crate) metrics: Arc<CollectionMetrics>,
 }

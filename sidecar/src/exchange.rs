@@ -6,12 +6,13 @@ use std::mem;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use credence_core::bundle::Timeouts;
+
 use crate::answer::{self, Caller};
 use crate::buffer::Side;
 use crate::deadline::Deadline;
 use crate::destination::Destination;
 use crate::http1::{BodyError, FieldStorage, Framing, HeadError, HeadScan, ResponseHead, Version};
-use crate::limits::Timeouts;
 use crate::line::Line;
 use crate::problem::Problem;
 use crate::pump::{Pump, Stuck};
@@ -33,6 +34,8 @@ pub(crate) struct Request {
     pub(crate) idempotent: bool,
     /// The client's connection is closed after the answer.
     pub(crate) close: bool,
+    /// The client waits for an interim answer before it sends the body.
+    pub(crate) expects_continue: bool,
 }
 
 /// How an exchange ended.
@@ -98,7 +101,6 @@ pub(crate) struct Around<'a, L> {
     pub(crate) destination: &'a Destination,
     pub(crate) host: Option<&'a [u8]>,
     pub(crate) deadline: &'a mut Deadline,
-    pub(crate) timeouts: Timeouts,
 }
 
 /// What a poll found out, before the exchange is taken apart.
@@ -142,7 +144,8 @@ impl Exchange {
 
     /// Runs until the answer has been passed on, or cannot be.
     pub(crate) async fn run<L: Line>(mut self, mut around: Around<'_, L>) -> End {
-        around.deadline.set(around.timeouts.first_byte);
+        let timeouts = around.destination.route.timeouts;
+        around.deadline.set(self.patience(&timeouts));
         match poll_fn(|cx| self.poll(&mut around, cx)).await {
             Verdict::Whole => {
                 let uploaded = self.upload_state == Upload::Ended;
@@ -185,7 +188,8 @@ impl Exchange {
             return Poll::Ready(Verdict::Broken);
         }
         if self.take_moved() {
-            around.deadline.set(self.patience(&around.timeouts));
+            let patience = self.patience(&around.destination.route.timeouts);
+            around.deadline.set(patience);
         }
         around.deadline.poll_passed(cx).map(|()| self.timed_out())
     }
@@ -201,8 +205,15 @@ impl Exchange {
             .poll(around.client, self.active.side(), owned, cx)
         {
             Poll::Pending => {}
-            Poll::Ready(Ok(())) => self.upload_state = Upload::Ended,
-            Poll::Ready(Err(Stuck::Sink)) => self.upload_state = Upload::Refused,
+            // From here on the first byte of an answer is waited for.
+            Poll::Ready(Ok(())) => {
+                self.upload_state = Upload::Ended;
+                self.moved = true;
+            }
+            Poll::Ready(Err(Stuck::Sink)) => {
+                self.upload_state = Upload::Refused;
+                self.moved = true;
+            }
             Poll::Ready(Err(Stuck::Source | Stuck::Body(BodyError::Truncated))) => {
                 return Some(Verdict::Broken);
             }
@@ -331,12 +342,16 @@ impl Exchange {
         mem::take(&mut self.moved) | uploaded | downloaded
     }
 
-    /// How long nothing may happen from now on.
-    fn patience(&self, timeouts: &Timeouts) -> Duration {
-        if self.heard || self.upload_state == Upload::Flowing {
-            timeouts.idle
-        } else {
+    /// How long nothing may happen from now on. A provider may think for long,
+    /// also after an interim answer; once it answers, it must go on.
+    fn patience(&mut self, timeouts: &Timeouts) -> Duration {
+        let thinks = matches!(self.download, Download::Head(_))
+            && self.upload_state != Upload::Flowing
+            && self.active.side().inbound.is_empty();
+        if thinks {
             timeouts.first_byte
+        } else {
+            timeouts.idle
         }
     }
 

@@ -19,7 +19,9 @@
 pub mod admin;
 mod answer;
 mod authorized;
+mod budget;
 mod buffer;
+mod collect;
 mod connection;
 mod deadline;
 mod decision;
@@ -51,6 +53,7 @@ mod slug;
 mod table;
 mod target;
 mod upstream;
+mod whole_body;
 
 pub use limits::{ProxySettings, Timeouts};
 pub use proxy::{BindError, Bound, Handle, Proxy};

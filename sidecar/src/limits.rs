@@ -33,16 +33,14 @@ impl Default for ProxySettings {
     }
 }
 
-/// The limits on waiting.
+/// The limits on waiting for a client; those on waiting for an API are its
+/// route's.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
     /// From the first byte of a request's head to its last.
     pub head: Duration,
-    /// For an upstream connection, name resolution and TLS included.
-    pub connect: Duration,
-    /// For the first byte of an answer: models think for minutes.
-    pub first_byte: Duration,
-    /// Between bytes of a body, and between requests of a connection.
+    /// Between requests of a connection, and for the writing of an answer that
+    /// is made here.
     pub idle: Duration,
 }
 
@@ -50,8 +48,6 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             head: Duration::from_secs(10),
-            connect: Duration::from_secs(10),
-            first_byte: Duration::from_secs(600),
             idle: Duration::from_secs(300),
         }
     }

@@ -2,14 +2,17 @@
 //! lines and pairs are rendered once, and names are kept in the form in which
 //! they are looked for.
 
+pub(crate) mod body;
 pub(crate) mod cookies;
 mod headers;
+mod json;
 mod path;
 
 use credence_core::bundle::Value;
 use credence_core::template::Moment;
 use zeroize::Zeroizing;
 
+pub(crate) use body::BodyPlan;
 pub(crate) use cookies::CookiePlan;
 pub(crate) use headers::HeaderPlan;
 pub(crate) use path::PathPlan;
@@ -30,6 +33,8 @@ pub(crate) enum Unplaceable {
     CookieValue(String),
     #[error("header Cookie and cookies exclude each other")]
     TwoCookies,
+    #[error("a member of the body has no name")]
+    Member,
     #[error("the path holds what no path can, or what servers read in two ways")]
     Path,
 }

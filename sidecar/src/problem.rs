@@ -77,6 +77,7 @@ impl Problem {
             | Slug::ForbiddenOrigin
             | Slug::UnknownCollection
             | Slug::HeadTimeout
+            | Slug::BodyTooLarge
             | Slug::ForbiddenHost
             | Slug::HeadTooLarge
             | Slug::NotImplemented

@@ -11,10 +11,12 @@ use credence_core::bundle::Bundle;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::budget::Budget;
 use crate::limits::ProxySettings;
 use crate::metrics::{Metrics, Source};
 use crate::session::{BEFORE_LINEAGES, Sessions};
 use crate::table::{Compiler, Table};
+use crate::whole_body;
 
 /// How long the open streams of a withdrawn collection go on.
 const WITHDRAWAL: Duration = Duration::from_secs(5);
@@ -27,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) settings: ProxySettings,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) metrics: Arc<Metrics>,
+    /// For bodies that are kept whole.
+    pub(crate) bodies: Arc<Budget>,
     table: ArcSwapOption<Table>,
     compiler: Mutex<Compiler>,
     withdrawn: Mutex<Vec<Withdrawn>>,
@@ -44,12 +48,12 @@ struct Withdrawn {
 impl Shared {
     pub(crate) fn new(settings: ProxySettings) -> Self {
         let metrics = Arc::<Metrics>::default();
-        let connect = settings.timeouts.connect;
-        let compiler = Compiler::new(connect, BEFORE_LINEAGES, Arc::clone(&metrics));
+        let compiler = Compiler::new(BEFORE_LINEAGES, Arc::clone(&metrics));
         Self {
             settings,
             sessions: Arc::default(),
             metrics,
+            bodies: Budget::of(whole_body::ALL_TOGETHER),
             table: ArcSwapOption::empty(),
             compiler: Mutex::new(compiler),
             withdrawn: Mutex::default(),

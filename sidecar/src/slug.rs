@@ -19,6 +19,8 @@ pub(crate) enum Slug {
     MethodNotAllowed,
     /// The head did not arrive in time.
     HeadTimeout,
+    /// The body must be kept whole, and is larger than 1 MiB.
+    BodyTooLarge,
     /// The request is addressed to a host that is not this machine.
     ForbiddenHost,
     /// The head is larger than 64 KiB or has more than 128 fields.
@@ -35,9 +37,9 @@ pub(crate) enum Slug {
     CredentialsMissing,
     /// The bundle needs a newer sidecar.
     Unsupported,
-    /// More connections than are served at one time.
+    /// More connections, or more to keep, than is served at one time.
     Overloaded,
-    /// Connected, but no answer in time.
+    /// No connection, or no answer, in time.
     UpstreamTimeout,
 }
 
@@ -51,6 +53,7 @@ impl Slug {
             Self::UnknownCollection => "unknown-collection",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::HeadTimeout => "head-timeout",
+            Self::BodyTooLarge => "body-too-large",
             Self::ForbiddenHost => "forbidden-host",
             Self::HeadTooLarge => "head-too-large",
             Self::NotImplemented => "not-implemented",
@@ -78,6 +81,7 @@ impl Slug {
             Self::UnknownCollection => "404 Not Found",
             Self::MethodNotAllowed => "405 Method Not Allowed",
             Self::HeadTimeout => "408 Request Timeout",
+            Self::BodyTooLarge => "413 Content Too Large",
             Self::ForbiddenHost => "421 Misdirected Request",
             Self::HeadTooLarge => "431 Request Header Fields Too Large",
             Self::NotImplemented => "501 Not Implemented",
@@ -98,6 +102,7 @@ impl Slug {
             Self::UnknownCollection => "There is no such collection",
             Self::MethodNotAllowed => "The method is not allowed",
             Self::HeadTimeout => "The request did not arrive in time",
+            Self::BodyTooLarge => "The body of the request is too large",
             Self::ForbiddenHost => "The request is for another host",
             Self::HeadTooLarge => "The head of the request is too large",
             Self::NotImplemented => "This part of HTTP is not spoken here",
@@ -106,7 +111,7 @@ impl Slug {
             Self::NotReady => "The collection is not ready",
             Self::CredentialsMissing => "The collection has no credentials",
             Self::Unsupported => "The collection needs a newer sidecar",
-            Self::Overloaded => "There are too many connections",
+            Self::Overloaded => "There is too much to do at one time",
             Self::UpstreamTimeout => "The API did not answer in time",
         }
     }

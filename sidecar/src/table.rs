@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use credence_core::bundle::{Bundle, Entry, Feature, Route, Unavailable};
 use credence_core::placement::CompiledQuery;
@@ -12,20 +11,22 @@ use rustls::ClientConfig;
 
 use crate::destination::Destination;
 use crate::metrics::{CollectionMetrics, Metrics};
-use crate::plan::{CookiePlan, HeaderPlan, PathPlan, Unplaceable};
+use crate::plan::{BodyPlan, CookiePlan, HeaderPlan, PathPlan, Unplaceable};
 use crate::problem::Problem;
 use crate::slug::Slug;
 use crate::upstream::{ALPN, Upstream};
 
 /// What this program can do.
-const SERVED: [Feature; 7] = [
+const SERVED: [Feature; 9] = [
     Feature::Header,
     Feature::Query,
     Feature::Path,
     Feature::Cookie,
+    Feature::Body,
     Feature::Varying,
     Feature::Trust,
     Feature::Forwarding,
+    Feature::Timeouts,
 ];
 
 /// Everything that can be called, by the first segment of a path.
@@ -57,7 +58,6 @@ enum Refused {
 /// Makes tables, each from a bundle and the table before it.
 #[derive(Debug)]
 pub(crate) struct Compiler {
-    connect_timeout: Duration,
     lineages: u64,
     metrics: Arc<Metrics>,
     /// The same for all collections that trust the public roots only.
@@ -66,9 +66,8 @@ pub(crate) struct Compiler {
 
 impl Compiler {
     /// `lineages` counts from there.
-    pub(crate) fn new(connect_timeout: Duration, lineages: u64, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(lineages: u64, metrics: Arc<Metrics>) -> Self {
         Self {
-            connect_timeout,
             lineages,
             metrics,
             public: None,
@@ -141,7 +140,7 @@ impl Compiler {
             None => {
                 let tls = self.tls(route.trust.as_deref())?;
                 let metrics = Arc::clone(&self.metrics);
-                Arc::new(Upstream::new(&route, tls, self.connect_timeout, metrics))
+                Arc::new(Upstream::new(&route, tls, metrics))
             }
         };
         let lineage = before.map_or_else(
@@ -159,6 +158,7 @@ impl Compiler {
             path,
             headers,
             cookies,
+            body: BodyPlan::compile(&route.body)?,
             query: CompiledQuery::compile(&route.query),
             route,
             metrics: metrics.get(name).map(Arc::clone).unwrap_or_default(),

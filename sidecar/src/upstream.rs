@@ -8,7 +8,6 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use credence_core::bundle::Route;
 use credence_net::{DialError, Dialer, Guard, HandshakeError, handshake};
@@ -74,6 +73,14 @@ pub(crate) enum ConnectError {
 impl From<ConnectError> for Problem {
     fn from(error: ConnectError) -> Self {
         let slug = match error {
+            ConnectError::Dial {
+                source: DialError::TimedOut(_),
+                ..
+            }
+            | ConnectError::Handshake {
+                source: HandshakeError::TimedOut(_),
+                ..
+            } => Slug::UpstreamTimeout,
             ConnectError::Dial { .. } | ConnectError::Http2 { .. } => Slug::UpstreamUnreachable,
             ConnectError::Handshake { .. } => Slug::UpstreamTls,
         };
@@ -82,12 +89,7 @@ impl From<ConnectError> for Problem {
 }
 
 impl Upstream {
-    pub(crate) fn new(
-        route: &Route,
-        tls: Arc<ClientConfig>,
-        timeout: Duration,
-        metrics: Arc<Metrics>,
-    ) -> Self {
+    pub(crate) fn new(route: &Route, tls: Arc<ClientConfig>, metrics: Arc<Metrics>) -> Self {
         Self {
             host: route.base_url.host().into(),
             port: route.base_url.port(),
@@ -98,7 +100,7 @@ impl Upstream {
                 guard: Guard {
                     allow_private: route.allow_private_networks,
                 },
-                timeout,
+                timeout: route.timeouts.connect,
             },
             pool: Pool::default(),
             shared: Shared::default(),
@@ -113,6 +115,7 @@ impl Upstream {
             && self.port == route.base_url.port()
             && self.trust == route.trust
             && self.dialer.guard.allow_private == route.allow_private_networks
+            && self.dialer.timeout == route.timeouts.connect
     }
 
     /// An open connection on which the provider has been silent, or one that
@@ -259,7 +262,7 @@ impl Connection {
     pub(crate) fn send(mut self, request: Authorized) -> Active {
         let destination = Arc::clone(request.destination());
         let trailers = request.takes_trailers();
-        self.side.outbound = Outbound::new(request.into_head());
+        self.side.outbound = Outbound::new(request.into_wire());
         self.active(destination, trailers)
     }
 

@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use credence_core::bundle::{Bundle, Entry, Route};
 use credence_core::{CollectionName, Environment};
@@ -16,7 +15,7 @@ fn destination() -> Arc<Destination> {
         environment: Environment::Live,
         collections: [(name, Entry::Ready(Arc::new(route)))].into(),
     };
-    let (table, _) = Compiler::new(Duration::ZERO, 0, Arc::default()).compile(bundle, None);
+    let (table, _) = Compiler::new(0, Arc::default()).compile(bundle, None);
     Arc::clone(table.find("openai").unwrap())
 }
 

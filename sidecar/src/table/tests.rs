@@ -30,7 +30,7 @@ fn live(route: Route) -> Bundle {
 }
 
 fn compiler() -> Compiler {
-    Compiler::new(Duration::ZERO, 2, Arc::default())
+    Compiler::new(2, Arc::default())
 }
 
 fn destination(table: &Table) -> &Arc<Destination> {

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
 mod binding;
+mod bodies;
 mod caller;
 mod counting;
 mod forwarding;
@@ -16,3 +17,4 @@ mod refusals;
 mod reuse;
 mod rig;
 mod streaming;
+mod timeouts;

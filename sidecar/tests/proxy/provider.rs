@@ -88,6 +88,19 @@ impl Provider {
         .await
     }
 
+    /// Answers every request with its body, once it is there by its length.
+    pub(crate) async fn echoing() -> Self {
+        Self::start(move |mut peer| async move {
+            while let Some(head) = peer.head().await {
+                let length = field(&head, "content-length").map_or(0, |text| text.parse().unwrap());
+                let body = peer.bytes(length).await;
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+                peer.send([head.as_bytes(), &body].concat()).await;
+            }
+        })
+        .await
+    }
+
     pub(crate) fn base_url(&self) -> String {
         format!("https://{}/v1", self.address)
     }

@@ -1,6 +1,5 @@
 //! Each refusal by its name, and nothing of it at the provider.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use credence_core::bundle::{Entry, Unavailable};
@@ -373,15 +372,9 @@ async fn an_api_that_does_not_answer_times_out() {
         peer.ended().await;
     })
     .await;
-    let timeouts = Timeouts {
-        first_byte: Duration::from_millis(50),
-        ..Timeouts::default()
-    };
-    let rig = Rig::empty(ProxySettings {
-        timeouts,
-        ..ProxySettings::default()
+    let rig = Rig::whose(&provider, |route| {
+        route.timeouts.first_byte = Duration::from_millis(50);
     });
-    rig.apply([("api", Entry::Ready(Arc::new(route(&provider))))]);
     let request = "GET /api/ HTTP/1.1\r\nHost: localhost\r\n\r\n";
     assert_eq!(
         refusal(&rig, request).await,

@@ -1,10 +1,9 @@
 //! Each refusal by its name, over HTTP/2 as over HTTP/1.1.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use credence_core::bundle::{Entry, OnConflict, Unavailable};
-use credence_sidecar::{ProxySettings, Timeouts};
+use credence_sidecar::ProxySettings;
 use http::Request;
 
 use super::caller::{Answer, Caller, request, with};
@@ -171,14 +170,9 @@ async fn an_api_that_does_not_answer_times_out() {
         let _ = std::future::poll_fn(|cx| call.respond.poll_reset(cx)).await;
     })
     .await;
-    let rig = Rig::empty(ProxySettings {
-        timeouts: Timeouts {
-            first_byte: Duration::from_millis(50),
-            ..Timeouts::default()
-        },
-        ..ProxySettings::default()
+    let rig = Rig::whose(&provider, |route| {
+        route.timeouts.first_byte = Duration::from_millis(50);
     });
-    rig.apply([("api", Entry::Ready(Arc::new(route(&provider))))]);
     let mut caller = Caller::connect(rig.address).await;
     let answer = refused(&mut caller, request("GET", "/api/")).await;
     assert_eq!(answer, (504, "upstream-timeout".to_owned()));

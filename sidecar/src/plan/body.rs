@@ -1,0 +1,204 @@
+//! What a collection sets in the body: top-level members of a JSON object
+//! (RFC 8259 §4), or fields of a form.
+
+use std::fmt;
+use std::ops::Deref;
+
+use credence_core::bundle::{OnConflict, Placed, Value};
+use credence_core::placement::CompiledQuery;
+use credence_core::template::{Moment, Varying};
+use zeroize::Zeroizing;
+
+use super::Unplaceable;
+use super::json::{self, Edit};
+use crate::http1::{Field, field};
+
+/// The members of a collection, rendered. Its `Debug` shows names only.
+#[derive(Default)]
+pub(crate) struct BodyPlan {
+    members: Vec<Member>,
+    /// The same as fields: a form is written as a query is.
+    form: CompiledQuery,
+}
+
+struct Member {
+    name: Box<str>,
+    on_conflict: OnConflict,
+    literal: Literal,
+}
+
+enum Literal {
+    /// `"value"`.
+    Whole(Zeroizing<String>),
+    /// The value alone.
+    Varying(Varying),
+}
+
+/// How a body holds its members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// `application/json`, `application/anything+json`.
+    Json,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+}
+
+/// Why nothing can be set in a body. The texts are for the app's developer,
+/// and hold nothing of the body.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unwritable {
+    #[error("the request has no body")]
+    NoBody,
+    #[error("the request has no Content-Type, or more than one")]
+    NoType,
+    #[error("its Content-Type is neither JSON nor application/x-www-form-urlencoded")]
+    OtherType,
+    #[error("it has a Content-Encoding")]
+    Encoded,
+    #[error("it is not valid JSON")]
+    NotJson,
+    #[error("its JSON is not an object")]
+    NotAnObject,
+    #[error("it holds {0} already, which the collection reserves for itself")]
+    Conflict(String),
+}
+
+impl BodyPlan {
+    /// # Errors
+    /// [`Unplaceable::Member`].
+    pub(crate) fn compile(body: &[Placed]) -> Result<Self, Unplaceable> {
+        if body.iter().any(|placed| placed.name.is_empty()) {
+            return Err(Unplaceable::Member);
+        }
+        let member = |placed: &Placed| Member {
+            name: placed.name.as_str().into(),
+            on_conflict: placed.on_conflict,
+            literal: match &placed.value {
+                Value::Fixed(value) => Literal::Whole(json::literal(value.expose())),
+                Value::Varying(varying) => Literal::Varying(varying.clone()),
+            },
+        };
+        Ok(Self {
+            members: body.iter().map(member).collect(),
+            form: CompiledQuery::compile(body),
+        })
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Appends the body with the collection's members in it. Every other byte
+    /// is as it was.
+    ///
+    /// # Errors
+    /// [`Unwritable`]; `out` may hold a part of it.
+    pub(crate) fn write(
+        &self,
+        format: Format,
+        body: &[u8],
+        moment: &impl Deref<Target = Moment>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unwritable> {
+        match format {
+            Format::Json => self.write_json(body, moment, out),
+            Format::Form => {
+                let mut query = Zeroizing::new(Vec::with_capacity(body.len() + 256));
+                self.form
+                    .write(Some(body), moment, &mut query)
+                    .map_err(|conflict| Unwritable::Conflict(conflict.name.to_owned()))?;
+                // Without its question mark.
+                out.extend_from_slice(query.get(1..).unwrap_or_default());
+                Ok(())
+            }
+        }
+    }
+
+    fn write_json(
+        &self,
+        body: &[u8],
+        moment: &impl Deref<Target = Moment>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unwritable> {
+        let names: Vec<&str> = self.members.iter().map(|member| &*member.name).collect();
+        let object = json::Object::parse(body, &names)?;
+        let mut edits = Vec::new();
+        for (index, ours) in self.members.iter().enumerate() {
+            let mut theirs = object.of(index);
+            let first = theirs.next();
+            match (ours.on_conflict, first) {
+                (OnConflict::IfAbsent, Some(_)) => continue,
+                (OnConflict::Reject, Some(_)) => {
+                    return Err(Unwritable::Conflict(ours.name.to_string()));
+                }
+                _ => {}
+            }
+            let literal = match &ours.literal {
+                Literal::Whole(literal) => literal.clone(),
+                Literal::Varying(value) => json::literal(&value.render(moment)),
+            };
+            match first {
+                Some(member) => edits.push(Edit::replace(member, literal)),
+                None => edits.push(object.append(&ours.name, &literal, &edits)),
+            }
+            edits.extend(theirs.map(Edit::cut));
+        }
+        json::apply(body, edits, out);
+        Ok(())
+    }
+}
+
+impl Format {
+    /// The format of a body, by the fields of its head.
+    ///
+    /// # Errors
+    /// [`Unwritable`], where nothing can be set in such a body.
+    pub(crate) fn of(fields: &[Field<'_>]) -> Result<Self, Unwritable> {
+        let values = |name: &'static str| {
+            fields
+                .iter()
+                .filter(move |field| field.name.eq_ignore_ascii_case(name))
+                .map(|field| field.value)
+        };
+        let plain = |coding: &[u8]| coding.eq_ignore_ascii_case(b"identity");
+        if !values("content-encoding")
+            .flat_map(field::members)
+            .all(plain)
+        {
+            return Err(Unwritable::Encoded);
+        }
+        let mut types = values("content-type");
+        let (Some(content_type), None) = (types.next(), types.next()) else {
+            return Err(Unwritable::NoType);
+        };
+        let end = content_type.iter().position(|byte| *byte == b';');
+        let essence = content_type[..end.unwrap_or(content_type.len())].trim_ascii();
+        let essence = essence.to_ascii_lowercase();
+        if essence == b"application/json" || essence.ends_with(b"+json") {
+            Ok(Self::Json)
+        } else if essence == b"application/x-www-form-urlencoded" {
+            Ok(Self::Form)
+        } else {
+            Err(Unwritable::OtherType)
+        }
+    }
+}
+
+/// Whether a field says something about the bytes of a body that is no longer
+/// true of a body that was changed (RFC 1864, RFC 3230, RFC 9530).
+pub(crate) fn is_digest(field: &Field<'_>) -> bool {
+    ["content-md5", "digest", "content-digest", "repr-digest"]
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(field.name))
+}
+
+impl fmt::Debug for BodyPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.members.iter().map(|member| &member.name))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;
