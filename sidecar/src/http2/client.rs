@@ -144,3 +144,55 @@ impl Drop for Place {
         self.0.streams.fetch_sub(1, Ordering::AcqRel);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Metrics;
+
+    /// A connection to a provider that allows so many streams.
+    async fn connection(most: u32) -> Connection {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        tokio::spawn(async move {
+            let mut settings = h2::server::Builder::new();
+            settings.max_concurrent_streams(most);
+            let mut provider = settings.handshake::<_, Bytes>(far).await.unwrap();
+            while provider.accept().await.is_some() {}
+        });
+        let counted = Metrics::default().open_connection();
+        Connection::open(near, counted).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn there_are_as_many_streams_as_both_sides_want() {
+        for (allowed, expected) in [(2, 2), (1000, MOST_STREAMS)] {
+            let connection = connection(allowed).await;
+            let mut streams: Vec<_> = std::iter::from_fn(|| connection.stream()).collect();
+            assert_eq!(streams.len(), expected);
+            streams.pop();
+            assert!(connection.stream().is_some());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_over_when_nobody_has_used_it_for_long() {
+        const LONG: Duration = Duration::from_secs(50);
+        let connection = connection(10).await;
+        let stream = connection.stream();
+        tokio::time::advance(2 * LONG).await;
+        assert!(!connection.is_over(LONG));
+        drop(stream);
+        tokio::time::advance(LONG / 2).await;
+        assert!(!connection.is_over(LONG));
+        tokio::time::advance(LONG / 2).await;
+        assert!(connection.is_over(LONG));
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_does_not_speak_it_is_an_error() {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        drop(far);
+        let counted = Metrics::default().open_connection();
+        assert!(Connection::open(near, counted).await.is_err());
+    }
+}

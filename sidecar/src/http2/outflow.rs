@@ -68,6 +68,7 @@ impl Outflow {
             self.stream.reserve_capacity(self.waiting.len());
             let room = match self.stream.capacity() {
                 0 => match ready!(self.stream.poll_capacity(cx)) {
+                    Some(Ok(0)) => continue,
                     Some(room) => room.map_err(broken)?,
                     None => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
                 },
