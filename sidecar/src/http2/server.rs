@@ -35,10 +35,12 @@ use crate::slug::Slug;
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
 
 /// Calls at one time of one connection.
-const MOST_STREAMS: u32 = 128;
+const MOST_STREAMS: u32 = 100;
 
-/// What a caller may send on one stream before it is read: he is near.
-const STREAM_WINDOW: u32 = 64 * 1024;
+/// What a caller may send on one stream before it is read. He is near, but with
+/// less than this, one whose system holds back the end of what he sends until
+/// the beginning is acknowledged (RFC 896) waits 40 ms for each window.
+const STREAM_WINDOW: u32 = 128 * 1024;
 
 /// Room for what may wait on all streams, so that one that its provider does
 /// not take stops no other.

@@ -4,6 +4,8 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use credence_core::Secret;
+use credence_core::bundle::OnConflict;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Either, Empty, Full};
 use hyper::body::Incoming;
@@ -12,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 
 use crate::provider::{Provider, field};
-use crate::rig::{KEY, Rig};
+use crate::rig::{KEY, Rig, placed};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Version {
@@ -148,6 +150,38 @@ async fn the_credential_crosses_and_the_callers_own_does_not() {
         let authority = (to == Version::One).then(|| provider.authority());
         assert_eq!(field(&head, "host"), authority.as_deref());
         assert!(!head.contains("mine"), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn a_credential_in_path_query_cookie_and_body_crosses_too() {
+    for (from, to) in CROSSINGS {
+        let provider = mirror(to).await;
+        let rig = Rig::whose(&provider, |route| {
+            route.headers.clear();
+            route.path = Some(Secret::new("/k-path"));
+            route.query = vec![placed("key", "k-query", OnConflict::Replace)];
+            route.cookies = vec![placed("session", "k-cookie", OnConflict::Replace)];
+            route.body = vec![placed("api_key", "k-body", OnConflict::Replace)];
+        });
+        let body = Bytes::from_static(br#"{"a":1,"api_key":"mine"}"#);
+        let mut post = request("POST", "/api/x?key=mine&b=2", body);
+        for (name, value) in [
+            ("content-type", "application/json"),
+            ("cookie", "session=mine"),
+            ("cookie", "theme=dark"),
+        ] {
+            post.headers_mut().append(name, value.parse().unwrap());
+        }
+        let response = call(from, rig.address, post).await;
+        let returned = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(returned, &br#"{"a":1,"api_key":"k-body"}"#[..]);
+        let head = provider.head();
+        let target = "/v1/k-path/x?b=2&key=k-query ";
+        assert!(head.lines().next().unwrap().contains(target), "{head}");
+        assert!(head.contains("session=k-cookie") && head.contains("theme=dark"));
+        assert!(!head.contains("mine"), "{head}");
+        assert_eq!(field(&head, "content-length"), Some("26"));
     }
 }
 
