@@ -1,4 +1,4 @@
-//! Looking for planted secrets in everything that was collected.
+//! Looking for planted secrets in what programs said.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use memchr::memmem;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Shorter ones would be found by chance, most of all inside base64.
@@ -37,18 +38,7 @@ pub struct Leak {
 /// A file cannot be read, the folder holds no file at all (then something
 /// else is wrong), or a secret is too short to be searched for.
 pub fn leaks(collected: &Path, planted: &[&str]) -> Result<Vec<Leak>> {
-    if let Some(index) = planted.iter().position(|secret| secret.len() < SHORTEST) {
-        bail!("secret {index} has fewer than {SHORTEST} bytes and would be found by chance");
-    }
-    let forms: Vec<(usize, &str, Vec<u8>)> = planted
-        .iter()
-        .enumerate()
-        .flat_map(|(index, secret)| {
-            forms(secret)
-                .into_iter()
-                .map(move |(form, bytes)| (index, form, bytes))
-        })
-        .collect();
+    let forms = all_forms(planted)?;
     let files = files(collected)?;
     if files.is_empty() {
         bail!("nothing was collected in {}", collected.display());
@@ -57,7 +47,7 @@ pub fn leaks(collected: &Path, planted: &[&str]) -> Result<Vec<Leak>> {
     for file in files {
         let content = fs::read(&file)?;
         for (secret, form, bytes) in &forms {
-            if contains(&content, bytes) {
+            if memmem::find(&content, bytes).is_some() {
                 let file = file.strip_prefix(collected).unwrap_or(&file).to_owned();
                 found.push(Leak {
                     file,
@@ -68,6 +58,31 @@ pub fn leaks(collected: &Path, planted: &[&str]) -> Result<Vec<Leak>> {
         }
     }
     Ok(found)
+}
+
+/// The forms in which any of the `planted` secrets stands in `said`: none, if
+/// all is well.
+///
+/// # Errors
+/// A secret is too short to be searched for.
+pub fn found(said: &str, planted: &[&str]) -> Result<Vec<&'static str>> {
+    let forms = all_forms(planted)?;
+    let found = forms
+        .into_iter()
+        .filter(|(_, _, bytes)| memmem::find(said.as_bytes(), bytes).is_some());
+    Ok(found.map(|(_, form, _)| form).collect())
+}
+
+fn all_forms(planted: &[&str]) -> Result<Vec<(usize, &'static str, Vec<u8>)>> {
+    if let Some(index) = planted.iter().position(|secret| secret.len() < SHORTEST) {
+        bail!("secret {index} has fewer than {SHORTEST} bytes and would be found by chance");
+    }
+    let numbered = planted.iter().enumerate();
+    let all = numbered.flat_map(|(index, secret)| {
+        let forms = forms(secret).into_iter();
+        forms.map(move |(form, bytes)| (index, form, bytes))
+    });
+    Ok(all.collect())
 }
 
 fn forms(secret: &str) -> Vec<(&'static str, Vec<u8>)> {
@@ -136,22 +151,6 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Quick enough for tens of megabytes: most windows end at the first byte.
-fn contains(content: &[u8], wanted: &[u8]) -> bool {
-    let Some(first) = wanted.first() else {
-        return false;
-    };
-    let mut rest = content;
-    while let Some(at) = rest.iter().position(|byte| byte == first) {
-        rest = rest.get(at..).unwrap_or_default();
-        if rest.starts_with(wanted) {
-            return true;
-        }
-        rest = rest.get(1..).unwrap_or_default();
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,11 +160,7 @@ mod tests {
 
     /// The forms in which `SECRET` is found in `content`.
     fn found(content: &str) -> Vec<&'static str> {
-        forms(SECRET)
-            .into_iter()
-            .filter(|(_, bytes)| contains(content.as_bytes(), bytes))
-            .map(|(form, _)| form)
-            .collect()
+        super::found(content, &[SECRET]).unwrap()
     }
 
     #[test]
@@ -217,10 +212,12 @@ mod tests {
 
     #[test]
     fn a_short_secret_and_an_empty_folder_are_errors() -> Result<()> {
-        let folder = std::env::temp_dir().join(format!("credence-leaks-{}", std::process::id()));
+        let folder = tempfile::tempdir()?;
+        let folder = folder.path();
         fs::create_dir_all(folder.join("logs"))?;
-        assert!(leaks(&folder, &["short"]).is_err());
-        assert!(leaks(&folder, &[SECRET]).is_err());
+        assert!(super::found("anything", &["short"]).is_err());
+        assert!(leaks(folder, &["short"]).is_err());
+        assert!(leaks(folder, &[SECRET]).is_err());
         fs::write(folder.join("logs/app.log"), format!("oops {SECRET}"))?;
         fs::write(folder.join("logs/fine.log"), "nothing")?;
         let leak = Leak {
@@ -228,8 +225,7 @@ mod tests {
             secret: 1,
             form: "plain",
         };
-        assert_eq!(leaks(&folder, &["another-one", SECRET])?, [leak]);
-        fs::remove_dir_all(folder)?;
+        assert_eq!(leaks(folder, &["another-one", SECRET])?, [leak]);
         Ok(())
     }
 }
