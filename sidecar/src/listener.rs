@@ -101,8 +101,12 @@ fn start(
     shared: &Arc<Shared>,
 ) {
     let known = Arc::clone(session.session());
+    let counted = shared.metrics.client_connection();
     let connection = Connection::new(stream, session, Arc::clone(shared));
-    let task = connections.spawn(connection.serve());
+    let task = connections.spawn(async move {
+        connection.serve().await;
+        drop(counted);
+    });
     OpenSession::runs_in(&known, task);
 }
 

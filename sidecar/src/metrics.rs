@@ -21,6 +21,7 @@ use histogram::Histogram;
 pub struct Metrics {
     collections: Mutex<BTreeMap<CollectionName, Arc<CollectionMetrics>>>,
     unrouted: CollectionMetrics,
+    client_connections: Arc<AtomicU64>,
     upstream_connections: Arc<AtomicU64>,
 }
 
@@ -85,9 +86,17 @@ impl CollectionMetrics {
     }
 }
 
-/// Counts one open connection to a provider for as long as it lives.
+/// Counts one open connection, of a client or to a provider, for as long as it
+/// lives.
 #[derive(Debug)]
 pub struct OpenConnection(Arc<AtomicU64>);
+
+impl OpenConnection {
+    fn new(open: &Arc<AtomicU64>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(open))
+    }
+}
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
@@ -120,10 +129,14 @@ impl Metrics {
         &self.unrouted
     }
 
+    /// Counts a connection of a client until the value is dropped.
+    pub fn client_connection(&self) -> OpenConnection {
+        OpenConnection::new(&self.client_connections)
+    }
+
     /// Counts a connection to a provider until the value is dropped.
     pub fn open_connection(&self) -> OpenConnection {
-        self.upstream_connections.fetch_add(1, Ordering::Relaxed);
-        OpenConnection(Arc::clone(&self.upstream_connections))
+        OpenConnection::new(&self.upstream_connections)
     }
 
     /// Everything in Prometheus' text format 0.0.4.
@@ -152,15 +165,26 @@ impl Metrics {
         for (name, counters) in all() {
             counters.duration.write(&mut text, duration, name);
         }
-        let connections = "credence_upstream_connections";
-        heading(
-            &mut text,
-            connections,
-            "gauge",
-            "Open connections to providers.",
-        );
-        let open = self.upstream_connections.load(Ordering::Relaxed);
-        line(&mut text, format_args!("{connections} {open}"));
+        for (metric, help, value) in [
+            (
+                "credence_client_connections",
+                "Open connections of clients.",
+                self.client_connections.load(Ordering::Relaxed),
+            ),
+            (
+                "credence_upstream_connections",
+                "Open connections to providers.",
+                self.upstream_connections.load(Ordering::Relaxed),
+            ),
+            (
+                "credence_tasks",
+                "Tasks of the program that have not ended.",
+                tasks(),
+            ),
+        ] {
+            heading(&mut text, metric, "gauge", help);
+            line(&mut text, format_args!("{metric} {value}"));
+        }
         let build = "credence_build_info";
         heading(
             &mut text,
@@ -205,6 +229,12 @@ impl CollectionMetrics {
             }
         }
     }
+}
+
+/// Those of the runtime that this is called in, if it is called in one.
+fn tasks() -> u64 {
+    tokio::runtime::Handle::try_current()
+        .map_or(0, |runtime| runtime.metrics().num_alive_tasks() as u64)
 }
 
 fn heading(text: &mut String, metric: &str, kind: &str, help: &str) {
@@ -271,13 +301,20 @@ mod tests {
     #[test]
     fn a_connection_is_counted_while_it_lives() {
         let metrics = Metrics::default();
-        let open = |metrics: &Metrics| {
-            lines_of(&metrics.render(), "credence_upstream_connections ")[0].to_owned()
-        };
-        let connection = metrics.open_connection();
-        assert_eq!(open(&metrics), "credence_upstream_connections 1");
-        drop(connection);
-        assert_eq!(open(&metrics), "credence_upstream_connections 0");
+        let open = |metric: &str| lines_of(&metrics.render(), metric)[0].to_owned();
+        let upstream = metrics.open_connection();
+        let client = metrics.client_connection();
+        let (clients, upstreams) = (
+            "credence_client_connections ",
+            "credence_upstream_connections ",
+        );
+        assert_eq!(open(clients), format!("{clients}1"));
+        assert_eq!(open(upstreams), format!("{upstreams}1"));
+        drop(upstream);
+        assert_eq!(open(clients), format!("{clients}1"));
+        assert_eq!(open(upstreams), format!("{upstreams}0"));
+        drop(client);
+        assert_eq!(open(clients), format!("{clients}0"));
     }
 
     #[test]
@@ -286,7 +323,9 @@ mod tests {
         for metric in [
             "credence_requests_total counter",
             "credence_request_duration_seconds histogram",
+            "credence_client_connections gauge",
             "credence_upstream_connections gauge",
+            "credence_tasks gauge",
             "credence_build_info gauge",
         ] {
             assert!(text.contains(&format!("# TYPE {metric}\n")), "{metric}");
