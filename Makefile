@@ -11,10 +11,11 @@ CLUSTER = $(CARGO) run --quiet --locked -p credence-tests --bin credence-cluster
 demo: tools
 	$(CARGO) run --quiet --locked -p credence-cli -- demo --exit
 
-# Everything: lints, then all tests, those on a real Kubernetes included, which
-# is started here, as root, and taken down again.
+# Everything: lints, then all tests: also those with real clients and servers,
+# which are installed, and those on a real Kubernetes, which is started here, as
+# root, and taken down again.
 test: lint deny
-	CREDENCE_TEST_CLUSTER=new $(CARGO) test --locked --workspace
+	CREDENCE_TEST_CLIENTS=1 CREDENCE_TEST_CLUSTER=new $(CARGO) test --locked --workspace
 
 # Lints and all tests that need no cluster and no network.
 check: lint

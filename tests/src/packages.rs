@@ -34,28 +34,40 @@ pub fn install() -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!("a cluster needs root (network interfaces, mounts, containers): run this as root");
     }
-    let missing: Vec<&str> = NEEDED
-        .iter()
-        .filter(|(program, _)| find(program).is_none())
-        .map(|(_, package)| *package)
-        .collect();
-    if !missing.is_empty() {
-        if find("apt-get").is_none() {
-            bail!(
-                "please install: {} (no apt-get here to do it)",
-                missing.join(", ")
-            );
-        }
-        eprintln!("installing {}", missing.join(", "));
-        apt(&["update", "-q"])?;
-        apt(&[
-            ["install", "-y", "-q", "--no-install-recommends"].as_slice(),
-            &missing,
-        ]
-        .concat())?;
-    }
+    programs(&NEEDED)?;
     go()?;
     rust()
+}
+
+/// Makes sure that these programs are there: each with the Debian package that
+/// it comes from. Services in the packages are not started.
+///
+/// # Errors
+/// One is missing and cannot be installed; the error says what to do.
+pub fn programs(needed: &[(&str, &str)]) -> Result<()> {
+    let missing = needed.iter().filter(|(program, _)| find(program).is_none());
+    packages(&missing.map(|(_, package)| *package).collect::<Vec<_>>())
+}
+
+/// Installs Debian packages.
+///
+/// # Errors
+/// They cannot be installed; the error says what to do.
+pub fn packages(missing: &[&str]) -> Result<()> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = missing.join(" ");
+    if find("apt-get").is_none() {
+        bail!("please install: {names} (no apt-get here to do it)");
+    }
+    if !rustix::process::geteuid().is_root() {
+        bail!("please install: {names} (this needs root: apt-get install {names})");
+    }
+    eprintln!("installing {names}");
+    apt(&["update", "-q"])?;
+    let install = ["install", "-y", "-q", "--no-install-recommends"];
+    apt(&[install.as_slice(), missing].concat())
 }
 
 /// The full path of a program, looked for where Debian puts such programs even
@@ -69,9 +81,13 @@ pub fn find(program: &str) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
-fn go() -> Result<()> {
+/// Makes sure that there is a Go that builds the modules of the tests.
+///
+/// # Errors
+/// There is none; the error says what to do.
+pub fn go() -> Result<()> {
     let advice = format!(
-        "Go {}.{} or newer is needed to build Kubernetes and etcd: install it from https://go.dev/dl and put it on PATH",
+        "Go {}.{} or newer is needed to build what the tests use: install it from https://go.dev/dl and put it on PATH",
         GO.0, GO.1
     );
     // In our folder, so that a `toolchain` line elsewhere has no say.
@@ -115,6 +131,8 @@ fn apt(arguments: &[&str]) -> Result<()> {
     let status = Command::new("apt-get")
         .args(arguments)
         .env("DEBIAN_FRONTEND", "noninteractive")
+        // Keeps packages from starting their services.
+        .env("RUNLEVEL", "1")
         // Standard output is for what the caller prints.
         .stdout(std::io::stderr())
         .status()?;

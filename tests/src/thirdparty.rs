@@ -79,6 +79,17 @@ pub const HELM: ThirdParty = ThirdParty {
     notice: "building Helm, about 3 minutes the first time",
 };
 
+/// Stripe's own stand-in for its API, made from its OpenAPI description.
+pub const STRIPE_MOCK: ThirdParty = ThirdParty {
+    name: "stripe-mock",
+    source: Source::Package {
+        path: "github.com/stripe/stripe-mock",
+        version: "v0.203.0",
+    },
+    links: &[],
+    notice: "building stripe-mock, about 1 minute the first time",
+};
+
 /// The folder with the Go modules.
 #[must_use]
 pub fn sources() -> &'static Path {
@@ -237,7 +248,7 @@ mod tests {
 
     #[test]
     fn every_module_has_a_key_with_its_version() -> Result<()> {
-        for program in [KUBERNETES, ETCD, COREDNS, HELM] {
+        for program in [KUBERNETES, ETCD, COREDNS, HELM, STRIPE_MOCK] {
             assert!(program.key()?.starts_with(&format!("{}-v", program.name)));
         }
         Ok(())
