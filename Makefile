@@ -1,9 +1,11 @@
 # Every target installs what it needs, or says what is missing.
 
 CARGO ?= cargo
+# For how long `make fuzz` runs each target.
+FUZZ_SECONDS ?= 600
 CLUSTER = $(CARGO) run --quiet --locked -p credence-tests --bin credence-cluster --
 
-.PHONY: demo test check lint deny generate cluster cluster-down image bench tools
+.PHONY: demo test check lint deny generate cluster cluster-down image bench fuzz fuzz-short fuzz-tools tools
 
 # The product in one process: an embedded provider refuses a call without a
 # key, then answers the development call and the live call. (The dev profile:
@@ -11,10 +13,10 @@ CLUSTER = $(CARGO) run --quiet --locked -p credence-tests --bin credence-cluster
 demo: tools
 	$(CARGO) run --quiet --locked -p credence-cli -- demo --exit
 
-# Everything: lints, then all tests: also those with real clients and servers,
-# which are installed, and those on a real Kubernetes, which is started here, as
-# root, and taken down again.
-test: lint deny
+# Everything: lints, a minute of each fuzz target, then all tests: also those
+# with real clients and servers, which are installed, and those on a real
+# Kubernetes, which is started here, as root, and taken down again.
+test: lint deny fuzz-short
 	CREDENCE_TEST_CLIENTS=1 CREDENCE_TEST_CLUSTER=new $(CARGO) test --locked --workspace
 
 # Lints and all tests that need no cluster and no network.
@@ -23,6 +25,7 @@ check: lint
 
 lint: tools
 	$(CARGO) fmt --all --check
+	cd fuzz && $(CARGO) fmt --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 # Licences, origins, duplicates and advisories of what we depend on.
@@ -46,6 +49,17 @@ cluster-down: tools
 bench: tools
 	@tests/bench-tools.sh
 	PATH="$$PATH:/usr/sbin" $(CARGO) run --release --quiet --locked -p credence-tests --bin bench
+
+# Inputs that no test thought of, for the HTTP/1.1 codec, other parsers beside it.
+fuzz: fuzz-tools
+	fuzz/run.sh $(FUZZ_SECONDS)
+
+fuzz-short: fuzz-tools
+	cd fuzz && $(CARGO) clippy --release --all-targets -- -D warnings
+	fuzz/run.sh 60
+
+fuzz-tools:
+	@tests/tools.sh fuzz
 
 # Image archives for `docker load` and `ctr images import`.
 image: tools

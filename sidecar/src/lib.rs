@@ -18,6 +18,7 @@
 
 pub mod admin;
 mod answer;
+mod authority;
 mod authorized;
 mod budget;
 mod buffer;

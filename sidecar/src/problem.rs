@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::http1::{HeadError, Version};
 use crate::slug::Slug;
+use crate::target::TargetError;
 
 /// An answer of ours, not yet written.
 ///
@@ -104,6 +105,12 @@ impl From<HeadError> for Problem {
             error.into(),
             format!("The request is not one of HTTP/1.1: {error}."),
         )
+    }
+}
+
+impl From<TargetError> for Problem {
+    fn from(error: TargetError) -> Self {
+        Self::new(error.into(), error.to_string())
     }
 }
 

@@ -3,6 +3,7 @@
 use credence_core::bundle::Unavailable;
 
 use crate::http1::HeadError;
+use crate::target::TargetError;
 
 /// Which kind of failure it is; also the value of `Credence-Error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +139,18 @@ impl From<HeadError> for Slug {
             | HeadError::Length
             | HeadError::Coding
             | HeadError::Host => Self::BadRequest,
+        }
+    }
+}
+
+impl From<TargetError> for Slug {
+    fn from(error: TargetError) -> Self {
+        match error {
+            TargetError::Foreign => Self::ForbiddenHost,
+            TargetError::Form
+            | TargetError::NoPath
+            | TargetError::Fragment
+            | TargetError::Ambiguous => Self::BadRequest,
         }
     }
 }

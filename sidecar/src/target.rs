@@ -1,8 +1,7 @@
 //! What a request is for: the collection, and the rest as the caller wrote it.
 
-use crate::gate;
-use crate::problem::Problem;
-use crate::slug::Slug;
+// Not by its whole path: this file is compiled by itself too, to be fuzzed.
+use super::authority;
 
 /// A request target, taken apart but not decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,14 +19,37 @@ pub(crate) enum Target<'b> {
     },
 }
 
+/// Why a target is refused. The caller is shown the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TargetError {
+    /// Neither a path nor the absolute form (RFC 9112 §3.2).
+    #[error("The target of a request must be a path.")]
+    Form,
+    /// The absolute form with a query and no path.
+    #[error("The target of a request must have a path before its query.")]
+    NoPath,
+    /// The absolute form with an authority that is not this machine.
+    #[error(
+        "This is not a forward proxy: the target of a request must be a path, or on the host that is called."
+    )]
+    Foreign,
+    /// A fragment, which some servers cut off and others do not.
+    #[error("The target of a request has no fragment: encode \"#\" as %23.")]
+    Fragment,
+    /// A path that another server could see another path in.
+    #[error(
+        "The path holds \".\" or \"..\" as a segment, a backslash or a NUL, plain or encoded: write the path that is meant."
+    )]
+    Ambiguous,
+}
+
 impl<'b> Target<'b> {
     /// Takes the target of a request apart. `names` are those by which the
     /// proxy may be called besides localhost.
     ///
     /// # Errors
-    /// The problem to answer with: `bad-request` for what a server could read
-    /// in two ways, `forbidden-host` for the absolute form with another host.
-    pub(crate) fn parse(target: &'b str, names: &[String]) -> Result<Self, Problem> {
+    /// [`TargetError`], also for what a server could read in two ways.
+    pub(crate) fn parse(target: &'b str, names: &[String]) -> Result<Self, TargetError> {
         let origin = match target.as_bytes() {
             [b'/', ..] => target,
             _ => absolute(target, names)?,
@@ -37,14 +59,10 @@ impl<'b> Target<'b> {
             None => (origin, None),
         };
         if target.contains('#') {
-            return Err(bad(
-                "The target of a request has no fragment: encode \"#\" as %23.",
-            ));
+            return Err(TargetError::Fragment);
         }
         if is_ambiguous(path.as_bytes()) {
-            return Err(bad(
-                "The path holds \".\" or \"..\" as a segment, a backslash or a NUL, plain or encoded: write the path that is meant.",
-            ));
+            return Err(TargetError::Ambiguous);
         }
         let inner = path.strip_prefix('/').unwrap_or(path);
         if inner.is_empty() {
@@ -60,31 +78,22 @@ impl<'b> Target<'b> {
     }
 }
 
-fn bad(detail: &'static str) -> Problem {
-    Problem::new(Slug::BadRequest, detail)
-}
-
 /// The path and query of `http://authority/path?query` (RFC 9112 §3.2.2).
-fn absolute<'b>(target: &'b str, names: &[String]) -> Result<&'b str, Problem> {
+fn absolute<'b>(target: &'b str, names: &[String]) -> Result<&'b str, TargetError> {
     const SCHEME: &str = "http://";
     let scheme = target.get(..SCHEME.len());
     if !scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME)) {
-        return Err(bad("The target of a request must be a path."));
+        return Err(TargetError::Form);
     }
     let rest = &target[SCHEME.len()..];
     let (authority, origin) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    if !gate::is_ours(authority.as_bytes(), names) {
-        return Err(Problem::new(
-            Slug::ForbiddenHost,
-            "This is not a forward proxy: the target of a request must be a path, or on the host that is called.",
-        ));
+    if !authority::is_ours(authority.as_bytes(), names) {
+        return Err(TargetError::Foreign);
     }
     match origin.as_bytes() {
         [] => Ok("/"),
         [b'/', ..] => Ok(origin),
-        _ => Err(bad(
-            "The target of a request must have a path before its query.",
-        )),
+        _ => Err(TargetError::NoPath),
     }
 }
 
@@ -217,8 +226,8 @@ mod tests {
             "http://localhost?x",
             "ftp://localhost/",
         ] {
-            let slug = Target::parse(target, &[]).unwrap_err().slug;
-            assert_eq!(slug, Slug::BadRequest, "{target}");
+            let error = Target::parse(target, &[]).unwrap_err();
+            assert_ne!(error, TargetError::Foreign, "{target}");
         }
     }
 
@@ -247,8 +256,11 @@ mod tests {
             "http://localhost@evil.example/a",
             "http:///a",
         ] {
-            let slug = Target::parse(target, &[]).unwrap_err().slug;
-            assert_eq!(slug, Slug::ForbiddenHost, "{target}");
+            assert_eq!(
+                Target::parse(target, &[]),
+                Err(TargetError::Foreign),
+                "{target}"
+            );
         }
     }
 }
