@@ -10,6 +10,7 @@ use credence_core::collection::Collection;
 use credence_core::names;
 use credence_core::reason::Reason;
 use credence_core::resolve::{Unresolved, needs, resolve};
+use jiff::Timestamp;
 
 use crate::args::{LintArgs, Output};
 use crate::exit::Exit;
@@ -38,7 +39,7 @@ pub(crate) fn run(
         inventory.put_into(&namespace);
     }
     problems.extend(inventory.duplicates());
-    problems.extend(check(&inventory));
+    problems.extend(check(&inventory, Timestamp::now()));
     problem::sort(&mut problems);
     let report = Report {
         files: files.len(),
@@ -58,13 +59,13 @@ pub(crate) fn run(
 
 /// What each collection lacks in each of the two environments, and labels that
 /// do not mean what they seem to.
-fn check(inventory: &Inventory) -> Vec<Problem> {
+fn check(inventory: &Inventory, now: Timestamp) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (object, collection) in inventory.collections() {
         for (namespace, environment) in places(inventory, object) {
             let needs = needs(collection, environment);
             let material = inventory.gather(namespace.as_deref(), &needs);
-            if let Err(unresolved) = resolve(collection, environment, &material) {
+            if let Err(unresolved) = resolve(collection, environment, &material, now) {
                 problems.push(unmet(object, collection, environment, unresolved));
             }
         }
@@ -113,6 +114,7 @@ fn unmet(
         reason,
         field,
         message,
+        ..
     } = unresolved;
     let block = match environment {
         Environment::Development => &collection.development,
@@ -125,7 +127,11 @@ fn unmet(
             let trust = settings.trust.as_ref().filter(|_| named_by_trust);
             let kind = trust.map_or("Secret", |trust| trust.kind.as_str());
             let name = trust.map(|trust| trust.name.as_str());
-            let name = name.or(settings.secret.as_deref()).unwrap_or_default();
+            let secret = match field.ends_with("tlsSecretRef.name") {
+                true => settings.tls_secret.as_deref(),
+                false => settings.secret.as_deref(),
+            };
+            let name = name.or(secret).unwrap_or_default();
             let message =
                 format!("{kind} \"{name}\" is not in these files: calls fail until it exists");
             (Severity::Warning, message)

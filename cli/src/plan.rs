@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use credence_core::bundle::{Bundle, Entry};
-use credence_core::collection::{Collection, Method};
+use credence_core::collection::{self, Collection};
 use credence_core::reason::Reason;
 use credence_core::resolve::{Unresolved, needs, resolve, secret_keys};
 use credence_core::{CollectionName, Environment};
+use jiff::Timestamp;
 
 use crate::inventory::Inventory;
 use crate::variables::Variables;
@@ -67,20 +68,25 @@ pub(crate) enum State {
 }
 
 /// Decides what is served to calls of `consumer`.
-pub(crate) fn plan(inventory: &Inventory, consumer: &Consumer<'_>, revision: u64) -> Plan {
+pub(crate) fn plan(
+    inventory: &Inventory,
+    consumer: &Consumer<'_>,
+    revision: u64,
+    now: Timestamp,
+) -> Plan {
     let mut collections = BTreeMap::new();
     let mut rows = Vec::new();
     for (object, collection) in inventory.collections() {
         if object.namespace.as_deref() != Some(consumer.namespace) {
             continue;
         }
-        let (entry, state) = serve(inventory, consumer, collection);
+        let (entry, state) = serve(inventory, consumer, collection, now);
         if let Some(entry) = entry {
             collections.insert(collection.name.clone(), entry);
         }
         rows.push(Row {
             name: collection.name.clone(),
-            method: method(&collection.method),
+            method: collection.method.as_str(),
             state,
         });
     }
@@ -99,10 +105,15 @@ fn serve(
     inventory: &Inventory,
     consumer: &Consumer<'_>,
     collection: &Collection,
+    now: Timestamp,
 ) -> (Option<Entry>, State) {
     let account = consumer.service_account;
-    let admitted = collection.service_accounts.as_ref();
-    if admitted.is_some_and(|accounts| !accounts.contains(account)) {
+    let admitted = collection.scope.admits(&collection::Consumer {
+        namespace: consumer.namespace,
+        namespace_labels: &BTreeMap::new(),
+        service_account: account,
+    });
+    if !admitted {
         return (None, State::Withheld(account.to_owned()));
     }
     let environment = consumer.environment;
@@ -111,7 +122,7 @@ fn serve(
     let unset = consumer.variables.map_or_else(Vec::new, |variables| {
         variables.fill(&mut material, &secret_keys(collection, environment))
     });
-    match resolve(collection, environment, &material) {
+    match resolve(collection, environment, &material, now) {
         Ok(resolved) => {
             let state = match resolved.uses_live_fallback {
                 true => State::ReadyWithLive,
@@ -123,14 +134,6 @@ fn serve(
             Some(Entry::Unavailable(cause.reason.unavailable())),
             State::Unresolved { cause, unset },
         ),
-    }
-}
-
-fn method(method: &Method) -> &'static str {
-    match method {
-        Method::None => "none",
-        Method::ApiKey { .. } => "apiKey",
-        Method::Basic { .. } => "basic",
     }
 }
 

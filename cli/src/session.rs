@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use credence_sidecar::admin::{self, Admin};
 use credence_sidecar::{BindError, Bound, Handle, Proxy, ProxySettings};
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::files::{self, ReadError};
@@ -65,7 +66,7 @@ impl Session {
     ) -> Result<(Self, Served), StartError> {
         let files = files::read(&source.paths)?;
         let revision = 1;
-        let mut served = source.read(&files, revision)?;
+        let mut served = source.read(&files, revision, Timestamp::now())?;
         let proxy = Proxy::bind(ProxySettings {
             listen: listening.proxy.clone(),
             names: listening.names.clone(),
@@ -150,7 +151,7 @@ async fn follow(
     loop {
         let change = match watch.changed().await {
             Err(error) => Change::Unreadable(error.clone()),
-            Ok(files) => match source.read(files, revision + 1) {
+            Ok(files) => match source.read(files, revision + 1, Timestamp::now()) {
                 Err(refused) => Change::Refused(refused),
                 Ok(mut served) => {
                     revision += 1;

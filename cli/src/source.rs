@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use credence_core::Environment;
+use jiff::Timestamp;
 
 use crate::files::File;
 use crate::inventory::{self, AmbiguousNamespace};
@@ -57,7 +58,12 @@ impl Source {
     ///
     /// # Errors
     /// When anything at all is wrong: half of an edit is never served.
-    pub(crate) fn read(&self, files: &[File], revision: u64) -> Result<Served, Refused> {
+    pub(crate) fn read(
+        &self,
+        files: &[File],
+        revision: u64,
+        now: Timestamp,
+    ) -> Result<Served, Refused> {
         let (mut inventory, mut problems) = inventory::read(files, &self.schemas);
         let namespace = match &self.namespace {
             Some(namespace) => Ok(namespace.clone()),
@@ -83,7 +89,7 @@ impl Source {
             variables: self.variables.as_ref(),
         };
         Ok(Served {
-            plan: plan(&inventory, &consumer, revision),
+            plan: plan(&inventory, &consumer, revision, now),
             namespace,
             environment,
             ignored: inventory::listed(&inventory.ignored),

@@ -44,7 +44,11 @@ impl Variables {
                 .secrets
                 .entry(name.clone())
                 .or_insert_with(|| SecretObject {
-                    kind: "Opaque".to_owned(),
+                    // As `kubectl create secret` makes it from such keys.
+                    kind: match keys.contains("tls.key") {
+                        true => "kubernetes.io/tls".to_owned(),
+                        false => "Opaque".to_owned(),
+                    },
                     ..SecretObject::default()
                 });
             for key in keys {

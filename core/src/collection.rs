@@ -1,17 +1,25 @@
 //! A collection, parsed: what a manifest says, with every text that can be
 //! wrong already read.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod method;
+mod scope;
+mod settings;
 
-use crate::bundle::OnConflict;
+use crate::bundle::{Forwarding, OnConflict, Timeouts};
 use crate::template::Template;
 use crate::{CollectionName, Environment};
+
+pub use method::{Method, Placement};
+pub use scope::{AccountName, Consumer, Scope};
+pub use settings::{Settings, TrustKind, TrustRef};
 
 /// One API, one authentication method, many calls.
 #[derive(Clone, Debug)]
 pub struct Collection {
     /// The first path segment of a call.
     pub name: CollectionName,
+    /// Which pods may use it.
+    pub scope: Scope,
     /// Where calls go, unless the environment has its own; of `values` only.
     pub base_url: Option<Template>,
     /// How the credential is used.
@@ -26,40 +34,12 @@ pub struct Collection {
     pub development: Option<Settings>,
     /// What a development namespace gets when `development` is absent.
     pub development_fallback: DevelopmentFallback,
-    /// ServiceAccounts of the namespace that may use it; absent means all.
-    pub service_accounts: Option<BTreeSet<String>>,
-}
-
-/// How the credential is used.
-#[derive(Clone, Debug)]
-pub enum Method {
-    /// Nothing is added but `headers` and `query`.
-    None,
-    /// One value in one place.
-    ApiKey {
-        /// Where the value goes.
-        place: Place,
-        /// Name of the header or parameter.
-        name: String,
-        /// The value.
-        value: Template,
-    },
-    /// RFC 7617.
-    Basic {
-        /// The user-id; holds no colon once rendered.
-        username: Template,
-        /// The password.
-        password: Template,
-    },
-}
-
-/// Where a credential goes on the request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// A header field.
-    Header,
-    /// A query parameter.
-    Query,
+    /// What of the head is passed on or changed besides.
+    pub forwarding: Forwarding,
+    /// The limits on waiting for the upstream.
+    pub timeouts: Timeouts,
+    /// A loopback port of its own, whose root is the API.
+    pub sidecar_port: Option<u16>,
 }
 
 /// A named value set on every call.
@@ -71,51 +51,6 @@ pub struct Field {
     pub value: Template,
     /// What happens when the caller sent one of the same name.
     pub on_conflict: OnConflict,
-}
-
-/// What differs between the environments.
-#[derive(Clone, Debug, Default)]
-pub struct Settings {
-    /// Overrides [`Collection::base_url`].
-    pub base_url: Option<Template>,
-    /// Name of the Secret that `${secret.…}` refers to.
-    pub secret: Option<String>,
-    /// Certificates trusted besides the public roots.
-    pub trust: Option<TrustRef>,
-    /// What `${values.…}` refers to.
-    pub values: BTreeMap<String, String>,
-    /// Whether private and loopback addresses may be dialled.
-    pub allow_private_networks: bool,
-}
-
-/// Where the PEM certificates of a private authority are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrustRef {
-    /// Which kind of object holds them.
-    pub kind: TrustKind,
-    /// The object's name, in the collection's namespace.
-    pub name: String,
-    /// The key in its data.
-    pub key: String,
-}
-
-/// Kinds of object that can hold certificates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TrustKind {
-    /// A ConfigMap.
-    ConfigMap,
-    /// A Secret.
-    Secret,
-}
-
-impl TrustKind {
-    /// As manifests spell it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ConfigMap => "ConfigMap",
-            Self::Secret => "Secret",
-        }
-    }
 }
 
 /// What a development namespace gets when `development` is absent.
@@ -149,13 +84,7 @@ impl Selected<'_> {
     }
 }
 
-static NO_SETTINGS: Settings = Settings {
-    base_url: None,
-    secret: None,
-    trust: None,
-    values: BTreeMap::new(),
-    allow_private_networks: false,
-};
+static NO_SETTINGS: Settings = Settings::NONE;
 
 impl Collection {
     /// The settings that `environment` uses. This is the only place where a
@@ -201,6 +130,9 @@ mod tests {
     fn collection(live: bool, development: bool, fallback: DevelopmentFallback) -> Collection {
         Collection {
             name: "x".parse().unwrap(),
+            scope: Scope::Namespace {
+                service_accounts: None,
+            },
             base_url: None,
             method: Method::None,
             headers: vec![],
@@ -208,7 +140,9 @@ mod tests {
             live: live.then(|| named("live")),
             development: development.then(|| named("development")),
             development_fallback: fallback,
-            service_accounts: None,
+            forwarding: Forwarding::default(),
+            timeouts: Timeouts::default(),
+            sidecar_port: None,
         }
     }
 

@@ -34,13 +34,18 @@ pub enum InvalidHeaderName {
     Reserved(String),
 }
 
+/// Whether a text is a `token` (RFC 9110 §5.6.2).
+pub(crate) fn is_token(text: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || PUNCTUATION.as_bytes().contains(&b);
+    !text.is_empty() && text.bytes().all(allowed)
+}
+
 /// Whether a collection may set a header of this name.
 ///
 /// # Errors
 /// [`InvalidHeaderName`], saying why not.
 pub fn check(name: &str) -> Result<(), InvalidHeaderName> {
-    let token = |b: u8| b.is_ascii_alphanumeric() || PUNCTUATION.as_bytes().contains(&b);
-    if name.is_empty() || !name.bytes().all(token) {
+    if !is_token(name) {
         return Err(InvalidHeaderName::NotToken(name.to_owned()));
     }
     let lower = name.to_ascii_lowercase();

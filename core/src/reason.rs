@@ -12,6 +12,8 @@ pub enum Reason {
     SecretNotFound,
     /// The Secret is of a type that is never sent anywhere.
     SecretTypeForbidden,
+    /// The Secret is not of the type that holds what is needed.
+    SecretTypeUnexpected,
     /// The Secret's label reserves it for the other environment.
     SecretOfOtherEnvironment,
     /// The Secret has no such key.
@@ -36,20 +38,35 @@ pub enum Reason {
     BaseUrlMissing,
     /// What they say is no base URL.
     BaseUrlInvalid,
+    /// They say `http://`, and the environment does not allow it.
+    BaseUrlInsecure,
     /// The ConfigMap with certificates does not exist.
     ConfigMapNotFound,
     /// The ConfigMap with certificates has no such key.
     ConfigMapKeyMissing,
     /// What is at that key is no PEM certificate.
     CertificatesInvalid,
+    /// What should be the client certificate is none.
+    ClientCertificateInvalid,
+    /// What should be its private key is none that can be used.
+    ClientKeyInvalid,
+    /// The private key is protected by a password.
+    ClientKeyEncrypted,
+    /// The private key belongs to another certificate.
+    ClientKeyMismatch,
+    /// The client certificate is not valid yet.
+    ClientCertificateNotYetValid,
+    /// The client certificate is not valid any more.
+    ClientCertificateExpired,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 26] = [
         Self::SecretRefMissing,
         Self::SecretNotFound,
         Self::SecretTypeForbidden,
+        Self::SecretTypeUnexpected,
         Self::SecretOfOtherEnvironment,
         Self::SecretKeyMissing,
         Self::SecretValueEmpty,
@@ -62,9 +79,16 @@ impl Reason {
         Self::ValueInvalid,
         Self::BaseUrlMissing,
         Self::BaseUrlInvalid,
+        Self::BaseUrlInsecure,
         Self::ConfigMapNotFound,
         Self::ConfigMapKeyMissing,
         Self::CertificatesInvalid,
+        Self::ClientCertificateInvalid,
+        Self::ClientKeyInvalid,
+        Self::ClientKeyEncrypted,
+        Self::ClientKeyMismatch,
+        Self::ClientCertificateNotYetValid,
+        Self::ClientCertificateExpired,
     ];
 
     /// In CamelCase, as conditions want it.
@@ -73,6 +97,7 @@ impl Reason {
             Self::SecretRefMissing => "SecretRefMissing",
             Self::SecretNotFound => "SecretNotFound",
             Self::SecretTypeForbidden => "SecretTypeForbidden",
+            Self::SecretTypeUnexpected => "SecretTypeUnexpected",
             Self::SecretOfOtherEnvironment => "SecretOfOtherEnvironment",
             Self::SecretKeyMissing => "SecretKeyMissing",
             Self::SecretValueEmpty => "SecretValueEmpty",
@@ -85,9 +110,16 @@ impl Reason {
             Self::ValueInvalid => "ValueInvalid",
             Self::BaseUrlMissing => "BaseUrlMissing",
             Self::BaseUrlInvalid => "BaseUrlInvalid",
+            Self::BaseUrlInsecure => "BaseUrlInsecure",
             Self::ConfigMapNotFound => "ConfigMapNotFound",
             Self::ConfigMapKeyMissing => "ConfigMapKeyMissing",
             Self::CertificatesInvalid => "CertificatesInvalid",
+            Self::ClientCertificateInvalid => "ClientCertificateInvalid",
+            Self::ClientKeyInvalid => "ClientKeyInvalid",
+            Self::ClientKeyEncrypted => "ClientKeyEncrypted",
+            Self::ClientKeyMismatch => "ClientKeyMismatch",
+            Self::ClientCertificateNotYetValid => "ClientCertificateNotYetValid",
+            Self::ClientCertificateExpired => "ClientCertificateExpired",
         }
     }
 
@@ -97,18 +129,26 @@ impl Reason {
             Self::SecretRefMissing
             | Self::SecretNotFound
             | Self::SecretTypeForbidden
+            | Self::SecretTypeUnexpected
             | Self::SecretOfOtherEnvironment
             | Self::SecretKeyMissing
             | Self::SecretValueEmpty
             | Self::SecretValueNotText
             | Self::SecretValueNotJson
             | Self::SecretMemberMissing
-            | Self::SecretValueInvalid => Unavailable::CredentialsMissing,
+            | Self::SecretValueInvalid
+            | Self::ClientCertificateInvalid
+            | Self::ClientKeyInvalid
+            | Self::ClientKeyEncrypted
+            | Self::ClientKeyMismatch
+            | Self::ClientCertificateNotYetValid
+            | Self::ClientCertificateExpired => Unavailable::CredentialsMissing,
             Self::ValueMissing
             | Self::ValueEmpty
             | Self::ValueInvalid
             | Self::BaseUrlMissing
             | Self::BaseUrlInvalid
+            | Self::BaseUrlInsecure
             | Self::ConfigMapNotFound
             | Self::ConfigMapKeyMissing
             | Self::CertificatesInvalid => Unavailable::NotReady,
@@ -137,9 +177,10 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_about_a_secret_is_told_to_the_app_as_missing_credentials() {
+    fn a_reason_about_a_credential_is_told_to_the_app_as_missing_credentials() {
         for reason in Reason::ALL {
-            let about_secret = reason.as_str().starts_with("Secret");
+            let word = reason.as_str();
+            let about_secret = word.starts_with("Secret") || word.starts_with("Client");
             let told = reason.unavailable() == Unavailable::CredentialsMissing;
             assert_eq!(told, about_secret, "{reason}");
         }

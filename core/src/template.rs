@@ -22,9 +22,10 @@ mod varying;
 use std::collections::BTreeSet;
 use std::fmt;
 
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 use zeroize::Zeroizing;
 
-use crate::Secret;
+use crate::{Secret, percent};
 use filter::Filter;
 
 pub use template_error::{TemplateError, TemplateProblem};
@@ -107,6 +108,15 @@ impl Template {
             .collect()
     }
 
+    /// The first character of the text itself, outside variables, that no path
+    /// may hold unescaped (RFC 3986 §3.3).
+    pub fn offending_in_path(&self) -> Option<char> {
+        self.parts.iter().find_map(|part| match part {
+            Part::Literal(text) => percent::offending_in_path(text),
+            Part::Term(_) => None,
+        })
+    }
+
     /// Every name it refers to.
     pub fn references(&self) -> References<'_> {
         let mut references = References::default();
@@ -124,7 +134,16 @@ impl Template {
     /// # Errors
     /// [`RenderError`], naming what is missing, never a value.
     pub(crate) fn render(&self, scope: &Scope<'_>) -> Result<Secret, RenderError> {
-        render(&self.parts, scope).map(Secret::from)
+        render(&self.parts, scope, None).map(Secret::from)
+    }
+
+    /// The text with every variable replaced by its value, escaped for one
+    /// segment of a path. A slash in the text itself separates segments.
+    ///
+    /// # Errors
+    /// [`RenderError`], naming what is missing, never a value.
+    pub(crate) fn render_path(&self, scope: &Scope<'_>) -> Result<Secret, RenderError> {
+        render(&self.parts, scope, Some(percent::SEGMENT)).map(Secret::from)
     }
 }
 
@@ -166,12 +185,19 @@ fn collect<'a>(parts: &'a [Part], references: &mut References<'a>) {
     }
 }
 
-fn render(parts: &[Part], scope: &Scope<'_>) -> Result<Zeroizing<String>, RenderError> {
+fn render(
+    parts: &[Part],
+    scope: &Scope<'_>,
+    escaped: Option<&'static AsciiSet>,
+) -> Result<Zeroizing<String>, RenderError> {
     let rendered = parts
         .iter()
         .map(|part| match part {
             Part::Literal(text) => Ok(Zeroizing::new(text.to_string())),
-            Part::Term(term) => term.render(scope),
+            Part::Term(term) => term.render(scope).map(|text| match escaped {
+                Some(set) => Zeroizing::new(utf8_percent_encode(&text, set).to_string()),
+                None => text,
+            }),
         })
         .collect::<Result<Vec<_>, _>>()?;
     // One allocation of the final size: growing would leave copies behind.
@@ -191,7 +217,7 @@ impl Term {
                 (first.apply(&scope.bytes(variable)?, scope)?, rest)
             }
             (Primary::Variable(variable), _) => (scope.text(variable)?, &*self.filters),
-            (Primary::Composition(parts), _) => (render(parts, scope)?, &*self.filters),
+            (Primary::Composition(parts), _) => (render(parts, scope, None)?, &*self.filters),
         };
         for filter in filters {
             text = match filter {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::Access;
 use crate::auth::Auth;
+use crate::call_settings::{Forwarding, Timeouts};
 use crate::environment_settings::EnvironmentSettings;
 use crate::named_value::{HeaderValue, QueryValue};
 use crate::status::ApiCollectionStatus;
@@ -37,6 +38,8 @@ use crate::{rule, schema};
         description = "Whether calls can be made."),
     printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#,
         description = "Why it is ready or not.", priority = 1),
+    printcolumn(name = "Expires", type_ = "string", json_path = ".status.expires",
+        description = "When the credential expires, if that is known."),
     printcolumn(name = "Sidecars", type_ = "string", json_path = ".status.sidecars.summary",
         description = "Sidecars that use the current version, of those that are connected."),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
@@ -50,16 +53,17 @@ pub struct ApiCollectionSpec {
     #[schemars(length(max = 256))]
     pub description: Option<String>,
 
-    /// Where calls go: an https URL without query. The path that a caller asks
-    /// for is appended to it. May hold ${values.NAME}, but nothing of a Secret.
+    /// Where calls go: an https URL without query (or an http one, where the
+    /// environment sets allowInsecureHttp). The path that a caller asks for is
+    /// appended to it. May hold ${values.NAME}, but nothing of a Secret.
     /// May be left out if each environment in use has a baseUrl of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048))]
     #[schemars(extend("x-kubernetes-validations" = rule::base_url()))]
     pub base_url: Option<String>,
 
-    /// How calls are authenticated: exactly one of none, apiKey and basic. Left
-    /// out, it means none.
+    /// How calls are authenticated: exactly one of none, apiKey, basic and
+    /// clientCertificate. Left out, it means none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
 
@@ -97,6 +101,24 @@ pub struct ApiCollectionSpec {
     /// Who may make calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<Access>,
+
+    /// What of a call is passed on or changed beside the credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwarding: Option<Forwarding>,
+
+    /// How long the API is waited for. There is no limit on a call as a whole,
+    /// as streams live long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeouts: Option<Timeouts>,
+
+    /// A port on localhost whose root is the API, for programs that accept no
+    /// path in an address: http://localhost:9001/models. The API stays at
+    /// http://localhost:2733/NAME too. A port that another container of the pod
+    /// has is not opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1024, max = 65535))]
+    #[schemars(extend("x-kubernetes-validations" = rule::sidecar_port()))]
+    pub sidecar_port: Option<i32>,
 }
 
 /// What a development namespace gets where development is left out.

@@ -14,34 +14,49 @@ pub struct Auth {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub none: Option<NoCredential>,
 
-    /// A key in a header or in the query.
+    /// A key in a header, the query, a cookie, the path or the body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key: Option<ApiKey>,
 
     /// User name and password (HTTP Basic, RFC 7617).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basic: Option<Basic>,
+
+    /// The certificate of each environment's tlsSecretRef is the whole
+    /// credential. Write clientCertificate: {}. (A certificate beside another
+    /// method needs tlsSecretRef only.)
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<ClientCertificate>,
 }
 
 /// No credential.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NoCredential {}
 
-/// A key in a header or in the query.
+/// The certificate of tlsSecretRef.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ClientCertificate {}
+
+/// A key in a header, the query, a cookie, the path or the body.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = rule::api_key()))]
 pub struct ApiKey {
-    /// Where the key goes: Header or Query. Prefer Header: URLs are logged more
-    /// often than headers.
+    /// Where the key goes: Header, Query, Cookie, Path or Body. Prefer Header
+    /// where the provider leaves the choice: URLs are logged more often than
+    /// headers, and Body works only for calls that have one.
     #[serde(rename = "in")]
     pub place: Place,
 
-    /// Name of the header or query parameter, such as Authorization.
+    /// Name of the header (such as Authorization), query parameter, cookie or
+    /// member of the body. Left out for Path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
-    pub name: String,
+    pub name: Option<String>,
 
     /// The value, with the key taken from the Secret: "Bearer ${secret.api-key}".
+    /// For Path: one or more segments that follow the path of baseUrl, such as
+    /// "/bot${secret.token}".
     #[schemars(length(min = 1, max = 4096))]
     pub value: String,
 }
@@ -53,6 +68,12 @@ pub enum Place {
     Header,
     /// A query parameter.
     Query,
+    /// A cookie; other cookies of the caller are left alone.
+    Cookie,
+    /// Segments of the path, between that of baseUrl and the caller's.
+    Path,
+    /// A top-level member of a JSON object, or a field of a form.
+    Body,
 }
 
 /// User name and password (HTTP Basic, RFC 7617).

@@ -10,6 +10,7 @@ use crate::rule;
 /// What one environment uses.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = rule::environment_settings()))]
 pub struct EnvironmentSettings {
     /// Where calls of this environment go, instead of spec.baseUrl.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -21,6 +22,13 @@ pub struct EnvironmentSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<SecretRef>,
 
+    /// A Secret of type kubernetes.io/tls in this namespace: the certificate in
+    /// tls.crt and its key in tls.key are shown to the API when it asks for a
+    /// client certificate, whatever the method of auth. Authorities in ca.crt
+    /// are trusted as if caRef named them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_secret_ref: Option<SecretRef>,
+
     /// PEM certificates of authorities that are trusted besides the public
     /// ones, for APIs with a certificate of a private authority.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,6 +39,11 @@ pub struct EnvironmentSettings {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64, "additionalProperties" = rule::text(1, 1024)))]
     pub values: BTreeMap<String, String>,
+
+    /// Allows baseUrl to begin with http://, where everybody on the way can read
+    /// the credential. For mocks, and for APIs behind a service mesh.
+    #[serde(default)]
+    pub allow_insecure_http: bool,
 
     /// Allows the API to be at a private or loopback address. Addresses of
     /// cloud metadata services stay forbidden.

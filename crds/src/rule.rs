@@ -6,12 +6,15 @@
 //! literal secret, before anything is stored.
 
 use credence_core::header_name::{PUNCTUATION, RESERVED, RESERVED_PREFIXES};
+use credence_core::names::{PROXY_PORT, SIDECAR_ADMIN_PORT};
 use kube::core::Rule;
 use serde_json::{Value, json};
 
 /// Names of Secrets, ConfigMaps and ServiceAccounts (RFC 1123 subdomain).
 pub(crate) const OBJECT_NAME: &str =
     "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
+/// A ServiceAccount of the cluster: namespace and name.
+pub(crate) const ACCOUNT_NAME: &str = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 /// Keys in the data of Secrets and ConfigMaps.
 pub(crate) const DATA_KEY: &str = "^[-._a-zA-Z0-9]+$";
 
@@ -40,30 +43,98 @@ pub(crate) fn name() -> Rule {
 }
 
 pub(crate) fn spec() -> Value {
-    rules([(
+    spec_rules([(
         "self.developmentFallback != 'UseLive' || !has(self.development)".to_owned(),
         "developmentFallback: UseLive is only used without development: remove one of the two",
     )])
 }
 
+pub(crate) fn cluster_spec() -> Value {
+    spec_rules([(
+        "self.developmentFallback != 'UseLive'".to_owned(),
+        "developmentFallback: UseLive is for ApiCollection only: name Secrets for development in spec.development",
+    )])
+}
+
+/// Those of both kinds, after those of one.
+fn spec_rules(own: [(String, &str); 1]) -> Value {
+    let without = "!has(self.auth) || !has(self.auth.clientCertificate)";
+    let certificate = |block: &str| {
+        let rule = format!("{without} || !has(self.{block}) || has(self.{block}.tlsSecretRef)");
+        (rule, NO_CERTIFICATE)
+    };
+    let [own] = own;
+    rules([
+        own,
+        certificate("live"),
+        certificate("development"),
+        (
+            format!("{without} || has(self.live) || has(self.development)"),
+            NO_CERTIFICATE,
+        ),
+        (
+            "!has(self.auth) || !has(self.auth.apiKey) || self.auth.apiKey.__in__ != 'Cookie' || \
+             !has(self.headers) || !self.headers.exists(header, header.name.lowerAscii() == 'cookie')"
+                .to_owned(),
+            "headers must not set Cookie beside auth.apiKey in: Cookie: remove it, cookies of the caller are left alone",
+        ),
+    ])
+}
+
+const NO_CERTIFICATE: &str = "auth.clientCertificate takes the certificate of tlsSecretRef: add tlsSecretRef to \
+    every environment that is there, and at least one environment";
+
 pub(crate) fn base_url() -> Value {
     rules([
         (
-            "self.startsWith('https://') || self.startsWith('${')".to_owned(),
-            "baseUrl must begin with https://",
+            "self.startsWith('https://') || self.startsWith('http://') || self.startsWith('${')"
+                .to_owned(),
+            "baseUrl must begin with https:// (or with http://, where allowInsecureHttp is set)",
         ),
         (
             format!("!self.matches('{SECRET_REFERENCE}')"),
-            "baseUrl must not refer to a Secret: write ${values.NAME}, and put secrets into headers or query",
+            "baseUrl must not refer to a Secret: write ${values.NAME}, and put secrets into auth, headers or query",
+        ),
+    ])
+}
+
+pub(crate) fn environment_settings() -> Value {
+    json!([at(
+        ".baseUrl",
+        "!has(self.baseUrl) || !self.baseUrl.startsWith('http://') || self.allowInsecureHttp",
+        "baseUrl must begin with https://, or allowInsecureHttp be true beside it",
+    )])
+}
+
+/// The sidecar's own.
+pub(crate) fn sidecar_port() -> Value {
+    rules([(
+        format!("!(self in [{PROXY_PORT}, {SIDECAR_ADMIN_PORT}])"),
+        "sidecarPort must not be 2733 or 2734, which the sidecar has already: choose another from 1024 to 65535",
+    )])
+}
+
+pub(crate) fn label_requirement() -> Value {
+    json!([
+        at(
+            ".values",
+            "!(self.operator in ['In', 'NotIn']) || (has(self.values) && self.values.size() > 0)",
+            "values must have at least one value for In and NotIn",
+        ),
+        at(
+            ".values",
+            "self.operator in ['In', 'NotIn'] || !has(self.values) || self.values.size() == 0",
+            "values must be left out for Exists and DoesNotExist",
         ),
     ])
 }
 
 pub(crate) fn one_method() -> Value {
     rules([(
-        "[has(self.none), has(self.apiKey), has(self.basic)].filter(chosen, chosen).size() == 1"
+        "[has(self.none), has(self.apiKey), has(self.basic), has(self.clientCertificate)]\
+         .filter(chosen, chosen).size() == 1"
             .to_owned(),
-        "auth takes exactly one of none, apiKey and basic",
+        "auth takes exactly one of none, apiKey, basic and clientCertificate",
     )])
 }
 
@@ -71,10 +142,23 @@ pub(crate) fn one_method() -> Value {
 /// around it: the API server quotes the text that breaks a rule, in its answer
 /// and in its audit log, but never an object.
 pub(crate) fn api_key() -> Value {
-    let header = |rule: String| format!("self.__in__ != 'Header' || {rule}");
+    let of = |place: &str, rule: String| {
+        format!("self.__in__ != '{place}' || !has(self.name) || {rule}")
+    };
     json!([
-        at(".name", &header(is_token("self.name")), NOT_A_TOKEN),
-        at(".name", &header(is_free("self.name")), RESERVED_NAME),
+        at(
+            ".name",
+            "self.__in__ == 'Path' || has(self.name)",
+            NAME_MISSING
+        ),
+        at(
+            ".name",
+            "self.__in__ != 'Path' || !has(self.name)",
+            NAME_IN_PATH
+        ),
+        at(".name", &of("Header", is_token("self.name")), NOT_A_TOKEN),
+        at(".name", &of("Header", is_free("self.name")), RESERVED_NAME),
+        at(".name", &of("Cookie", is_token("self.name")), NOT_A_COOKIE),
         at(
             ".value",
             &format!("self.value.matches('{SECRET_REFERENCE}')"),
@@ -127,6 +211,12 @@ pub(crate) fn named_value() -> Value {
 
 const NOT_A_TOKEN: &str =
     "name cannot be the name of a header: write letters, digits and any of !#$%&'*+-.^_`|~";
+const NOT_A_COOKIE: &str =
+    "name cannot be the name of a cookie: write letters, digits and any of !#$%&'*+-.^_`|~";
+const NAME_MISSING: &str =
+    "name is required: write the name of the header, query parameter, cookie or member of the body";
+const NAME_IN_PATH: &str =
+    "name is not used for Path, where value becomes part of the path itself: remove it";
 const RESERVED_NAME: &str = "name is a header of the connection (such as Host or Connection), which the proxy sets itself: leave it out";
 
 fn one_line_of(subject: &str) -> String {

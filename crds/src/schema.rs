@@ -1,15 +1,20 @@
-//! The definition of the kind, as it is installed.
+//! The definitions of the kinds, as they are installed.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use schemars::Schema;
 use serde_json::Value;
 
-use crate::ApiCollection;
+use crate::{ApiCollection, ClusterApiCollection};
 
 /// The definition of `ApiCollection`, as a value.
 pub fn definition() -> CustomResourceDefinition {
     ApiCollection::crd()
+}
+
+/// The definition of `ClusterApiCollection`, as a value.
+pub fn cluster_definition() -> CustomResourceDefinition {
+    ClusterApiCollection::crd()
 }
 
 /// Takes `null` out of every type below: an absent field is left out, and CEL's

@@ -32,6 +32,11 @@ pub struct ApiCollectionStatus {
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub environments: Vec<EnvironmentStatus>,
 
+    /// When the first of the client certificates in use expires (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub expires: Option<String>,
+
     /// Sidecars by replica of the operator; each replica writes its own entry.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
@@ -63,8 +68,21 @@ pub struct EnvironmentStatus {
     #[schemars(length(max = 253))]
     pub secret_name: Option<String>,
 
+    /// The client certificate in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateStatus>,
+
     /// Whether calls of this environment can be made.
     pub ready: bool,
+}
+
+/// A client certificate in use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateStatus {
+    /// When it expires (RFC 3339).
+    #[schemars(length(max = 64))]
+    pub not_after: String,
 }
 
 /// The sidecars connected to one replica of the operator.
@@ -140,10 +158,12 @@ impl From<Environment> for EnvironmentName {
 pub enum MethodName {
     /// No credential.
     None,
-    /// A key in a header or in the query.
+    /// A key in a header, the query, a cookie, the path or the body.
     ApiKey,
     /// User name and password.
     Basic,
+    /// A client certificate.
+    ClientCertificate,
 }
 
 impl From<&Method> for MethodName {
@@ -152,6 +172,7 @@ impl From<&Method> for MethodName {
             Method::None => Self::None,
             Method::ApiKey { .. } => Self::ApiKey,
             Method::Basic { .. } => Self::Basic,
+            Method::ClientCertificate => Self::ClientCertificate,
         }
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use credence_core::bundle::{Entry, Unavailable};
 use credence_core::collection::Collection;
-use credence_core::resolve::{Material, resolve};
+use credence_core::resolve::{Material, Warning, resolve};
 use credence_crds::condition::reason;
+use jiff::Timestamp;
 
 use crate::revision::{Inputs, SourceKind};
 
@@ -23,8 +24,8 @@ pub enum Gathered {
     },
 }
 
-/// The outcome for one environment. Equal inputs have equal outcomes, so it is
-/// made again only when they change.
+/// The outcome for one environment. Equal inputs have equal outcomes until
+/// `changes_at`, so it is made again only then or when they change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolution {
     /// What it was made from.
@@ -37,6 +38,12 @@ pub struct Resolution {
     pub secret: Option<String>,
     /// Whether these are live settings used in development.
     pub uses_live_fallback: bool,
+    /// When the client certificate ceases to be valid, if there is one.
+    pub certificate_not_after: Option<Timestamp>,
+    /// What should be looked at although there is a route.
+    pub warnings: Vec<Warning>,
+    /// When the outcome will be another by time alone, if it will.
+    pub changes_at: Option<Timestamp>,
     /// Why there is no route, if there is none.
     pub problem: Option<Problem>,
 }
@@ -52,7 +59,12 @@ pub struct Problem {
 
 impl Resolution {
     /// Resolves a collection with what was gathered for it.
-    pub fn of(collection: &Collection, inputs: Inputs, gathered: &Gathered) -> Self {
+    pub fn of(
+        collection: &Collection,
+        inputs: Inputs,
+        gathered: &Gathered,
+        now: Timestamp,
+    ) -> Self {
         let material = match gathered {
             Gathered::Material(material) => material,
             Gathered::Forbidden { kind, command } => {
@@ -66,13 +78,16 @@ impl Resolution {
                 return Self::unavailable(inputs, Unavailable::CredentialsMissing, Some(problem));
             }
         };
-        match resolve(collection, inputs.environment, material) {
+        match resolve(collection, inputs.environment, material, now) {
             Ok(resolved) => Self {
-                revision: inputs.revision(),
+                revision: inputs.revision(None),
                 inputs,
                 entry: Entry::Ready(Arc::new(resolved.route)),
                 secret: resolved.secret,
                 uses_live_fallback: resolved.uses_live_fallback,
+                certificate_not_after: resolved.certificate_not_after,
+                warnings: resolved.warnings,
+                changes_at: resolved.changes_at,
                 problem: None,
             },
             Err(unresolved) => {
@@ -80,7 +95,11 @@ impl Resolution {
                     reason: unresolved.reason.as_str(),
                     message: unresolved.message,
                 };
-                Self::unavailable(inputs, unresolved.reason.unavailable(), Some(problem))
+                let unavailable = unresolved.reason.unavailable();
+                Self {
+                    changes_at: unresolved.changes_at,
+                    ..Self::unavailable(inputs, unavailable, Some(problem))
+                }
             }
         }
     }
@@ -92,11 +111,14 @@ impl Resolution {
 
     fn unavailable(inputs: Inputs, unavailable: Unavailable, problem: Option<Problem>) -> Self {
         Self {
-            revision: inputs.revision(),
+            revision: inputs.revision(problem.as_ref().map(|problem| problem.reason)),
             inputs,
             entry: Entry::Unavailable(unavailable),
             secret: None,
             uses_live_fallback: false,
+            certificate_not_after: None,
+            warnings: Vec::new(),
+            changes_at: None,
             problem,
         }
     }

@@ -59,16 +59,18 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// The revision of what these inputs resolve to.
-    pub fn revision(&self) -> String {
+    /// The revision of what these inputs resolve to: with the reason why they
+    /// do not, as that can change by time alone.
+    pub fn revision(&self, problem: Option<&str>) -> String {
         // The program's version is part of it: another one may resolve the
         // same inputs differently.
         let mut text = format!(
-            "{}\n{}\n{}\n{}\n",
+            "{}\n{}\n{}\n{}\n{}\n",
             env!("CARGO_PKG_VERSION"),
             self.uid,
             self.generation,
-            self.environment
+            self.environment,
+            problem.unwrap_or_default()
         );
         for ((kind, name), found) in &self.objects {
             let found = match found {
@@ -120,8 +122,8 @@ mod tests {
 
     #[test]
     fn equal_inputs_have_equal_revisions() {
-        assert_eq!(inputs().revision(), inputs().revision());
-        assert_eq!(inputs().revision().len(), DIGITS);
+        assert_eq!(inputs().revision(None), inputs().revision(None));
+        assert_eq!(inputs().revision(None).len(), DIGITS);
     }
 
     #[test]
@@ -159,8 +161,10 @@ mod tests {
             },
         ];
         for (index, other) in other.iter().enumerate() {
-            assert_ne!(other.revision(), inputs().revision(), "{index}");
+            assert_ne!(other.revision(None), inputs().revision(None), "{index}");
         }
+        let expired = inputs().revision(Some("ClientCertificateExpired"));
+        assert_ne!(expired, inputs().revision(None));
     }
 
     #[test]

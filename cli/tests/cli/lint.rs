@@ -119,7 +119,7 @@ fn values_of_the_wrong_kind_say_what_they_must_be() {
     assert_told(
         "in: Header",
         "in: header",
-        "7:18: spec.auth.apiKey.in: must be one of \"Header\", \"Query\": did you mean \"Header\"?",
+        "7:18: spec.auth.apiKey.in: must be one of \"Header\", \"Query\", \"Cookie\", \"Path\", \"Body\": did you mean \"Header\"?",
     );
     assert_told(
         "name: Authorization",
@@ -129,7 +129,8 @@ fn values_of_the_wrong_kind_say_what_they_must_be() {
     assert_told(
         ", name: Authorization",
         "",
-        "7:5: spec.auth.apiKey.name: is required",
+        "7:5: spec.auth.apiKey.name: is required: write the name of the header, query \
+             parameter, cookie or member of the body",
     );
     assert_told(
         "{name: chat-live}",
@@ -191,7 +192,7 @@ fn templates_and_urls_are_read() {
 #[test]
 fn all_that_is_wrong_is_told_at_once() {
     let wrong = GOOD
-        .replace("https://", "http://")
+        .replace("https://", "ftp://")
         .replace("name: chat,", "name: Chat,")
         .replace(
             "secretRef: {name: chat-live}",

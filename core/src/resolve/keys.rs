@@ -1,12 +1,13 @@
-//! Which keys of which Secrets a collection reads.
+//! Which keys of which Secrets a collection needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::client_certificate::{CHAIN, KEY};
 use super::placing::placings;
 use crate::Environment;
 use crate::collection::{Collection, TrustKind};
 
-/// The keys that are read of each Secret when `collection` is resolved for
+/// The keys that must be in each Secret when `collection` is resolved for
 /// `environment`, by the Secret's name.
 pub fn secret_keys(
     collection: &Collection,
@@ -24,6 +25,10 @@ pub fn secret_keys(
         if !read.is_empty() {
             keys.insert(secret.clone(), read);
         }
+    }
+    if let Some(secret) = &settings.tls_secret {
+        let read = keys.entry(secret.clone()).or_default();
+        read.extend([CHAIN, KEY].map(str::to_owned));
     }
     if let Some(trust) = &settings.trust
         && trust.kind == TrustKind::Secret

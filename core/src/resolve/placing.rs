@@ -1,13 +1,12 @@
 //! Everything that a collection puts on a call, in order.
 
 use crate::bundle::OnConflict;
-use crate::collection::{Collection, Field, Method, Place};
+use crate::collection::{Collection, Field, Method, Placement};
 use crate::template::Template;
 
-/// One header or parameter to be set.
+/// One value to be set.
 pub(super) struct Placing<'a> {
-    pub(super) place: Place,
-    pub(super) name: &'a str,
+    pub(super) placement: Placement,
     pub(super) on_conflict: OnConflict,
     pub(super) content: Content<'a>,
 }
@@ -40,82 +39,63 @@ impl<'a> Placing<'a> {
 /// The collection's headers and parameters, and last those of its method, which
 /// wins over others of the same name.
 pub(super) fn placings(collection: &Collection) -> Vec<Placing<'_>> {
-    let method = of_method(&collection.method);
-    let own = |place: Place, name: &str| {
-        method
-            .as_ref()
-            .is_some_and(|method| method.place == place && same_name(place, method.name, name))
-    };
-    let mut placings = Vec::new();
-    for (place, list, path) in [
-        (Place::Header, &collection.headers, "spec.headers"),
-        (Place::Query, &collection.query, "spec.query"),
-    ] {
-        let kept = list
-            .iter()
-            .enumerate()
-            .filter(|(_, field)| !own(place, &field.name));
-        placings.extend(
-            kept.map(|(index, field)| of_field(place, field, format!("{path}[{index}].value"))),
-        );
-    }
-    placings.extend(method);
-    placings
+    let of_method = of_method(&collection.method);
+    let method = of_method.as_ref().map(|method| method.placement.clone());
+    let headers = of_fields(&collection.headers, "spec.headers", Placement::Header);
+    let query = of_fields(&collection.query, "spec.query", Placement::Query);
+    headers
+        .chain(query)
+        .filter(|placing| {
+            method
+                .as_ref()
+                .is_none_or(|method| !method.is_same(&placing.placement))
+        })
+        .chain(of_method)
+        .collect()
 }
 
-fn of_field(place: Place, field: &Field, path: String) -> Placing<'_> {
-    Placing {
-        place,
-        name: &field.name,
-        on_conflict: field.on_conflict,
-        content: Content::Value(Source {
-            field: path,
-            template: &field.value,
-        }),
-    }
+fn of_fields<'a>(
+    fields: &'a [Field],
+    list: &'static str,
+    placement: fn(String) -> Placement,
+) -> impl Iterator<Item = Placing<'a>> {
+    fields
+        .iter()
+        .enumerate()
+        .map(move |(index, field)| Placing {
+            placement: placement(field.name.clone()),
+            on_conflict: field.on_conflict,
+            content: Content::Value(Source {
+                field: format!("{list}[{index}].value"),
+                template: &field.value,
+            }),
+        })
 }
 
 fn of_method(method: &Method) -> Option<Placing<'_>> {
-    let (place, name, content) = match method {
-        Method::None => return None,
-        Method::ApiKey { place, name, value } => (
-            *place,
-            name.as_str(),
-            Content::Value(Source {
-                field: "spec.auth.apiKey.value".to_owned(),
-                template: value,
-            }),
+    let source = |field: &str, template| Source {
+        field: format!("spec.auth.{field}"),
+        template,
+    };
+    let (placement, content) = match method {
+        Method::None | Method::ClientCertificate => return None,
+        Method::ApiKey { placement, value } => (
+            placement.clone(),
+            Content::Value(source("apiKey.value", value)),
         ),
         Method::Basic { username, password } => (
-            Place::Header,
-            "Authorization",
+            Placement::Header("Authorization".to_owned()),
             Content::Basic {
-                username: Source {
-                    field: "spec.auth.basic.username".to_owned(),
-                    template: username,
-                },
-                password: Source {
-                    field: "spec.auth.basic.password".to_owned(),
-                    template: password,
-                },
+                username: source("basic.username", username),
+                password: source("basic.password", password),
             },
         ),
     };
     Some(Placing {
-        place,
-        name,
+        placement,
         // Whatever the caller sent in the credential's place is not the
         // credential.
         on_conflict: OnConflict::Replace,
         content,
     })
-}
-
-/// Header names are compared without regard to case (RFC 9110 §5.1), names of
-/// query parameters as they are.
-fn same_name(place: Place, a: &str, b: &str) -> bool {
-    match place {
-        Place::Header => a.eq_ignore_ascii_case(b),
-        Place::Query => a == b,
-    }
 }

@@ -1,13 +1,19 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::bundle::OnConflict;
-use crate::collection::{DevelopmentFallback, Field, Method, Settings};
+use crate::base_url::Scheme;
+use crate::bundle::{Forwarding, OnConflict, Placed, Timeouts};
+use crate::collection::{DevelopmentFallback, Field, Method, Placement, Scope, Settings, TrustRef};
 use crate::template::Template;
 
+mod certificates;
 mod messages;
+mod placements;
 
-const PEM: &str = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+/// When everything here happens.
+fn now() -> Timestamp {
+    "2026-11-21T20:00:00Z".parse().unwrap()
+}
 
 fn template(text: &str) -> Template {
     Template::parse(text).unwrap()
@@ -20,12 +26,19 @@ fn settings(secret: &str) -> Settings {
     }
 }
 
-fn api_key(place: Place, name: &str, value: &str) -> Method {
+fn api_key(placement: Placement, value: &str) -> Method {
     Method::ApiKey {
-        place,
-        name: name.to_owned(),
+        placement,
         value: template(value),
     }
+}
+
+fn header(name: &str) -> Placement {
+    Placement::Header(name.to_owned())
+}
+
+fn query(name: &str) -> Placement {
+    Placement::Query(name.to_owned())
 }
 
 fn basic(username: &str, password: &str) -> Method {
@@ -39,14 +52,19 @@ fn basic(username: &str, password: &str) -> Method {
 fn openai() -> Collection {
     Collection {
         name: "openai".parse().unwrap(),
+        scope: Scope::Namespace {
+            service_accounts: None,
+        },
         base_url: Some(template("https://api.openai.com/v1")),
-        method: api_key(Place::Header, "Authorization", "Bearer ${secret.api-key}"),
+        method: api_key(header("Authorization"), "Bearer ${secret.api-key}"),
         headers: vec![],
         query: vec![],
         live: Some(settings("openai-live")),
         development: Some(settings("openai-dev")),
         development_fallback: DevelopmentFallback::Deny,
-        service_accounts: None,
+        forwarding: Forwarding::default(),
+        timeouts: Timeouts::default(),
+        sidecar_port: None,
     }
 }
 
@@ -101,7 +119,7 @@ fn with_dev(secret: SecretObject) -> Material {
 }
 
 fn in_development(collection: &Collection, material: &Material) -> Result<Resolved, Unresolved> {
-    resolve(collection, Environment::Development, material)
+    resolve(collection, Environment::Development, material, now())
 }
 
 fn shown(placed: &[Placed]) -> Vec<(&str, &str, OnConflict)> {
@@ -123,7 +141,7 @@ fn each_environment_gets_its_own_key() {
         (Environment::Development, "openai-dev", "Bearer sk-dev"),
         (Environment::Live, "openai-live", "Bearer sk-live"),
     ] {
-        let resolved = resolve(&openai(), environment, &material()).unwrap();
+        let resolved = resolve(&openai(), environment, &material(), now()).unwrap();
         assert_eq!(resolved.secret.as_deref(), Some(name));
         assert_eq!(
             resolved.route.base_url.to_string(),
@@ -165,48 +183,9 @@ fn development_never_asks_for_the_live_secret_without_a_fallback() {
 fn a_secret_that_nothing_refers_to_is_not_asked_for() {
     let collection = with_method(Method::None);
     assert_eq!(needs(&collection, Environment::Live), Needs::default());
-    let resolved = resolve(&collection, Environment::Live, &Material::default()).unwrap();
+    let resolved = resolve(&collection, Environment::Live, &Material::default(), now()).unwrap();
     assert_eq!(resolved.secret, None);
     assert_eq!(resolved.route.headers, []);
-}
-
-#[test]
-fn certificates_are_asked_for_where_they_are() {
-    for (kind, secrets, config_maps) in [
-        (TrustKind::Secret, vec!["ca", "openai-dev"], vec![]),
-        (TrustKind::ConfigMap, vec!["openai-dev"], vec!["ca"]),
-    ] {
-        let collection = with_development(trusting(kind));
-        let needs = needs(&collection, Environment::Development);
-        assert_eq!(Vec::from_iter(needs.secrets), secrets);
-        assert_eq!(Vec::from_iter(needs.config_maps), config_maps);
-    }
-}
-
-fn trusting(kind: TrustKind) -> Settings {
-    Settings {
-        trust: Some(TrustRef {
-            kind,
-            name: "ca".to_owned(),
-            key: "ca.crt".to_owned(),
-        }),
-        ..settings("openai-dev")
-    }
-}
-
-#[test]
-fn certificates_come_without_what_stands_beside_them() {
-    let pem = format!("-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n{PEM}");
-    let mut material = material();
-    material
-        .secrets
-        .insert("ca".to_owned(), secret(&[("ca.crt", &pem)]));
-    let data = BTreeMap::from([("ca.crt".to_owned(), pem)]);
-    material.config_maps.insert("ca".to_owned(), data);
-    for kind in [TrustKind::Secret, TrustKind::ConfigMap] {
-        let resolved = in_development(&with_development(trusting(kind)), &material).unwrap();
-        assert_eq!(resolved.route.trust.as_deref(), Some(PEM));
-    }
 }
 
 #[test]
@@ -241,7 +220,7 @@ fn the_method_wins_over_fields_of_the_same_name() {
 
 #[test]
 fn a_key_in_the_query_is_not_encoded_yet() {
-    let collection = with_method(api_key(Place::Query, "key", "${secret.api-key}"));
+    let collection = with_method(api_key(query("key"), "${secret.api-key}"));
     let material = with_dev(secret(&[("api-key", "a&b")]));
     let route = in_development(&collection, &material).unwrap().route;
     assert_eq!(shown(&route.query), [("key", "a&b", OnConflict::Replace)]);
@@ -285,7 +264,7 @@ fn base_urls_take_values_of_their_environment() {
         (Environment::Development, "https://acme.example.com"),
         (Environment::Live, "https://live.example.com"),
     ] {
-        let resolved = resolve(&collection, environment, &material()).unwrap();
+        let resolved = resolve(&collection, environment, &material(), now()).unwrap();
         assert_eq!(resolved.route.base_url.to_string(), expected);
     }
 }
@@ -317,7 +296,7 @@ fn a_label_keeps_a_secret_in_its_environment() {
         (openai(), Environment::Development, "", false),
         (fallback, Environment::Development, "live", true),
     ] {
-        let resolved = resolve(&collection, environment, &both(label));
+        let resolved = resolve(&collection, environment, &both(label), now());
         let reason = resolved.map(|_| ()).map_err(|unresolved| unresolved.reason);
         let expected = if allowed {
             Ok(())
@@ -339,8 +318,8 @@ fn no_message_and_no_debug_output_holds_a_value() {
         let entries = ["api-key", "username", "json"].map(|key| (key, value.as_str()));
         let material = with_dev(secret(&entries));
         for method in [
-            api_key(Place::Header, "A", "${secret.api-key}"),
-            api_key(Place::Header, "A", "${secret.json#/x}"),
+            api_key(header("A"), "${secret.api-key}"),
+            api_key(header("A"), "${secret.json#/x}"),
             basic("${secret.username}", ""),
         ] {
             let resolved = in_development(&with_method(method), &material);

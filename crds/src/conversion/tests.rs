@@ -1,4 +1,9 @@
-use credence_core::Environment;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use credence_core::collection::{AccountName, Field, TrustKind};
+use credence_core::label_selector::{LabelSelector, Operator, Requirement};
+use credence_core::{Environment, bundle};
 use serde_json::{Value, json};
 
 use super::*;
@@ -15,6 +20,13 @@ fn object(spec: &Value) -> ApiCollection {
 
 fn collection(spec: &Value) -> Collection {
     Collection::try_from(&object(spec)).unwrap()
+}
+
+fn service_accounts(collection: &Collection) -> Option<&BTreeSet<String>> {
+    match &collection.scope {
+        Scope::Namespace { service_accounts } => service_accounts.as_ref(),
+        Scope::Cluster { .. } => panic!("{:?}", collection.scope),
+    }
 }
 
 fn problems(spec: &Value) -> Vec<String> {
@@ -36,14 +48,12 @@ fn the_example_of_the_readme_is_a_collection() {
         "https://api.openai.com/v1"
     );
     assert_eq!(collection.development_fallback, DevelopmentFallback::Deny);
-    assert_eq!(collection.service_accounts, None);
-    let Method::ApiKey { place, name, value } = &collection.method else {
+    assert_eq!(service_accounts(&collection), None);
+    let Method::ApiKey { placement, value } = &collection.method else {
         panic!("{:?}", collection.method);
     };
-    assert_eq!(
-        (*place, name.as_str(), value.as_str()),
-        (Place::Header, "Authorization", "Bearer ${secret.api-key}",)
-    );
+    assert_eq!(*placement, Placement::Header("Authorization".to_owned()));
+    assert_eq!(value.as_str(), "Bearer ${secret.api-key}");
     let secret = |environment| collection.selected(environment).settings.secret.as_deref();
     assert_eq!(secret(Environment::Live), Some("openai-live"));
     assert_eq!(secret(Environment::Development), Some("openai-dev"));
@@ -61,10 +71,15 @@ fn every_field_arrives() {
             "secretRef": {"name": "s"},
             "caRef": {"kind": "ConfigMap", "name": "ca"},
             "values": {"team": "payments"},
+            "tlsSecretRef": {"name": "t"},
+            "allowInsecureHttp": true,
             "allowPrivateNetworks": true,
         },
         "developmentFallback": "UseLive",
         "access": {"serviceAccounts": ["checkout"]},
+        "forwarding": {"via": false, "forwarded": true, "rewriteLocation": false},
+        "timeouts": {"connectSeconds": 1, "firstByteSeconds": 2, "idleSeconds": 3},
+        "sidecarPort": 9001,
     }));
     let Method::Basic { username, password } = &collection.method else {
         panic!("{:?}", collection.method);
@@ -97,14 +112,31 @@ fn every_field_arrives() {
         ]
     );
     assert_eq!(
-        collection.service_accounts.unwrap(),
-        BTreeSet::from(["checkout".to_owned()])
+        service_accounts(&collection),
+        Some(&BTreeSet::from(["checkout".to_owned()]))
     );
     assert_eq!(
         collection.development_fallback,
         DevelopmentFallback::UseLive
     );
     assert!(collection.development.is_none());
+    assert_eq!(
+        collection.forwarding,
+        bundle::Forwarding {
+            via: false,
+            forwarded: true,
+            rewrite_location: false,
+        }
+    );
+    assert_eq!(
+        collection.timeouts,
+        bundle::Timeouts {
+            connect: Duration::from_secs(1),
+            first_byte: Duration::from_secs(2),
+            idle: Duration::from_secs(3),
+        }
+    );
+    assert_eq!(collection.sidecar_port, Some(9001));
     let live = collection.live.unwrap();
     assert_eq!(
         live.base_url.unwrap().as_str(),
@@ -112,6 +144,8 @@ fn every_field_arrives() {
     );
     assert_eq!(live.secret.as_deref(), Some("s"));
     assert_eq!(live.values["team"], "payments");
+    assert_eq!(live.tls_secret.as_deref(), Some("t"));
+    assert!(live.allow_insecure_http);
     assert!(live.allow_private_networks);
     let trust = live.trust.unwrap();
     assert_eq!(
@@ -130,9 +164,9 @@ fn no_method_is_the_method_none() {
 #[test]
 fn an_empty_list_of_accounts_is_not_the_absence_of_one() {
     let nobody = collection(&json!({"access": {"serviceAccounts": []}}));
-    assert_eq!(nobody.service_accounts, Some(BTreeSet::new()));
+    assert_eq!(service_accounts(&nobody), Some(&BTreeSet::new()));
     let everybody = collection(&json!({"access": {}}));
-    assert_eq!(everybody.service_accounts, None);
+    assert_eq!(service_accounts(&everybody), None);
 }
 
 #[test]
@@ -141,7 +175,7 @@ fn problems_name_the_field_and_say_what_to_write() {
     let header = |name: &str, value: &str| json!({"headers": [{"name": name, "value": value}]});
     for (spec, expected) in [
         (
-            json!({"baseUrl": "http://a.test"}),
+            json!({"baseUrl": "ftp://a.test"}),
             "spec.baseUrl: must begin with https://",
         ),
         (
@@ -159,11 +193,11 @@ fn problems_name_the_field_and_say_what_to_write() {
         ),
         (
             json!({"auth": {}}),
-            "spec.auth: takes exactly one of none, apiKey and basic",
+            "spec.auth: takes exactly one of none, apiKey, basic and clientCertificate",
         ),
         (
             json!({"auth": {"none": {}, "basic": {}}}),
-            "spec.auth: takes exactly one of none, apiKey and basic",
+            "spec.auth: takes exactly one of none, apiKey, basic and clientCertificate",
         ),
         (
             key(json!({"in": "Header", "name": "Authorization", "value": "Bearer sk-1"})),
@@ -185,6 +219,58 @@ fn problems_name_the_field_and_say_what_to_write() {
             key(json!({"in": "Query", "name": "k", "value": "${secret.k|base46}"})),
             "spec.auth.apiKey.value: at character 12: unknown filter \"base46\" (did you mean \"base64\"?); \
              there are base64, base64url, hex, sha256hex, sha256base64, hmacSha256, urlencode, upper, lower, trim",
+        ),
+        (
+            key(json!({"in": "Body", "value": "${secret.k}"})),
+            "spec.auth.apiKey.name: is required: write the name of the header, query parameter, cookie or member \
+             of the body",
+        ),
+        (
+            key(json!({"in": "Body", "name": "a\nb", "value": "${secret.k}"})),
+            "spec.auth.apiKey.name: must be the name of a member of a body",
+        ),
+        (
+            key(json!({"in": "Cookie", "name": "a;b", "value": "${secret.k}"})),
+            "spec.auth.apiKey.name: \"a;b\" cannot be the name of a cookie: write letters, digits and any of \
+             !#$%&'*+-.^_`|~",
+        ),
+        (
+            key(json!({"in": "Path", "name": "a", "value": "${secret.k}"})),
+            "spec.auth.apiKey.name: is not used for Path, where value becomes part of the path itself: remove it",
+        ),
+        (
+            key(json!({"in": "Path", "value": "/bot?${secret.k}"})),
+            "spec.auth.apiKey.value: must not hold \"?\" for Path: write it percent-encoded (RFC 3986)",
+        ),
+        (
+            json!({
+                "auth": {"apiKey": {"in": "Cookie", "name": "a", "value": "${secret.k}"}},
+                "headers": [{"name": "COOKIE", "value": "b=1"}],
+            }),
+            "spec.headers[0].name: must not be Cookie beside spec.auth.apiKey in: Cookie: remove it, cookies of the \
+             caller are left alone",
+        ),
+        (
+            json!({"auth": {"clientCertificate": {}}}),
+            "spec.auth.clientCertificate: takes the certificate of tlsSecretRef: add it to spec.live and \
+             spec.development",
+        ),
+        (
+            json!({"auth": {"clientCertificate": {}}, "live": {"tlsSecretRef": {"name": "t"}}, "development": {}}),
+            "spec.development.tlsSecretRef: is required by spec.auth.clientCertificate: name a Secret of type \
+             kubernetes.io/tls",
+        ),
+        (
+            json!({"timeouts": {"idleSeconds": 0}}),
+            "spec.timeouts.idleSeconds: must be at least 1 (seconds)",
+        ),
+        (
+            json!({"sidecarPort": 2734}),
+            "spec.sidecarPort: must be from 1024 to 65535, and not 2733 or 2734, which the sidecar has already",
+        ),
+        (
+            json!({"sidecarPort": 80}),
+            "spec.sidecarPort: must be from 1024 to 65535, and not 2733 or 2734, which the sidecar has already",
         ),
         (
             json!({"auth": {"basic": {"username": "a:b"}}}),
@@ -253,4 +339,145 @@ fn all_problems_are_reported_at_once() {
             "spec.query[0].value"
         ]
     );
+}
+
+#[test]
+fn a_key_can_go_to_each_place() {
+    let name = || "n".to_owned();
+    for (place, expected) in [
+        ("Header", Placement::Header(name())),
+        ("Query", Placement::Query(name())),
+        ("Cookie", Placement::Cookie(name())),
+        ("Body", Placement::Body(name())),
+    ] {
+        let key = json!({"in": place, "name": "n", "value": "${secret.k}"});
+        let Method::ApiKey { placement, .. } = collection(&json!({"auth": {"apiKey": key}})).method
+        else {
+            panic!("{place}");
+        };
+        assert_eq!(placement, expected);
+    }
+    let key = json!({"in": "Path", "value": "/bot${secret.k}"});
+    let method = collection(&json!({"auth": {"apiKey": key}})).method;
+    let placed = matches!(
+        &method,
+        Method::ApiKey {
+            placement: Placement::Path,
+            ..
+        }
+    );
+    assert!(placed, "{method:?}");
+}
+
+#[test]
+fn a_certificate_is_taken_from_every_environment_that_is_there() {
+    let reference = json!({"tlsSecretRef": {"name": "t"}});
+    for spec in [
+        json!({"auth": {"clientCertificate": {}}, "live": reference, "development": reference}),
+        json!({"auth": {"clientCertificate": {}}, "live": reference, "developmentFallback": "UseLive"}),
+        json!({"auth": {"clientCertificate": {}}, "development": reference}),
+    ] {
+        assert!(
+            matches!(collection(&spec).method, Method::ClientCertificate),
+            "{spec}"
+        );
+    }
+}
+
+fn cluster(spec: &Value) -> Result<Collection, Rejected> {
+    let object = json!({
+        "apiVersion": "credence.dev/v1alpha1",
+        "kind": "ClusterApiCollection",
+        "metadata": {"name": "openai"},
+        "spec": spec,
+    });
+    let object: ClusterApiCollection = serde_json::from_value(object).unwrap();
+    Collection::try_from(&object)
+}
+
+#[test]
+fn a_cluster_collection_is_a_collection_with_namespaces() {
+    let collection = cluster(&json!({
+        "baseUrl": "https://api.openai.com/v1",
+        "access": {"serviceAccounts": ["shop/checkout"]},
+        "live": {"secretRef": {"name": "s"}},
+        "namespaceSelector": {
+            "matchLabels": {"team": "payments"},
+            "matchExpressions": [
+                {"key": "zone", "operator": "In", "values": ["eu"]},
+                {"key": "zone", "operator": "NotIn", "values": ["us"]},
+                {"key": "tier", "operator": "Exists"},
+                {"key": "old", "operator": "DoesNotExist"},
+            ],
+        },
+    }))
+    .unwrap();
+    assert_eq!(
+        collection.base_url.unwrap().as_str(),
+        "https://api.openai.com/v1"
+    );
+    assert_eq!(collection.live.unwrap().secret.as_deref(), Some("s"));
+    let requirement = |key: &str, operator| Requirement {
+        key: key.to_owned(),
+        operator,
+    };
+    let values = |value: &str| BTreeSet::from([value.to_owned()]);
+    assert_eq!(
+        collection.scope,
+        Scope::Cluster {
+            namespaces: Some(LabelSelector {
+                match_labels: [("team".to_owned(), "payments".to_owned())].into(),
+                expressions: vec![
+                    requirement("zone", Operator::In(values("eu"))),
+                    requirement("zone", Operator::NotIn(values("us"))),
+                    requirement("tier", Operator::Exists),
+                    requirement("old", Operator::DoesNotExist),
+                ],
+            }),
+            service_accounts: Some(BTreeSet::from([AccountName {
+                namespace: "shop".to_owned(),
+                name: "checkout".to_owned(),
+            }])),
+        }
+    );
+    let nowhere = cluster(&json!({})).unwrap().scope;
+    let none = Scope::Cluster {
+        namespaces: None,
+        service_accounts: None,
+    };
+    assert_eq!(nowhere, none);
+}
+
+#[test]
+fn what_is_wrong_with_a_cluster_collection_is_said_too() {
+    let values = |operator: &str, values: &[&str]| {
+        json!({"namespaceSelector": {"matchExpressions": [
+            {"key": "zone", "operator": operator, "values": values},
+        ]}})
+    };
+    for (spec, expected) in [
+        (
+            json!({"developmentFallback": "UseLive", "live": {}}),
+            "spec.developmentFallback: UseLive is for ApiCollection only: name Secrets for development in \
+             spec.development",
+        ),
+        (
+            json!({"access": {"serviceAccounts": ["checkout"]}}),
+            "spec.access.serviceAccounts: \"checkout\" must name the namespace too: write NAMESPACE/NAME",
+        ),
+        (
+            values("In", &[]),
+            "spec.namespaceSelector.matchExpressions[0].values: must have at least one value for In and NotIn",
+        ),
+        (
+            values("Exists", &["a"]),
+            "spec.namespaceSelector.matchExpressions[0].values: must be left out for Exists and DoesNotExist",
+        ),
+        (
+            json!({"baseUrl": "nowhere"}),
+            "spec.baseUrl: is not a URL: write it like https://api.example.com/v1",
+        ),
+    ] {
+        assert_eq!(cluster(&spec).unwrap_err().to_string(), expected, "{spec}");
+    }
 }

@@ -1,7 +1,7 @@
-use kube::core::cel::validate_cel;
+use kube::core::cel::{ValidationErrors, validate_cel};
 
 use super::*;
-use crate::ApiCollection;
+use crate::{ApiCollection, ClusterApiCollection};
 
 /// What the API server would say about an object with this name and spec: the
 /// messages of the rules that it breaks, with their fields.
@@ -13,13 +13,28 @@ fn broken_of(name: &str, spec: &Value) -> Vec<String> {
         "spec": spec,
     }))
     .unwrap();
-    match validate_cel(&object) {
+    told(validate_cel(&object))
+}
+
+fn told(checked: Result<(), ValidationErrors>) -> Vec<String> {
+    match checked {
         Ok(()) => vec![],
         Err(errors) => errors
             .iter()
             .map(|error| format!("{}: {}", error.field_path, error.message))
             .collect(),
     }
+}
+
+fn broken_of_cluster(spec: &Value) -> Vec<String> {
+    let object: ClusterApiCollection = serde_json::from_value(json!({
+        "apiVersion": "credence.dev/v1alpha1",
+        "kind": "ClusterApiCollection",
+        "metadata": {"name": "openai"},
+        "spec": spec,
+    }))
+    .unwrap();
+    told(validate_cel(&object))
 }
 
 fn broken(spec: &Value) -> Vec<String> {
@@ -49,6 +64,13 @@ fn good_objects_break_no_rule() {
         api_key_in("Header", "A", "${(values.a \"secret.\" secret.a)}"),
         api_key_in("Header", "A", "${values.a|hmacSha256:key|hex}"),
         api_key_in("Header", "A", "$ ${secret.a}"),
+        api_key_in("Cookie", "session", "${secret.a}"),
+        api_key_in("Body", "any thing", "${secret.a}"),
+        json!({"auth": {"apiKey": {"in": "Path", "value": "/bot${secret.a}"}}}),
+        json!({"baseUrl": "http://a.test", "live": {"baseUrl": "http://a.test", "allowInsecureHttp": true}}),
+        json!({"auth": {"clientCertificate": {}}, "live": {"tlsSecretRef": {"name": "t"}}}),
+        json!({"auth": {"basic": {}}, "headers": [{"name": "Cookie", "value": "a=1"}]}),
+        json!({"sidecarPort": 9001, "timeouts": {}, "forwarding": {}}),
     ] {
         assert_eq!(broken(&spec), Vec::<String>::new(), "{spec}");
     }
@@ -109,9 +131,15 @@ fn a_refusal_never_quotes_what_may_be_a_secret() {
 
 #[test]
 fn auth_takes_one_method() {
-    for auth in [json!({}), json!({"none": {}, "basic": {}})] {
-        let expected = "spec.auth: auth takes exactly one of none, apiKey and basic";
-        assert_eq!(broken(&json!({ "auth": auth })), [expected], "{auth}");
+    for auth in [
+        json!({}),
+        json!({"none": {}, "basic": {}}),
+        json!({"basic": {}, "clientCertificate": {}}),
+    ] {
+        let expected =
+            "spec.auth: auth takes exactly one of none, apiKey, basic and clientCertificate";
+        let spec = json!({"auth": auth, "live": {"tlsSecretRef": {"name": "t"}}});
+        assert_eq!(broken(&spec), [expected], "{auth}");
     }
 }
 
@@ -163,10 +191,13 @@ fn values_are_one_line() {
 #[test]
 fn base_urls_are_https_and_hold_no_secret() {
     for (url, expected) in [
-        ("http://a.test", "baseUrl must begin with https://"),
+        (
+            "ftp://a.test",
+            "baseUrl must begin with https:// (or with http://, where allowInsecureHttp is set)",
+        ),
         (
             "https://${secret.host}",
-            "baseUrl must not refer to a Secret: write ${values.NAME}, and put secrets into headers or query",
+            "baseUrl must not refer to a Secret: write ${values.NAME}, and put secrets into auth, headers or query",
         ),
     ] {
         assert_eq!(
@@ -190,5 +221,111 @@ fn names_are_path_segments() {
     assert_eq!(broken_of(&"x".repeat(63), &json!({})), Vec::<String>::new());
     for name in ["a.b", &"x".repeat(64)] {
         assert_eq!(broken_of(name, &json!({})).len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn http_is_allowed_beside_it() {
+    let own = json!({"live": {"baseUrl": "http://a.test"}});
+    let expected = "spec.live.baseUrl: baseUrl must begin with https://, or allowInsecureHttp be true beside it";
+    assert_eq!(broken(&own), [expected]);
+}
+
+#[test]
+fn a_name_is_there_for_every_place_but_the_path() {
+    let key = |key: Value| json!({"auth": {"apiKey": key}});
+    for place in ["Header", "Query", "Cookie", "Body"] {
+        assert_eq!(
+            broken(&key(json!({"in": place, "value": "${secret.a}"}))),
+            [format!("spec.auth.apiKey.name: {NAME_MISSING}")]
+        );
+    }
+    assert_eq!(
+        broken(&api_key_in("Path", "a", "${secret.a}")),
+        [format!("spec.auth.apiKey.name: {NAME_IN_PATH}")]
+    );
+    for name in ["a b", "a=b", "a;b", "\u{e9}"] {
+        assert_eq!(
+            broken(&api_key_in("Cookie", name, "${secret.a}")),
+            [format!("spec.auth.apiKey.name: {NOT_A_COOKIE}")],
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_certificate_must_come_from_somewhere() {
+    let expected = [format!("spec: {NO_CERTIFICATE}")];
+    for spec in [
+        json!({"auth": {"clientCertificate": {}}}),
+        json!({"auth": {"clientCertificate": {}}, "live": {}}),
+        json!({"auth": {"clientCertificate": {}}, "live": {"tlsSecretRef": {"name": "t"}}, "development": {}}),
+    ] {
+        assert_eq!(broken(&spec), expected, "{spec}");
+        assert_eq!(broken_of_cluster(&spec), expected, "{spec}");
+    }
+}
+
+#[test]
+fn a_cookie_and_the_header_of_all_cookies_exclude_each_other() {
+    let mut spec = api_key_in("Cookie", "session", "${secret.a}");
+    spec["headers"] = json!([{"name": "cOOkie", "value": "a=1"}]);
+    let expected = "spec: headers must not set Cookie beside auth.apiKey in: Cookie: remove it, cookies of the \
+                    caller are left alone";
+    assert_eq!(broken(&spec), [expected]);
+}
+
+#[test]
+fn the_sidecars_own_ports_are_taken() {
+    for port in [2733, 2734] {
+        let expected = "spec.sidecarPort: sidecarPort must not be 2733 or 2734, which the sidecar has already: \
+                        choose another from 1024 to 65535";
+        assert_eq!(broken(&json!({"sidecarPort": port})), [expected]);
+    }
+}
+
+#[test]
+fn a_cluster_collection_keeps_the_same_rules_and_has_its_own() {
+    let selector = |operator: &str, values: &[&str]| {
+        json!({"namespaceSelector": {"matchExpressions": [
+            {"key": "zone", "operator": operator, "values": values},
+        ]}})
+    };
+    for spec in [
+        json!({}),
+        selector("In", &["eu"]),
+        selector("Exists", &[]),
+        json!({"namespaceSelector": {}}),
+    ] {
+        assert_eq!(broken_of_cluster(&spec), Vec::<String>::new(), "{spec}");
+    }
+    let values = "spec.namespaceSelector.matchExpressions[0].values";
+    for (spec, expected) in [
+        (
+            json!({"developmentFallback": "UseLive"}),
+            "spec: developmentFallback: UseLive is for ApiCollection only: name Secrets for development in \
+             spec.development"
+                .to_owned(),
+        ),
+        (
+            selector("NotIn", &[]),
+            format!("{values}: values must have at least one value for In and NotIn"),
+        ),
+        (
+            selector("DoesNotExist", &["eu"]),
+            format!("{values}: values must be left out for Exists and DoesNotExist"),
+        ),
+        (
+            json!({"auth": {}}),
+            "spec.auth: auth takes exactly one of none, apiKey, basic and clientCertificate".to_owned(),
+        ),
+        (
+            json!({"sidecarPort": 2733}),
+            "spec.sidecarPort: sidecarPort must not be 2733 or 2734, which the sidecar has already: choose another \
+             from 1024 to 65535"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(broken_of_cluster(&spec), [expected], "{spec}");
     }
 }

@@ -6,8 +6,16 @@ fn definition_as_json() -> Value {
     serde_json::to_value(definition()).unwrap()
 }
 
+fn cluster_definition_as_json() -> Value {
+    serde_json::to_value(cluster_definition()).unwrap()
+}
+
+fn properties_of(mut definition: Value) -> Value {
+    definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"].take()
+}
+
 fn properties() -> Value {
-    definition_as_json()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"].take()
+    properties_of(definition_as_json())
 }
 
 /// Calls `look` with the path and the content of every schema below.
@@ -32,22 +40,55 @@ fn walk_all(mut look: impl FnMut(&str, &Map<String, Value>)) {
 }
 
 #[test]
-fn the_committed_definition_is_the_generated_one() {
-    let committed = include_str!("../../yaml/apicollections.yaml");
-    let committed: Value = serde_yaml::from_str(committed).unwrap();
-    assert!(
-        committed == definition_as_json(),
-        "crds/yaml/apicollections.yaml does not match the types: run \"make generate\""
-    );
+fn the_committed_definitions_are_the_generated_ones() {
+    for (committed, generated) in [
+        (
+            include_str!("../../yaml/apicollections.yaml"),
+            definition_as_json(),
+        ),
+        (
+            include_str!("../../yaml/clusterapicollections.yaml"),
+            cluster_definition_as_json(),
+        ),
+    ] {
+        let committed: Value = serde_yaml::from_str(committed).unwrap();
+        assert!(
+            committed == generated,
+            "crds/yaml does not match the types: run \"make generate\""
+        );
+    }
+}
+
+#[test]
+fn a_cluster_collection_says_the_same_but_for_its_namespaces() {
+    let mut cluster = properties_of(cluster_definition_as_json())["spec"].take();
+    let mut namespaced = properties()["spec"].take();
+    let members = |spec: &mut Value| spec["properties"].as_object_mut().unwrap().clone();
+    let mut of_cluster = members(&mut cluster);
+    assert!(of_cluster.remove("namespaceSelector").is_some());
+    let names = |members: &Map<String, Value>| members.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&of_cluster), names(&members(&mut namespaced)));
+    let accounts = &of_cluster["access"]["properties"]["serviceAccounts"];
+    let pattern = accounts["items"]["pattern"].as_str().unwrap();
+    assert!(pattern.contains('/'), "{pattern}");
+    let rules = |spec: &Value| spec["x-kubernetes-validations"].as_array().unwrap().len();
+    assert_eq!(rules(&cluster), rules(&namespaced));
 }
 
 #[test]
 fn everything_that_users_write_is_bounded_and_described() {
-    let spec = properties()["spec"].take();
-    walk("spec", spec.as_object().unwrap(), &mut |path, schema| {
+    for definition in [definition_as_json(), cluster_definition_as_json()] {
+        let spec = properties_of(definition)["spec"].take();
+        bounded_and_described(spec.as_object().unwrap());
+    }
+}
+
+fn bounded_and_described(spec: &Map<String, Value>) {
+    walk("spec", spec, &mut |path, schema| {
         let bound = match schema["type"].as_str().unwrap() {
             "string" => "maxLength",
             "array" => "maxItems",
+            "integer" => "maximum",
             "object" if schema.contains_key("additionalProperties") => "maxProperties",
             "object" | "boolean" => "type",
             other => panic!("{path} is of type {other}"),
@@ -120,13 +161,21 @@ fn defaults_are_those_of_the_reference() {
         [
             "spec.auth.basic.password \"${secret.password}\"",
             "spec.auth.basic.username \"${secret.username}\"",
+            "spec.development.allowInsecureHttp false",
             "spec.development.allowPrivateNetworks false",
             "spec.development.caRef.key \"ca.crt\"",
             "spec.developmentFallback \"Deny\"",
+            "spec.forwarding.forwarded false",
+            "spec.forwarding.rewriteLocation true",
+            "spec.forwarding.via true",
             "spec.headers[].onConflict \"Replace\"",
+            "spec.live.allowInsecureHttp false",
             "spec.live.allowPrivateNetworks false",
             "spec.live.caRef.key \"ca.crt\"",
             "spec.query[].onConflict \"Replace\"",
+            "spec.timeouts.connectSeconds 10",
+            "spec.timeouts.firstByteSeconds 600",
+            "spec.timeouts.idleSeconds 300",
         ]
     );
 }
@@ -153,6 +202,7 @@ fn the_table_shows_what_operators_ask_first() {
             "Method null",
             "Ready null",
             "Reason 1",
+            "Expires null",
             "Sidecars null",
             "Age null",
         ]

@@ -85,7 +85,7 @@ impl Gatherer {
         let mut sights = BTreeMap::new();
         for environment in shelf.environments() {
             let sight = self
-                .sight(namespace, object, &collection, environment)
+                .sight(namespace, object, &collection, environment, now)
                 .await?;
             sights.insert(environment, sight);
         }
@@ -114,6 +114,7 @@ impl Gatherer {
         object: &ApiCollection,
         collection: &Result<Collection, Rejected>,
         environment: Environment,
+        now: Timestamp,
     ) -> Result<Sight, Unanswered> {
         let mut inputs = Inputs {
             uid: object.uid().unwrap_or_default(),
@@ -127,7 +128,10 @@ impl Gatherer {
         let needs = needs(collection, environment);
         inputs.objects = self.known(namespace, &needs)?;
         let before = self.before(namespace, object, environment);
-        if let Some(before) = before.as_ref().filter(|before| before.inputs == inputs) {
+        let unchanged = |before: &&Arc<Resolution>| {
+            before.inputs == inputs && before.changes_at.is_none_or(|change| change > now)
+        };
+        if let Some(before) = before.as_ref().filter(unchanged) {
             return Ok(Sight::Unchanged(before.clone()));
         }
         let forbidden = inputs

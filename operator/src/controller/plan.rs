@@ -9,7 +9,8 @@ use credence_core::collection::Collection;
 use credence_core::names::PROXY_PORT;
 use credence_crds::condition::{self, reason};
 use credence_crds::{
-    ApiCollectionStatus, EnvironmentStatus, FeedStatus, MethodName, Rejected, SidecarStatus,
+    ApiCollectionStatus, CertificateStatus, EnvironmentStatus, FeedStatus, MethodName, Rejected,
+    SidecarStatus,
 };
 use jiff::{SignedDuration, Timestamp};
 use kube::api::ObjectMeta;
@@ -22,6 +23,10 @@ use crate::revision::Inputs;
 /// A sidecar that has not acknowledged for this long is behind; before, it is
 /// only busy.
 const LAG: SignedDuration = SignedDuration::from_secs(10);
+
+/// Timers of the runtime cannot be set to the end of a certificate: they hold
+/// two years at most.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// Everything that a plan is made from.
 pub(super) struct Observed {
@@ -66,14 +71,18 @@ pub(super) struct Plan {
 
 /// Plans a collection.
 pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
-    let resolutions = resolutions(observed);
+    let resolutions = resolutions(observed, now);
     let accepted = accepted(&observed.collection);
     let resolved = resolved(&accepted, &resolutions);
     let programmed = programmed(observed, now);
     let ready = ready(&observed.name, &accepted, &resolved);
-    let look_again = observed
+    let late = observed
         .lagging_since
         .and_then(|since| remaining(since, now));
+    let changes = resolutions
+        .values()
+        .filter_map(|resolution| until(resolution.changes_at?, now));
+    let look_again = changes.chain(late).min();
     let before = &observed.status.conditions;
     let conditions = [
         (condition::ACCEPTED, Some(accepted)),
@@ -104,9 +113,19 @@ pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
             .map(|(environment, resolution)| EnvironmentStatus {
                 name: (*environment).into(),
                 secret_name: resolution.secret.clone(),
+                certificate: resolution
+                    .certificate_not_after
+                    .map(|not_after| CertificateStatus {
+                        not_after: not_after.to_string(),
+                    }),
                 ready: resolution.is_ready(),
             })
             .collect(),
+        expires: resolutions
+            .values()
+            .filter_map(|resolution| resolution.certificate_not_after)
+            .min()
+            .map(|not_after| not_after.to_string()),
         feeds: Vec::new(),
         sidecars: Some(sidecars(&observed.status.feeds)),
         conditions,
@@ -139,7 +158,7 @@ pub(super) fn unreadable(metadata: &ObjectMeta) -> Planned {
     }
 }
 
-fn resolutions(observed: &Observed) -> BTreeMap<Environment, Arc<Resolution>> {
+fn resolutions(observed: &Observed, now: Timestamp) -> BTreeMap<Environment, Arc<Resolution>> {
     observed
         .sights
         .iter()
@@ -147,7 +166,7 @@ fn resolutions(observed: &Observed) -> BTreeMap<Environment, Arc<Resolution>> {
             let resolution = match (sight, &observed.collection) {
                 (Sight::Unchanged(resolution), _) => resolution.clone(),
                 (Sight::Read(inputs, gathered), Ok(collection)) => {
-                    Arc::new(Resolution::of(collection, inputs.clone(), gathered))
+                    Arc::new(Resolution::of(collection, inputs.clone(), gathered, now))
                 }
                 (Sight::Read(inputs, _) | Sight::Rejected(inputs), _) => {
                     Arc::new(Resolution::rejected(inputs.clone()))
@@ -182,11 +201,18 @@ fn resolved(accepted: &Verdict, resolutions: &BTreeMap<Environment, Arc<Resoluti
         .map(|name| format!("\"{name}\""))
         .collect();
     secrets.dedup();
-    let message = match secrets.as_slice() {
+    let mut message = match secrets.as_slice() {
         [] => "No Secret is needed.".to_owned(),
         [secret] => format!("Secret {secret} is used."),
         several => format!("Secrets {} are used.", several.join(" and ")),
     };
+    let warnings = resolutions
+        .values()
+        .flat_map(|resolution| &resolution.warnings);
+    for warning in warnings {
+        message.push_str(" Warning: ");
+        message.push_str(&warning.message);
+    }
     if resolutions
         .values()
         .any(|resolution| resolution.uses_live_fallback)
@@ -273,6 +299,12 @@ fn sidecars(feeds: &[FeedStatus]) -> SidecarStatus {
 fn remaining(since: Timestamp, now: Timestamp) -> Option<Duration> {
     let left = LAG - now.duration_since(since);
     Duration::try_from(left).ok().filter(|left| !left.is_zero())
+}
+
+/// Time until a moment, or a part of it; none once it is over.
+fn until(moment: Timestamp, now: Timestamp) -> Option<Duration> {
+    let left = Duration::try_from(moment.duration_since(now)).ok()?;
+    (!left.is_zero()).then(|| left.min(LONGEST_WAIT))
 }
 
 #[cfg(test)]

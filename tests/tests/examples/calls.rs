@@ -14,6 +14,7 @@ use credence_core::bundle::{Bundle, Entry, Route};
 use credence_core::collection::Collection;
 use credence_core::resolve::{Material, resolve};
 use credence_sidecar::{Proxy, ProxySettings};
+use jiff::Timestamp;
 
 use crate::demands::{CASES, Case, Demand};
 use crate::manifests::{collection, examples, providers, secrets};
@@ -165,7 +166,7 @@ fn a_call_has_all_that_its_providers_documentation_demands() {
         let collection = collection(&folder(case).join("collection.yaml"));
         let material = material(case);
         for (environment, host) in environments.into_iter().zip(case.hosts) {
-            let resolved = resolve(&collection, environment, &material);
+            let resolved = resolve(&collection, environment, &material, Timestamp::now());
             let mut route = resolved.unwrap_or_else(|e| panic!("{name}: {e}")).route;
             assert_eq!(route.base_url.authority(), host, "{name}, {environment}");
             let known = known(&collection, environment, &material);

@@ -8,6 +8,7 @@ use credence_core::Environment;
 use credence_core::collection::Collection;
 use credence_core::resolve::{Material, SecretObject, needs, resolve};
 use credence_crds::ApiCollection;
+use jiff::Timestamp;
 use serde_json::Value;
 
 pub(crate) fn examples() -> PathBuf {
@@ -78,7 +79,7 @@ fn every_providers_collection_resolves_in_both_environments() {
         };
         let mut used = Vec::new();
         for environment in [Environment::Development, Environment::Live] {
-            let resolved = resolve(&collection, environment, &material);
+            let resolved = resolve(&collection, environment, &material, Timestamp::now());
             let resolved = resolved.unwrap_or_else(|e| panic!("{name}, {environment}: {e:?}"));
             assert!(!resolved.uses_live_fallback, "{name}");
             used.extend(resolved.secret);

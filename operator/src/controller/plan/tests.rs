@@ -148,6 +148,7 @@ fn a_collection_with_its_secret_is_ready() {
         [EnvironmentStatus {
             name: EnvironmentName::Development,
             secret_name: Some("openai-dev".to_owned()),
+            certificate: None,
             ready: true,
         }]
     );
@@ -221,7 +222,7 @@ fn a_forbidden_namespace_says_how_to_allow_it() {
 
 #[test]
 fn a_bad_spec_is_not_accepted_and_not_tried_again() {
-    let object = manifest(&json!({"baseUrl": "http://api.openai.com"}));
+    let object = manifest(&json!({"baseUrl": "ftp://api.openai.com"}));
     let mut observed = observed(&object);
     let sight = Sight::Rejected(inputs(Environment::Development, Found::Absent));
     observed.sights = BTreeMap::from([(Environment::Development, sight)]);
@@ -339,4 +340,81 @@ fn the_same_observation_gives_the_same_status() {
     let first = plan(&observed, at(100));
     observed.status = first.status.clone();
     assert_eq!(plan(&observed, at(200)).status, first.status);
+}
+
+/// A client certificate for 2026 and the Secret that it is in.
+fn certified() -> (ApiCollection, Gathered) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["client.test".to_owned()]).unwrap();
+    params.not_before = rcgen::date_time_ymd(2026, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2027, 1, 1);
+    let certificate = params.self_signed(&key).unwrap();
+    let secret = SecretObject {
+        kind: "kubernetes.io/tls".to_owned(),
+        environment: None,
+        data: BTreeMap::from([
+            ("tls.crt".to_owned(), certificate.pem().into_bytes().into()),
+            (
+                "tls.key".to_owned(),
+                key.serialize_pem().into_bytes().into(),
+            ),
+        ]),
+    };
+    let object = manifest(&json!({
+        "baseUrl": "https://api.bank.test",
+        "auth": {"clientCertificate": {}},
+        "development": {"tlsSecretRef": {"name": "client"}},
+    }));
+    let material = Material {
+        secrets: BTreeMap::from([("client".to_owned(), secret)]),
+        ..Material::default()
+    };
+    (object, Gathered::Material(material))
+}
+
+#[test]
+fn a_certificate_is_watched_until_its_end() {
+    let plan_at = |time: &str| {
+        let (object, gathered) = certified();
+        let inputs = inputs(Environment::Development, Found::At("7".to_owned()));
+        let sight = Sight::Read(inputs, gathered);
+        let observed = Observed {
+            sights: BTreeMap::from([(Environment::Development, sight)]),
+            ..observed(&object)
+        };
+        plan(&observed, time.parse().unwrap())
+    };
+    let revision = |plan: &Plan| {
+        let resolution = &plan.planned.resolutions[&Environment::Development];
+        resolution.revision.clone()
+    };
+    let good = plan_at("2026-11-21T00:00:00Z");
+    assert_eq!(good.look_again, Some(LONGEST_WAIT));
+    assert_eq!(good.status.method, Some(MethodName::ClientCertificate));
+    let end = "2027-01-01T00:00:00Z";
+    assert_eq!(good.status.expires.as_deref(), Some(end));
+    let certificate = good.status.environments[0].certificate.as_ref().unwrap();
+    assert_eq!(certificate.not_after, end);
+    let said = message(&good, condition::CREDENTIALS_RESOLVED);
+    assert!(!said.contains("Warning"), "{said}");
+
+    let soon = plan_at("2026-12-31T23:00:00Z");
+    assert_eq!(soon.look_again, Some(Duration::from_hours(1)));
+    let said = message(&soon, condition::CREDENTIALS_RESOLVED);
+    assert!(
+        said.contains("Warning: The client certificate in Secret \"client\" expires"),
+        "{said}"
+    );
+    assert_eq!(revision(&soon), revision(&good));
+
+    let over = plan_at(end);
+    assert_eq!(over.look_again, None);
+    assert_eq!(over.status.expires, None);
+    let resolution = &over.planned.resolutions[&Environment::Development];
+    assert_eq!(
+        resolution.entry,
+        Entry::Unavailable(Unavailable::CredentialsMissing)
+    );
+    // The same objects, and sidecars must hear of it.
+    assert_ne!(revision(&over), revision(&good));
 }

@@ -1,0 +1,112 @@
+//! How calls are authenticated.
+
+use credence_core::collection::{Method, Placement};
+use credence_core::template::Template;
+
+use super::Reader;
+use crate::auth::{ApiKey, Auth, Basic, Place};
+
+impl Reader {
+    pub(super) fn method(&mut self, auth: Option<&Auth>) -> Option<Method> {
+        let Some(auth) = auth else {
+            return Some(Method::None);
+        };
+        match (
+            &auth.none,
+            &auth.api_key,
+            &auth.basic,
+            &auth.client_certificate,
+        ) {
+            (Some(_), None, None, None) => Some(Method::None),
+            (None, Some(key), None, None) => self.api_key(key),
+            (None, None, Some(basic), None) => self.basic(basic),
+            (None, None, None, Some(_)) => Some(Method::ClientCertificate),
+            _ => {
+                self.problem(
+                    "spec.auth",
+                    "takes exactly one of none, apiKey, basic and clientCertificate",
+                );
+                None
+            }
+        }
+    }
+
+    fn api_key(&mut self, key: &ApiKey) -> Option<Method> {
+        let field = "spec.auth.apiKey.value";
+        let placement = self.placement(key);
+        let value = self.value(field, &key.value)?;
+        if !value.refers_to_secret() {
+            self.problem(
+                field,
+                "must take the key from the Secret, such as \"Bearer ${secret.api-key}\"",
+            );
+        }
+        if placement == Some(Placement::Path) {
+            self.path(field, &value);
+        }
+        Some(Method::ApiKey {
+            placement: placement?,
+            value,
+        })
+    }
+
+    fn placement(&mut self, key: &ApiKey) -> Option<Placement> {
+        let field = "spec.auth.apiKey.name";
+        let placement = match (key.place, key.name.clone()) {
+            (Place::Path, None) => Placement::Path,
+            (Place::Path, Some(_)) => {
+                self.problem(
+                    field,
+                    "is not used for Path, where value becomes part of the path itself: remove it",
+                );
+                return None;
+            }
+            (_, None) => {
+                self.problem(
+                    field,
+                    "is required: write the name of the header, query parameter, cookie or member of the body",
+                );
+                return None;
+            }
+            (Place::Header, Some(name)) => Placement::Header(name),
+            (Place::Query, Some(name)) => Placement::Query(name),
+            (Place::Cookie, Some(name)) => Placement::Cookie(name),
+            (Place::Body, Some(name)) => Placement::Body(name),
+        };
+        self.name(field, &placement);
+        Some(placement)
+    }
+
+    /// The text of a template between two parts of a path. What its variables
+    /// stand for is escaped, the text itself is not.
+    fn path(&mut self, field: &str, value: &Template) {
+        if let Some(found) = value.offending_in_path() {
+            self.problem(
+                field,
+                format!("must not hold \"{found}\" for Path: write it percent-encoded (RFC 3986)"),
+            );
+        }
+    }
+
+    fn basic(&mut self, basic: &Basic) -> Option<Method> {
+        let username = self.value("spec.auth.basic.username", &basic.username);
+        let password = self.value("spec.auth.basic.password", &basic.password);
+        let (username, password) = (username?, password?);
+        if username
+            .as_literal()
+            .is_some_and(|literal| literal.contains(':'))
+        {
+            self.problem(
+                "spec.auth.basic.username",
+                "must not hold a colon: HTTP Basic ends the user name there (RFC 7617)",
+            );
+        }
+        if !username.refers_to_secret() && !password.refers_to_secret() {
+            self.problem(
+                "spec.auth.basic",
+                "username or password must come from the Secret, such as \"${secret.password}\"",
+            );
+        }
+        Some(Method::Basic { username, password })
+    }
+}
