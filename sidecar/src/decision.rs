@@ -106,7 +106,7 @@ fn route(
     let Some(table) = &*table else {
         return Err(Problem::new(
             Slug::NotReady,
-            "The sidecar has not got its collections yet: try again in a moment.",
+            "Credence has not got its collections yet: try again in a moment.",
         ));
     };
     match target {

@@ -36,7 +36,7 @@ pub(crate) fn check(head: &RequestHead<'_, '_>, names: &[String]) -> Result<(), 
         if !allowed {
             return Err(Problem::new(
                 Slug::ForbiddenOrigin,
-                "Pages in a browser cannot call the sidecar: let the program on the server call it.",
+                "Pages in a browser cannot call Credence: let the program on the server call it.",
             ));
         }
     }

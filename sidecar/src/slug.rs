@@ -38,7 +38,7 @@ pub(crate) enum Slug {
     NotReady,
     /// A Secret, a key in it, or its content is missing.
     CredentialsMissing,
-    /// The bundle needs a newer sidecar.
+    /// The bundle needs a newer Credence.
     Unsupported,
     /// More connections, or more to keep, than is served at one time.
     Overloaded,
@@ -117,7 +117,7 @@ impl Slug {
             Self::ClientCertificateRejected => "The API refuses the client certificate",
             Self::NotReady => "The collection is not ready",
             Self::CredentialsMissing => "The collection has no credentials",
-            Self::Unsupported => "The collection needs a newer sidecar",
+            Self::Unsupported => "The collection needs a newer Credence",
             Self::Overloaded => "There is too much to do at one time",
             Self::UpstreamTimeout => "The API did not answer in time",
         }
