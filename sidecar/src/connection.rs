@@ -124,6 +124,12 @@ impl Connection<server::Stream> {
             Next::Again | Next::Linger => {
                 // A caller who is gone does not need the end.
                 let _ = self.client.io.shutdown().await;
+                self.deadline.set(LINGER);
+                poll_fn(|cx| match self.client.io.poll_discard(cx, LINGER_BYTES) {
+                    Poll::Ready(()) => Poll::Ready(()),
+                    Poll::Pending => self.deadline.poll_passed(cx),
+                })
+                .await;
             }
             Next::Http2 | Next::Close | Next::Cut => {}
         }

@@ -25,6 +25,10 @@ use crate::upstream::{Active, Connection};
 /// provider could go on for ever.
 const MOST_INTERIM: u8 = 16;
 
+/// How often a request is sent that its provider refuses to look at: a server
+/// that says so on each connection would be asked for ever.
+const MOST_ATTEMPTS: u8 = 4;
+
 /// What is known of a request once its head has been passed on.
 #[derive(Debug)]
 pub(crate) struct Request {
@@ -84,6 +88,7 @@ pub(crate) struct Exchange {
     moved: bool,
     close: bool,
     reused: bool,
+    attempts: u8,
     interim: u8,
 }
 
@@ -134,6 +139,7 @@ impl Exchange {
             moved: false,
             close: request.close,
             reused,
+            attempts: 1,
             request,
         }
     }
@@ -146,6 +152,7 @@ impl Exchange {
             download: Download::Head(HeadScan::default()),
             interim: 0,
             reused: false,
+            attempts: self.attempts + 1,
             ..self
         })
     }
@@ -181,7 +188,8 @@ impl Exchange {
 
     fn may_retry(&mut self) -> bool {
         let unsent = self.active.side().outbound.is_untouched();
-        self.reused && (unsent || self.request.idempotent || self.active.is_unprocessed())
+        (self.reused && (unsent || self.request.idempotent))
+            || (self.active.is_unprocessed() && self.attempts < MOST_ATTEMPTS)
     }
 
     fn poll<L: Line>(&mut self, around: &mut Around<'_, L>, cx: &mut Context<'_>) -> Poll<Verdict> {
