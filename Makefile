@@ -45,7 +45,7 @@ cluster-down: tools
 	@$(CLUSTER) down
 
 # The sidecar beside nginx and HAProxy, same provider and same load, in one run:
-# processor time by request, and memory.
+# processor time by request, memory and latency.
 bench: tools
 	@tests/bench-tools.sh
 	PATH="$$PATH:/usr/sbin" $(CARGO) run --release --quiet --locked -p credence-tests --bin bench

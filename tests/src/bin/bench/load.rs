@@ -1,7 +1,8 @@
 //! The load: connections that each have one request on the way.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,27 +19,31 @@ pub(crate) struct Load {
     pub(crate) path: &'static str,
     pub(crate) connections: usize,
     pub(crate) requests: usize,
+    /// The length of the requests' bodies; without one they are GET.
+    pub(crate) body: usize,
     /// The length of the answers.
     pub(crate) answer: usize,
 }
 
 impl Load {
     /// Makes them all, and fails with the first answer that is not a good one.
-    pub(crate) fn run(self) -> anyhow::Result<()> {
+    /// Gives how long each took, from its first byte out to its last byte in.
+    pub(crate) fn run(self) -> anyhow::Result<Vec<Duration>> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         runtime.block_on(async {
-            let made = std::sync::Arc::new(AtomicUsize::new(0));
+            let made = Arc::new(AtomicUsize::new(0));
             let mut connections = JoinSet::new();
             for _ in 0..self.connections {
-                connections.spawn(self.connection(std::sync::Arc::clone(&made)));
+                connections.spawn(self.connection(Arc::clone(&made)));
             }
             let all = async {
+                let mut took = Vec::with_capacity(self.requests);
                 while let Some(ended) = connections.join_next().await {
-                    ended??;
+                    took.extend(ended??);
                 }
-                Ok(())
+                Ok(took)
             };
             tokio::time::timeout(LIMIT, all)
                 .await
@@ -46,17 +51,15 @@ impl Load {
         })
     }
 
-    async fn connection(self, made: std::sync::Arc<AtomicUsize>) -> anyhow::Result<()> {
+    async fn connection(self, made: Arc<AtomicUsize>) -> anyhow::Result<Vec<Duration>> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
         stream.set_nodelay(true)?;
-        let request = format!(
-            "GET {} HTTP/1.1\r\nHost: localhost:{}\r\nUser-Agent: bench\r\nAccept: application/json\r\n\
-             Accept-Encoding: gzip\r\n\r\n",
-            self.path, self.port
-        );
+        let request = self.request();
+        let mut took = Vec::with_capacity(self.requests / self.connections * 2);
         let mut input = Vec::with_capacity(self.answer + 4096);
         while made.fetch_add(1, Ordering::Relaxed) < self.requests {
-            stream.write_all(request.as_bytes()).await?;
+            let begin = Instant::now();
+            stream.write_all(&request).await?;
             input.clear();
             let head = loop {
                 ensure!(stream.read_buf(&mut input).await? > 0, "closed");
@@ -71,7 +74,21 @@ impl Load {
                 ensure!(stream.read_buf(&mut input).await? > 0, "closed");
             }
             ensure!(input.len() == head + self.answer, "more than was asked for");
+            took.push(begin.elapsed());
         }
-        Ok(())
+        Ok(took)
+    }
+
+    fn request(self) -> Vec<u8> {
+        let (path, port) = (self.path, self.port);
+        let (method, length) = match self.body {
+            0 => ("GET", String::new()),
+            length => ("POST", format!("Content-Length: {length}\r\n")),
+        };
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost:{port}\r\nUser-Agent: bench\r\n\
+             Accept: application/json\r\nAccept-Encoding: gzip\r\n{length}\r\n"
+        );
+        [head.into_bytes(), vec![b'y'; self.body]].concat()
     }
 }

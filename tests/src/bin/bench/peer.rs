@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 
 use crate::KEY;
 use crate::certificate::HOST;
+use crate::scenario::Upstream;
 
 /// A proxy that listens; it ends when this is dropped.
 pub(crate) struct Proxy {
@@ -64,7 +65,8 @@ pub(crate) fn own(
     Ok(proxy)
 }
 
-/// nginx: one worker, connections kept on both sides.
+/// nginx: one worker, connections kept on both sides, and bodies kept in memory
+/// and passed on at once, as the others do.
 pub(crate) fn nginx(directory: &Path, upstream: u16) -> anyhow::Result<Proxy> {
     let port = free_port()?;
     let at = directory.display();
@@ -76,6 +78,7 @@ pub(crate) fn nginx(directory: &Path, upstream: u16) -> anyhow::Result<Proxy> {
 events {{ worker_connections 1024; }}
 http {{
   access_log off; keepalive_requests 1000000000;
+  client_max_body_size 0; proxy_request_buffering off; proxy_buffers 32 8k;
   client_body_temp_path {at}/n1; proxy_temp_path {at}/n2; fastcgi_temp_path {at}/n3;
   uwsgi_temp_path {at}/n4; scgi_temp_path {at}/n5;
   upstream provider {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 1000000000; }}
@@ -104,7 +107,11 @@ http {{
 }
 
 /// HAProxy: one thread, connections kept on both sides.
-pub(crate) fn haproxy(directory: &Path, upstream: u16) -> anyhow::Result<Proxy> {
+pub(crate) fn haproxy(directory: &Path, upstream: u16, speaks: Upstream) -> anyhow::Result<Proxy> {
+    let alpn = match speaks {
+        Upstream::Http1 => "",
+        Upstream::Http2 => " alpn h2",
+    };
     let port = free_port()?;
     let at = directory.display();
     let file = directory.join("haproxy.cfg");
@@ -124,7 +131,7 @@ listen proxy
   bind 127.0.0.1:{port}
   http-request set-header Authorization \"{KEY}\"
   http-request set-header Host {HOST}
-  server provider 127.0.0.1:{upstream} ssl verify required ca-file {at}/ca.pem sni str({HOST}) verifyhost {HOST}
+  server provider 127.0.0.1:{upstream} ssl verify required ca-file {at}/ca.pem sni str({HOST}) verifyhost {HOST}{alpn}
 "
         ),
     )?;
