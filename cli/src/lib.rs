@@ -16,7 +16,6 @@ mod exit;
 mod files;
 mod inventory;
 mod lint;
-mod list;
 mod listening;
 mod logs;
 mod object;

@@ -53,8 +53,6 @@ pub mod shutdown;
 mod slug;
 mod table;
 mod target;
-mod tunnel;
-mod upgrade;
 mod upstream;
 mod whole_body;
 

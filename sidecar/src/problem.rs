@@ -84,7 +84,6 @@ impl Problem {
             | Slug::NotImplemented
             | Slug::UpstreamUnreachable
             | Slug::UpstreamTls
-            | Slug::ClientCertificateRejected
             | Slug::CredentialsMissing
             | Slug::Unsupported
             | Slug::UpstreamTimeout => {}

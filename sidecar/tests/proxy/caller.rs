@@ -64,14 +64,9 @@ impl Caller {
         self.stream.write_all(bytes).await.is_ok()
     }
 
-    /// Says that it sends no more.
-    pub(crate) async fn end_sending(&mut self) {
-        self.stream.shutdown().await.unwrap();
-    }
-
     /// Says that it sends no more, and waits until the proxy has closed.
     pub(crate) async fn end(&mut self) {
-        self.end_sending().await;
+        self.stream.shutdown().await.unwrap();
         assert!(self.is_closed().await);
     }
 

@@ -6,7 +6,6 @@ mod caller;
 mod connections;
 mod crossing;
 mod ends;
-mod frames;
 mod life;
 mod provider;
 mod refusals;

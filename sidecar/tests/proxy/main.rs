@@ -6,7 +6,6 @@
 mod binding;
 mod bodies;
 mod caller;
-mod certificates;
 mod counting;
 mod forwarding;
 mod hostile;
@@ -19,4 +18,3 @@ mod reuse;
 mod rig;
 mod streaming;
 mod timeouts;
-mod upgrades;

@@ -155,7 +155,7 @@ pub(crate) fn broken_connections_end_in_the_right_error(stage: &Stage) -> Result
         ("/bad/reset-in-head", 502, "upstream-unreachable"),
         ("/closed/", 502, "upstream-unreachable"),
         ("/stranger/echo", 502, "upstream-tls"),
-        ("/mute/", 502, "upstream-tls"),
+        ("/mute/", 504, "upstream-timeout"),
         ("/nobody/", 404, "unknown-collection"),
     ];
     let mut all = Vec::new();

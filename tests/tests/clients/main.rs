@@ -27,6 +27,7 @@ mod server;
 mod silence;
 mod stage;
 mod transfer;
+mod wired;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -56,6 +57,10 @@ const CASES: &[Case] = &[
     (
         "curl calls with every version and expectation",
         curl::calls_with_every_version_and_expectation,
+    ),
+    (
+        "gRPC streams and keeps its trailers",
+        wired::grpc_streams_and_keeps_its_trailers,
     ),
     (
         "a gibibyte goes up and down in little memory",
