@@ -62,6 +62,10 @@ pub struct RunArgs {
     /// without one it is development.
     #[arg(long, value_name = "ENVIRONMENT")]
     pub environment: Option<Environment>,
+    /// The namespace whose collections are served; needed only when the files
+    /// hold collections of several. Objects that name no namespace are in it.
+    #[arg(long, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
     /// The ServiceAccount that calls are made as: a collection whose
     /// spec.access.serviceAccounts leaves it out is not there.
     #[arg(long, value_name = "NAME", default_value = "default")]
@@ -95,10 +99,6 @@ pub struct RunArgs {
     /// Nothing secret is said at any level.
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
-    /// The namespace whose collections are served; needed only when the files
-    /// hold collections of several. Objects that name no namespace are in it.
-    #[arg(long, value_name = "NAMESPACE")]
-    pub namespace: Option<String>,
 }
 
 /// Arguments of `credence lint`.

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use credence_core::Environment;
-use credence_core::collection::Collection;
+use credence_core::collection::{Collection, Scope};
+use credence_core::names;
 use credence_core::resolve::{Material, Needs};
 
 use crate::files::File;
+use crate::list;
 use crate::object::{self, Content, Object, Origin, Reading};
 use crate::problem::{self, Problem, Severity};
 use crate::schema::{At, Schemas};
@@ -55,7 +57,7 @@ pub(crate) fn read(files: &[File], schemas: &Schemas) -> (Inventory, Vec<Problem
         let (documents, faults) = yaml::parse(text);
         let faults = faults.into_iter();
         problems.extend(faults.map(|fault| problem(fault.position, fault.field, fault.message)));
-        for document in documents {
+        for document in documents.into_iter().flat_map(list::expand) {
             match object::read(document, &file.path, schemas) {
                 Reading::Object(object) => inventory.objects.push(*object),
                 Reading::Ignored(kind) => *inventory.ignored.entry(kind).or_default() += 1,
@@ -93,12 +95,14 @@ impl Inventory {
             .filter_map(|(object, _)| object.namespace.as_deref())
             .collect();
         let of_others = || {
-            self.objects
-                .iter()
+            let named = self.objects.iter();
+            named
                 .filter_map(|object| match object.content {
                     Content::Namespace(_) => Some(object.name.as_str()),
                     _ => object.namespace.as_deref(),
                 })
+                // Nobody makes calls from there.
+                .filter(|name| *name != names::CLUSTER_CREDENTIALS_NAMESPACE)
         };
         let homes: BTreeSet<&str> = match of_collections.len() {
             0 => of_others().collect(),
@@ -111,7 +115,7 @@ impl Inventory {
     /// `kubectl apply --namespace` does.
     pub(crate) fn put_into(&mut self, namespace: &str) {
         for object in &mut self.objects {
-            if object.namespace.is_none() && !matches!(object.content, Content::Namespace(_)) {
+            if object.namespace.is_none() && object.content.is_namespaced() {
                 object.namespace = Some(namespace.to_owned());
             }
         }
@@ -141,7 +145,7 @@ impl Inventory {
         problems
     }
 
-    /// All collections.
+    /// All collections of both kinds.
     pub(crate) fn collections(&self) -> impl Iterator<Item = (&Object, &Collection)> {
         self.objects
             .iter()
@@ -155,20 +159,33 @@ impl Inventory {
     pub(crate) fn environment(&self, namespace: &str) -> Option<Environment> {
         self.namespaces()
             .find(|(object, _)| object.name == namespace)
-            .map(|(_, label)| Environment::of_label(label))
+            .map(|(_, labels)| labels.get(names::ENVIRONMENT).map(String::as_str))
+            .map(Environment::of_label)
     }
 
-    /// All Namespace documents, with the value of their environment label.
-    pub(crate) fn namespaces(&self) -> impl Iterator<Item = (&Object, Option<&str>)> {
+    /// All Namespace documents, with their labels.
+    pub(crate) fn namespaces(&self) -> impl Iterator<Item = (&Object, &BTreeMap<String, String>)> {
         self.objects
             .iter()
             .filter_map(|object| match &object.content {
-                Content::Namespace(label) => Some((object, label.as_deref())),
+                Content::Namespace(labels) => Some((object, labels)),
                 _ => None,
             })
     }
 
-    /// Looks up what a collection of this namespace needs.
+    /// The labels of a namespace: those of its document, if there is one, and
+    /// the one that an API server gives it.
+    pub(crate) fn labels(&self, namespace: &str) -> BTreeMap<String, String> {
+        let mut labels = self
+            .namespaces()
+            .find(|(object, _)| object.name == namespace)
+            .map(|(_, labels)| labels.clone())
+            .unwrap_or_default();
+        labels.insert(names::NAMESPACE_NAME.to_owned(), namespace.to_owned());
+        labels
+    }
+
+    /// Looks up what a collection needs in this namespace.
     pub(crate) fn gather(&self, namespace: Option<&str>, needs: &Needs) -> Material {
         let mut material = Material::default();
         for object in &self.objects {
@@ -198,4 +215,16 @@ pub(crate) fn listed(kinds: &BTreeMap<String, usize>) -> String {
         several => format!("{several} {kind}"),
     });
     kinds.collect::<Vec<_>>().join(", ")
+}
+
+/// The namespace that a collection's Secrets and ConfigMaps are in: its own,
+/// which may not be known yet, or the one for all cluster collections.
+pub(crate) fn material_namespace<'a>(
+    collection: &Collection,
+    own: Option<&'a str>,
+) -> Option<&'a str> {
+    match collection.scope {
+        Scope::Namespace { .. } => own,
+        Scope::Cluster { .. } => Some(names::CLUSTER_CREDENTIALS_NAMESPACE),
+    }
 }

@@ -16,6 +16,7 @@ mod exit;
 mod files;
 mod inventory;
 mod lint;
+mod list;
 mod listening;
 mod logs;
 mod object;

@@ -1,21 +1,22 @@
 //! `credence lint`: everything that can be known about manifests without a
 //! cluster.
 
+mod neighbours;
 mod report;
 
 use std::io::Write;
 
 use credence_core::Environment;
-use credence_core::collection::Collection;
+use credence_core::collection::{Collection, Scope};
 use credence_core::names;
 use credence_core::reason::Reason;
-use credence_core::resolve::{Unresolved, needs, resolve};
+use credence_core::resolve::{Unresolved, Warning, needs, resolve};
 use jiff::Timestamp;
 
 use crate::args::{LintArgs, Output};
 use crate::exit::Exit;
 use crate::files;
-use crate::inventory::{self, Inventory};
+use crate::inventory::{self, Inventory, material_namespace};
 use crate::object::Object;
 use crate::position::member;
 use crate::problem::{self, Problem, Severity};
@@ -40,6 +41,7 @@ pub(crate) fn run(
     }
     problems.extend(inventory.duplicates());
     problems.extend(check(&inventory, Timestamp::now()));
+    problems.extend(neighbours::check(&inventory));
     problem::sort(&mut problems);
     let report = Report {
         files: files.len(),
@@ -62,16 +64,24 @@ pub(crate) fn run(
 fn check(inventory: &Inventory, now: Timestamp) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (object, collection) in inventory.collections() {
-        for (namespace, environment) in places(inventory, object) {
+        for (namespace, environment) in places(inventory, object, collection) {
             let needs = needs(collection, environment);
             let material = inventory.gather(namespace.as_deref(), &needs);
-            if let Err(unresolved) = resolve(collection, environment, &material, now) {
-                problems.push(unmet(object, collection, environment, unresolved));
+            match resolve(collection, environment, &material, now) {
+                Ok(resolved) => problems.extend(resolved.warnings.into_iter().map(|warning| {
+                    let Warning { field, message } = warning;
+                    let origin = &object.origin;
+                    origin.problem(Severity::Warning, &field, At::Value, message)
+                })),
+                Err(unresolved) => {
+                    problems.push(unmet(object, collection, environment, unresolved));
+                }
             }
         }
     }
-    for (object, label) in inventory.namespaces() {
-        if let Some(Err(unknown)) = label.map(str::parse::<Environment>) {
+    for (object, labels) in inventory.namespaces() {
+        let label = labels.get(names::ENVIRONMENT);
+        if let Some(Err(unknown)) = label.map(|label| label.parse::<Environment>()) {
             let field = member("metadata.labels", names::ENVIRONMENT);
             let message = format!("{unknown}; anything else counts as development");
             problems.push(
@@ -87,11 +97,15 @@ fn check(inventory: &Inventory, now: Timestamp) -> Vec<Problem> {
 /// Where a collection will be used. One that names no namespace, beside others
 /// that name several, is meant for each of them; then their labels say for
 /// which environment.
-fn places(inventory: &Inventory, object: &Object) -> Vec<(Option<String>, Environment)> {
+fn places(
+    inventory: &Inventory,
+    object: &Object,
+    collection: &Collection,
+) -> Vec<(Option<String>, Environment)> {
     let both = [Environment::Development, Environment::Live];
-    if object.namespace.is_some() {
+    if let Some(home) = material_namespace(collection, object.namespace.as_deref()) {
         return both
-            .map(|environment| (object.namespace.clone(), environment))
+            .map(|environment| (Some(home.to_owned()), environment))
             .into();
     }
     let mut places = Vec::new();
@@ -132,8 +146,15 @@ fn unmet(
                 false => settings.secret.as_deref(),
             };
             let name = name.or(secret).unwrap_or_default();
-            let message =
-                format!("{kind} \"{name}\" is not in these files: calls fail until it exists");
+            let place = match collection.scope {
+                Scope::Namespace { .. } => String::new(),
+                Scope::Cluster { .. } => {
+                    format!(" in namespace \"{}\"", names::CLUSTER_CREDENTIALS_NAMESPACE)
+                }
+            };
+            let message = format!(
+                "{kind} \"{name}\" is not in these files{place}: calls fail until it exists"
+            );
             (Severity::Warning, message)
         }
         // Meant for one environment only, it seems: nothing is said of the other.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use credence_core::closest::closest;
-use credence_core::collection::Collection;
+use credence_core::collection::{Collection, Scope};
 use credence_core::names;
 use credence_core::resolve::SecretObject;
-use credence_crds::ApiCollection;
-use serde_json::Value;
+use credence_crds::{ApiCollection, ClusterApiCollection, Rejected};
+use serde_json::{Value, from_value};
 use zeroize::Zeroizing;
 
 use crate::position::Positions;
@@ -20,6 +20,8 @@ use crate::yaml::Document;
 
 const GROUP: &str = "credence.dev";
 const VERSION: &str = "credence.dev/v1alpha1";
+const COLLECTION: &str = "ApiCollection";
+const CLUSTER_COLLECTION: &str = "ClusterApiCollection";
 
 /// Where an object stands.
 #[derive(Clone, Debug)]
@@ -33,7 +35,8 @@ pub(crate) struct Origin {
 /// An object that `credence` reads.
 #[derive(Clone, Debug)]
 pub(crate) struct Object {
-    /// `metadata.namespace`; absent, as manifests may leave it to `kubectl -n`.
+    /// `metadata.namespace`; absent where the kind has none, and as manifests
+    /// may leave it to `kubectl -n`.
     pub(crate) namespace: Option<String>,
     /// `metadata.name`.
     pub(crate) name: String,
@@ -46,25 +49,33 @@ pub(crate) struct Object {
 /// What an object is.
 #[derive(Clone, Debug)]
 pub(crate) enum Content {
-    /// A collection.
+    /// A collection of either kind: its scope tells which.
     Collection(Box<Collection>),
     /// A Secret.
     Secret(SecretObject),
     /// The `data` of a ConfigMap.
     ConfigMap(BTreeMap<String, String>),
-    /// The environment label of a Namespace.
-    Namespace(Option<String>),
+    /// The labels of a Namespace.
+    Namespace(BTreeMap<String, String>),
 }
 
 impl Content {
     /// As manifests spell the kind.
-    pub(crate) const fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
-            Self::Collection(_) => "ApiCollection",
+            Self::Collection(collection) => match collection.scope {
+                Scope::Namespace { .. } => COLLECTION,
+                Scope::Cluster { .. } => CLUSTER_COLLECTION,
+            },
             Self::Secret(_) => "Secret",
             Self::ConfigMap(_) => "ConfigMap",
             Self::Namespace(_) => "Namespace",
         }
+    }
+
+    /// Whether objects of this kind are in a namespace.
+    pub(crate) fn is_namespaced(&self) -> bool {
+        !matches!(self.kind(), CLUSTER_COLLECTION | "Namespace")
     }
 }
 
@@ -92,7 +103,8 @@ pub(crate) fn read(document: Document, file: &Arc<str>, schemas: &Schemas) -> Re
     let text = |name: &str| value.get(name).and_then(Value::as_str);
     let (version, kind) = (text("apiVersion"), text("kind"));
     let schema = match (version, kind) {
-        (Some(VERSION), Some("ApiCollection")) => &schemas.collection,
+        (Some(VERSION), Some(COLLECTION)) => &schemas.collection,
+        (Some(VERSION), Some(CLUSTER_COLLECTION)) => &schemas.cluster_collection,
         (Some("v1"), Some("Secret")) => &schemas.secret,
         (Some("v1"), Some("ConfigMap")) => &schemas.config_map,
         (Some("v1"), Some("Namespace")) => &schemas.namespace,
@@ -152,15 +164,18 @@ fn violation(field: &str, at: At, message: impl Into<String>) -> Violation {
 fn misnamed(version: Option<&str>, kind: Option<&str>) -> Option<Violation> {
     let group = version.and_then(|version| version.split('/').next());
     match (group, kind) {
-        (Some(GROUP), Some("ApiCollection")) | (None, Some("ApiCollection")) => Some(violation(
-            "apiVersion",
-            At::Value,
-            format!("must be {VERSION}"),
-        )),
+        (Some(GROUP) | None, Some(COLLECTION | CLUSTER_COLLECTION)) => {
+            let at = if version.is_some() {
+                At::Value
+            } else {
+                At::Name
+            };
+            Some(violation("apiVersion", at, format!("must be {VERSION}")))
+        }
         (Some(GROUP), Some(kind)) => {
-            let meant = match closest(kind, ["ApiCollection"]) {
+            let meant = match closest(kind, [COLLECTION, CLUSTER_COLLECTION]) {
                 Some(meant) => format!(": did you mean \"{meant}\"?"),
-                None => ": there is ApiCollection".to_owned(),
+                None => format!(": there are {COLLECTION} and {CLUSTER_COLLECTION}"),
             };
             let message = format!("\"{kind}\" is not a kind of {VERSION}{meant}");
             Some(violation("kind", At::Value, message))
@@ -186,20 +201,26 @@ fn object(value: &mut Value, schema: &Schema) -> Result<Parts, Vec<Violation>> {
     let (Some(name), false) = (name, checked.misshapen) else {
         return Err(violations);
     };
-    let namespace = metadata("namespace");
-    let label = value
-        .pointer("/metadata/labels")
-        .and_then(|labels| labels.get(names::ENVIRONMENT))
-        .and_then(Value::as_str)
-        .map(str::to_owned);
+    let labels: BTreeMap<String, String> = value
+        .get("metadata")
+        .map(|metadata| texts(metadata, "labels").collect())
+        .unwrap_or_default();
     let content = match value.get("kind").and_then(Value::as_str) {
-        Some("Secret") => secret(value, label).map(Content::Secret),
+        Some("Secret") => {
+            let environment = labels.get(names::ENVIRONMENT).cloned();
+            secret(value, environment).map(Content::Secret)
+        }
         Some("ConfigMap") => Ok(Content::ConfigMap(texts(value, "data").collect())),
-        Some("Namespace") => Ok(Content::Namespace(label)),
-        _ => collection(value).map(|parsed| Content::Collection(Box::new(parsed))),
+        Some("Namespace") => Ok(Content::Namespace(labels)),
+        Some(CLUSTER_COLLECTION) => collection(from_value::<ClusterApiCollection>(value.clone())),
+        _ => collection(from_value::<ApiCollection>(value.clone())),
     };
     match content {
-        Ok(content) if violations.is_empty() => Ok((namespace, name, content)),
+        Ok(content) if violations.is_empty() => {
+            // An API server takes it away from what is in no namespace.
+            let namespace = metadata("namespace").filter(|_| content.is_namespaced());
+            Ok((namespace, name, content))
+        }
         Ok(_) => Err(violations),
         // A parser knows better what is wrong with a field than a rule does.
         Err(mut parsed) => {
@@ -223,8 +244,11 @@ fn texts(value: &Value, field: &str) -> impl Iterator<Item = (String, String)> {
         .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
 }
 
-fn collection(value: &Value) -> Result<Collection, Vec<Violation>> {
-    let object: ApiCollection = serde_json::from_value(value.clone())
+fn collection<K>(object: Result<K, serde_json::Error>) -> Result<Content, Vec<Violation>>
+where
+    for<'a> Collection: TryFrom<&'a K, Error = Rejected>,
+{
+    let object = object
         // Not the error's own text: it may quote the value.
         .map_err(|_| {
             vec![violation(
@@ -233,12 +257,15 @@ fn collection(value: &Value) -> Result<Collection, Vec<Violation>> {
                 "does not have the form of its schema",
             )]
         })?;
-    Collection::try_from(&object).map_err(|rejected| {
-        let problems = rejected.problems.into_iter();
-        problems
-            .map(|problem| violation(&problem.field, At::Value, problem.message))
-            .collect()
-    })
+    match Collection::try_from(&object) {
+        Ok(collection) => Ok(Content::Collection(Box::new(collection))),
+        Err(rejected) => {
+            let problems = rejected.problems.into_iter();
+            Err(problems
+                .map(|problem| violation(&problem.field, At::Value, problem.message))
+                .collect())
+        }
+    }
 }
 
 /// `stringData` wins over `data`, as an API server merges them.

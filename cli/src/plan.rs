@@ -1,18 +1,22 @@
 //! What is served, decided from what the files hold. The same resolution as the
 //! operator's, and the same bundle from there on.
 
-use std::collections::BTreeMap;
+mod ports;
+mod state;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use credence_core::bundle::{Bundle, Entry};
-use credence_core::collection::{self, Collection};
-use credence_core::reason::Reason;
-use credence_core::resolve::{Unresolved, needs, resolve, secret_keys};
+use credence_core::collection::{self, Collection, Scope};
+use credence_core::resolve::{needs, resolve, secret_keys};
 use credence_core::{CollectionName, Environment};
 use jiff::Timestamp;
 
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, material_namespace};
 use crate::variables::Variables;
+
+pub(crate) use state::State;
 
 /// Whose calls are served: what a pod is on a cluster.
 #[derive(Clone, Copy, Debug)]
@@ -34,37 +38,25 @@ pub(crate) struct Plan {
     pub(crate) bundle: Bundle,
     /// For the table, by name.
     pub(crate) rows: Vec<Row>,
+    /// When there will be another plan by time alone, if there will.
+    pub(crate) changes_at: Option<Timestamp>,
 }
 
-/// A collection of the namespace.
+/// A collection of the namespace, or of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Row {
     /// Its name.
     pub(crate) name: CollectionName,
+    /// Whether it is a cluster collection.
+    pub(crate) of_cluster: bool,
     /// Its authentication method, as manifests spell it.
     pub(crate) method: &'static str,
     /// Whether it can be called.
     pub(crate) state: State,
-}
-
-/// Whether a collection can be called.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    /// It can.
-    Ready,
-    /// It can, in development with live credentials.
-    ReadyWithLive,
-    /// Something is missing.
-    Unresolved {
-        /// What.
-        cause: Unresolved,
-        /// Variables that would have given it.
-        unset: Vec<String>,
-    },
-    /// `access.serviceAccounts` leaves out the ServiceAccount of this name.
-    Withheld(String),
-    /// The proxy could not use it, for this reason.
-    Refused(String),
+    /// The loopback port that it has for itself.
+    pub(crate) port: Option<u16>,
+    /// What should be looked at all the same.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Decides what is served to calls of `consumer`.
@@ -74,23 +66,41 @@ pub(crate) fn plan(
     revision: u64,
     now: Timestamp,
 ) -> Plan {
+    let case = Case {
+        inventory,
+        consumer,
+        labels: inventory.labels(consumer.namespace),
+        local: inventory
+            .collections()
+            .filter(|(object, _)| object.namespace.as_deref() == Some(consumer.namespace))
+            .map(|(_, collection)| &collection.name)
+            .collect(),
+        now,
+    };
     let mut collections = BTreeMap::new();
     let mut rows = Vec::new();
+    let mut changes = BTreeSet::new();
     for (object, collection) in inventory.collections() {
-        if object.namespace.as_deref() != Some(consumer.namespace) {
+        let of_cluster = matches!(collection.scope, Scope::Cluster { .. });
+        if !of_cluster && object.namespace.as_deref() != Some(consumer.namespace) {
             continue;
         }
-        let (entry, state) = serve(inventory, consumer, collection, now);
-        if let Some(entry) = entry {
+        let served = case.serve(collection);
+        if let Some(entry) = served.entry {
             collections.insert(collection.name.clone(), entry);
         }
+        changes.extend(served.changes_at);
         rows.push(Row {
             name: collection.name.clone(),
+            of_cluster,
             method: collection.method.as_str(),
-            state,
+            state: served.state,
+            port: None,
+            warnings: served.warnings,
         });
     }
-    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    rows.sort_by(|a, b| (&a.name, a.of_cluster).cmp(&(&b.name, b.of_cluster)));
+    ports::share_out(&mut collections, &mut rows);
     Plan {
         bundle: Bundle {
             revision: revision.to_string(),
@@ -98,80 +108,93 @@ pub(crate) fn plan(
             collections,
         },
         rows,
+        changes_at: changes.pop_first(),
     }
 }
 
-fn serve(
-    inventory: &Inventory,
-    consumer: &Consumer<'_>,
-    collection: &Collection,
+/// Everything that one plan looks at.
+struct Case<'a> {
+    inventory: &'a Inventory,
+    consumer: &'a Consumer<'a>,
+    /// Of the consumer's namespace.
+    labels: BTreeMap<String, String>,
+    /// Names of the collections in that namespace.
+    local: BTreeSet<&'a CollectionName>,
     now: Timestamp,
-) -> (Option<Entry>, State) {
-    let account = consumer.service_account;
-    let admitted = collection.scope.admits(&collection::Consumer {
-        namespace: consumer.namespace,
-        namespace_labels: &BTreeMap::new(),
-        service_account: account,
-    });
-    if !admitted {
-        return (None, State::Withheld(account.to_owned()));
-    }
-    let environment = consumer.environment;
-    let needs = needs(collection, environment);
-    let mut material = inventory.gather(Some(consumer.namespace), &needs);
-    let unset = consumer.variables.map_or_else(Vec::new, |variables| {
-        variables.fill(&mut material, &secret_keys(collection, environment))
-    });
-    match resolve(collection, environment, &material, now) {
-        Ok(resolved) => {
-            let state = match resolved.uses_live_fallback {
-                true => State::ReadyWithLive,
-                false => State::Ready,
-            };
-            (Some(Entry::Ready(Arc::new(resolved.route))), state)
+}
+
+/// What becomes of one collection.
+struct Served {
+    entry: Option<Entry>,
+    state: State,
+    warnings: Vec<String>,
+    changes_at: Option<Timestamp>,
+}
+
+impl Served {
+    fn not(state: State) -> Self {
+        Self {
+            entry: None,
+            state,
+            warnings: Vec::new(),
+            changes_at: None,
         }
-        Err(cause) => (
-            Some(Entry::Unavailable(cause.reason.unavailable())),
-            State::Unresolved { cause, unset },
-        ),
     }
 }
 
-impl State {
-    /// For the table.
-    pub(crate) fn word(&self) -> &str {
-        match self {
-            Self::Ready => "ready",
-            Self::ReadyWithLive => "ready (live credentials)",
-            Self::Unresolved { cause, .. } => cause.reason.as_str(),
-            Self::Withheld(_) => "withheld",
-            Self::Refused(_) => "refused",
+impl Case<'_> {
+    fn serve(&self, collection: &Collection) -> Served {
+        let Consumer {
+            namespace,
+            environment,
+            service_account,
+            variables,
+        } = *self.consumer;
+        if !collection.scope.selects(&self.labels) {
+            return Served::not(State::NotSelected(namespace.to_owned()));
         }
-    }
-
-    /// What is to be done, where something is.
-    pub(crate) fn advice(&self) -> Option<String> {
-        match self {
-            Self::Ready => None,
-            Self::ReadyWithLive => Some(
-                "spec.development is absent and spec.developmentFallback is UseLive: \
-                 calls have real effects."
-                    .to_owned(),
-            ),
-            Self::Unresolved { cause, unset } => {
-                let message = &cause.message;
-                Some(match (cause.reason, unset.as_slice()) {
-                    (Reason::SecretKeyMissing, [_, ..]) => {
-                        format!("{message} Or set {}.", unset.join(", "))
-                    }
-                    _ => message.clone(),
-                })
-            }
-            Self::Withheld(account) => Some(format!(
-                "spec.access.serviceAccounts does not name \"{account}\", the ServiceAccount \
-                 that calls are made as: choose one that it names with --service-account."
-            )),
-            Self::Refused(reason) => Some(reason.clone()),
+        let of_cluster = matches!(collection.scope, Scope::Cluster { .. });
+        if of_cluster && self.local.contains(&collection.name) {
+            return Served::not(State::Shadowed(namespace.to_owned()));
+        }
+        let admitted = collection.scope.admits(&collection::Consumer {
+            namespace,
+            namespace_labels: &self.labels,
+            service_account,
+        });
+        if !admitted {
+            return Served::not(State::Withheld(match of_cluster {
+                true => format!("{namespace}/{service_account}"),
+                false => service_account.to_owned(),
+            }));
+        }
+        let home = material_namespace(collection, Some(namespace));
+        let mut material = (self.inventory).gather(home, &needs(collection, environment));
+        let unset = variables.map_or_else(Vec::new, |variables| {
+            variables.fill(&mut material, &secret_keys(collection, environment))
+        });
+        match resolve(collection, environment, &material, self.now) {
+            Ok(resolved) => Served {
+                entry: Some(Entry::Ready(Arc::new(resolved.route))),
+                state: match resolved.uses_live_fallback {
+                    true => State::ReadyWithLive,
+                    false => State::Ready,
+                },
+                warnings: (resolved.warnings.into_iter())
+                    .map(|warning| warning.message)
+                    .collect(),
+                changes_at: resolved.changes_at,
+            },
+            Err(cause) => Served {
+                entry: Some(Entry::Unavailable(cause.reason.unavailable())),
+                changes_at: cause.changes_at,
+                state: State::Unresolved {
+                    cause,
+                    unset,
+                    elsewhere: home.filter(|_| of_cluster).map(str::to_owned),
+                },
+                warnings: Vec::new(),
+            },
         }
     }
 }

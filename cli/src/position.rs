@@ -60,6 +60,28 @@ impl Positions {
         }
     }
 
+    /// Those of the part of the document that is at this path, as if it were a
+    /// document of its own.
+    pub(crate) fn below(&self, path: &str) -> Self {
+        let part = |all: &BTreeMap<String, Position>| {
+            let inside = all.iter().filter_map(|(field, position)| {
+                let rest = field.strip_prefix(path)?;
+                let rest = match rest.strip_prefix('.') {
+                    Some(member) => member,
+                    None if rest.starts_with('[') => rest,
+                    None => return None,
+                };
+                Some((rest.to_owned(), *position))
+            });
+            inside.collect()
+        };
+        Self {
+            start: self.of_value(path),
+            keys: part(&self.keys),
+            values: part(&self.values),
+        }
+    }
+
     pub(crate) fn set_key(&mut self, path: &str, position: Position) {
         self.keys.insert(path.to_owned(), position);
     }

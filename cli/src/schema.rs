@@ -1,7 +1,7 @@
 //! Objects are checked as an API server checks them: types, bounds, unknown
-//! and missing fields, defaults, and the CEL rules of the collection's kind.
+//! and missing fields, defaults, and the CEL rules of the collections' kinds.
 //!
-//! The schemas are not written here: that of a collection is the CRD's own,
+//! The schemas are not written here: those of collections are the CRDs' own,
 //! those of Secret, ConfigMap and Namespace come from the Kubernetes types.
 
 mod message;
@@ -13,6 +13,7 @@ pub(crate) use message::NOT_BASE64;
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -79,6 +80,8 @@ pub(crate) struct Schema {
 pub(crate) struct Schemas {
     /// Of `ApiCollection`.
     pub(crate) collection: Schema,
+    /// Of `ClusterApiCollection`.
+    pub(crate) cluster_collection: Schema,
     /// Of `Secret`.
     pub(crate) secret: Schema,
     /// Of `ConfigMap`.
@@ -91,7 +94,8 @@ impl Schemas {
     /// Builds them all; a few milliseconds.
     pub(crate) fn load() -> Self {
         Self {
-            collection: Schema::of_collections(),
+            collection: Schema::of_custom(credence_crds::definition()),
+            cluster_collection: Schema::of_custom(credence_crds::cluster_definition()),
             secret: Schema::of_builtin::<Secret>(),
             config_map: Schema::of_builtin::<ConfigMap>(),
             namespace: Schema::of_builtin::<Namespace>(),
@@ -100,8 +104,8 @@ impl Schemas {
 }
 
 impl Schema {
-    fn of_collections() -> Self {
-        let mut root = credence_crds::definition()
+    fn of_custom(definition: CustomResourceDefinition) -> Self {
+        let mut root = definition
             .spec
             .versions
             .into_iter()

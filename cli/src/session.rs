@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use credence_sidecar::admin::{self, Admin};
 use credence_sidecar::{BindError, Bound, Handle, Proxy, ProxySettings};
@@ -13,6 +14,9 @@ use crate::listening::Listening;
 use crate::plan::State;
 use crate::source::{Refused, Served, Source};
 use crate::watch::Watch;
+
+/// How often the clock is looked at while something is due.
+const LOOK: Duration = Duration::from_secs(60);
 
 /// The session cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +57,7 @@ pub(crate) struct Session {
     proxy_address: SocketAddr,
     admin_address: SocketAddr,
     revision: u64,
+    due: Option<Timestamp>,
 }
 
 impl Session {
@@ -89,6 +94,7 @@ impl Session {
             admin_address: admin.local_addr().unwrap_or(listening.admin),
             admin,
             revision,
+            due: served.plan.changes_at,
         };
         Ok((session, served))
     }
@@ -128,7 +134,14 @@ impl Session {
             self.proxy.run(shutdown).await;
             drop(draining);
         };
-        let follow = follow(self.source, self.watch, self.handle, self.revision, told);
+        let follow = follow(
+            self.source,
+            self.watch,
+            self.handle,
+            self.revision,
+            self.due,
+            told,
+        );
         tokio::select! {
             ((), ()) = async { tokio::join!(proxy, admin) } => {}
             () = follow => {}
@@ -146,15 +159,23 @@ async fn follow(
     mut watch: Watch,
     handle: Handle,
     mut revision: u64,
+    mut due: Option<Timestamp>,
     mut told: impl FnMut(Change),
 ) {
     loop {
-        let change = match watch.changed().await {
+        tokio::select! {
+            () = watch.changed() => {}
+            () = until(due) => {}
+        }
+        // Where nothing can be said, nothing will be different by time alone.
+        due = None;
+        let change = match watch.last() {
             Err(error) => Change::Unreadable(error.clone()),
             Ok(files) => match source.read(files, revision + 1, Timestamp::now()) {
                 Err(refused) => Change::Refused(refused),
                 Ok(mut served) => {
                     revision += 1;
+                    due = served.plan.changes_at;
                     apply(&handle, &mut served);
                     Change::Applied(served)
                 }
@@ -164,10 +185,26 @@ async fn follow(
     }
 }
 
+/// Waits for this time, or for ever.
+async fn until(due: Option<Timestamp>) {
+    let Some(due) = due else {
+        return std::future::pending().await;
+    };
+    loop {
+        match Duration::try_from(due.duration_since(Timestamp::now())) {
+            // The clock may be set, or the machine sleep meanwhile.
+            Ok(left) if !left.is_zero() => tokio::time::sleep(left.min(LOOK)).await,
+            // It is past.
+            Ok(_) | Err(_) => return,
+        }
+    }
+}
+
 fn apply(handle: &Handle, served: &mut Served) {
     let refused = handle.apply(served.plan.bundle.clone());
     for row in &mut served.plan.rows {
-        if let Some(reason) = refused.get(row.name.as_str()) {
+        let reason = refused.get(row.name.as_str());
+        if let Some(reason) = reason.filter(|_| row.state.is_there()) {
             row.state = State::Refused(reason.clone());
         }
     }

@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use credence_core::CollectionName;
-
 use crate::plan::{Row, State};
 use crate::source::Served;
 
@@ -44,8 +42,8 @@ impl Paint {
     }
 }
 
-/// The table, and below it what each collection that cannot be called lacks.
-/// URLs begin with `base`.
+/// The table, and below it what is to be known of each collection besides. URLs
+/// begin with `base`.
 pub(crate) fn render(served: &Served, base: &str, paint: Paint) -> String {
     let rows = &served.plan.rows;
     let mut text = String::new();
@@ -56,9 +54,17 @@ pub(crate) fn render(served: &Served, base: &str, paint: Paint) -> String {
         table(&mut text, served, base, paint);
     }
     for row in rows {
+        let name = label(row);
+        if let Some(port) = row.port {
+            _ = writeln!(text, "\n{name}: also at http://localhost:{port}/");
+        }
         if let Some(advice) = row.state.advice() {
-            let head = format!("{}: {}", row.name, row.state.word());
-            _ = write!(text, "\n{}\n  {advice}\n", paint.bad(&head));
+            let head = format!("{name}: {}", row.state.word());
+            _ = writeln!(text, "\n{}\n  {advice}", paint.bad(&head));
+        }
+        for warning in &row.warnings {
+            let head = format!("{name}: warning");
+            _ = writeln!(text, "\n{}\n  {warning}", paint.bad(&head));
         }
     }
     if !served.ignored.is_empty() {
@@ -67,41 +73,47 @@ pub(crate) fn render(served: &Served, base: &str, paint: Paint) -> String {
     text
 }
 
+/// The collection's name, and its kind where that is not the usual one.
+fn label(row: &Row) -> String {
+    let kind = if row.of_cluster { " (cluster)" } else { "" };
+    format!("{}{kind}", row.name)
+}
+
 fn table(text: &mut String, served: &Served, base: &str, paint: Paint) {
     let environment = served.environment.as_str();
-    let name = |row: &Row| -> String { CollectionName::as_str(&row.name).to_owned() };
     let mut lines = vec![["COLLECTION", "ENVIRONMENT", "URL", "METHOD"].map(str::to_owned)];
     lines.extend(served.plan.rows.iter().map(|row| {
-        let url = format!("{base}/{}", row.name);
+        let url = match row.state.is_there() {
+            true => format!("{base}/{}", row.name),
+            false => "-".to_owned(),
+        };
         [
-            name(row),
+            label(row),
             environment.to_owned(),
             url,
             row.method.to_owned(),
         ]
     }));
-    let width = |column: usize| {
-        lines
-            .iter()
-            .map(|line| line[column].len())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths = [width(0), width(1), width(2), width(3)];
-    for (index, line) in lines.iter().enumerate() {
+    let width = |column: usize| lines.iter().map(|line| line[column].len()).max();
+    let widths = [0, 1, 2, 3].map(|column| width(column).unwrap_or(0));
+    let states = served.plan.rows.iter().map(|row| {
+        let word = row.state.word();
+        match (&row.state, row.warnings.as_slice()) {
+            (State::Ready, []) => paint.good(word),
+            _ => paint.bad(word),
+        }
+    });
+    let last = std::iter::once(paint.bold("STATE")).chain(states);
+    for (index, (line, last)) in lines.iter().zip(last).enumerate() {
         let mut cells = String::new();
         for (cell, width) in line.iter().zip(widths) {
             _ = write!(cells, "{cell:width$}   ");
         }
-        let state = index
-            .checked_sub(1)
-            .and_then(|row| served.plan.rows.get(row));
-        match state.map(|row| &row.state) {
-            None => _ = writeln!(text, "{}", paint.bold(&format!("{cells}STATE"))),
-            Some(state @ State::Ready) => {
-                _ = writeln!(text, "{cells}{}", paint.good(state.word()));
-            }
-            Some(state) => _ = writeln!(text, "{cells}{}", paint.bad(state.word())),
-        }
+        let cells = if index == 0 {
+            paint.bold(&cells)
+        } else {
+            cells
+        };
+        _ = writeln!(text, "{cells}{last}");
     }
 }

@@ -36,9 +36,14 @@ impl Watch {
         }
     }
 
-    /// Waits for a change, and returns what there is now. May be dropped while
-    /// it waits.
-    pub(crate) async fn changed(&mut self) -> &Seen {
+    /// What was seen last.
+    pub(crate) fn last(&self) -> &Seen {
+        &self.last
+    }
+
+    /// Waits until there is something else than was seen last. May be dropped
+    /// while it waits.
+    pub(crate) async fn changed(&mut self) {
         let mut candidate = None;
         let mut pause = PAUSE;
         loop {
@@ -50,7 +55,7 @@ impl Watch {
                 candidate = None;
             } else if candidate.as_ref() == Some(&seen) {
                 self.last = seen;
-                return &self.last;
+                return;
             } else {
                 candidate = Some(seen);
                 pause = SETTLE;

@@ -3,12 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "cli/cluster.rs"]
+mod cluster;
 #[path = "cli/command.rs"]
 mod command;
 #[path = "cli/demo.rs"]
 mod demo;
 #[path = "cli/docs.rs"]
 mod docs;
+#[path = "cli/expiry.rs"]
+mod expiry;
 #[path = "cli/flags.rs"]
 mod flags;
 #[path = "cli/folder.rs"]

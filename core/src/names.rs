@@ -48,6 +48,11 @@ pub const FEED_CA_VARIABLE: &str = "CREDENCE_FEED_CA";
 /// Sidecar variable: the file with the token for the feed.
 pub const TOKEN_VARIABLE: &str = "CREDENCE_TOKEN_FILE";
 
+/// Where the Secrets and ConfigMaps of cluster collections are.
+pub const CLUSTER_CREDENTIALS_NAMESPACE: &str = "credence-credentials";
+/// Label that an API server gives every namespace: its name.
+pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+
 /// Response header of every answer that the sidecar made itself.
 pub const ERROR_HEADER: &str = "Credence-Error";
 

@@ -1,11 +1,12 @@
 //! Completing a TLS handshake.
 
+use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use rustls::{CertificateError, ClientConfig};
+use rustls::{AlertDescription, CertificateError, ClientConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -20,6 +21,9 @@ pub enum HandshakeError {
     /// The certificate is not, or no longer, good for this host.
     #[error("its certificate {0}")]
     Certificate(CertificateFault),
+    /// It does not accept our certificate, or wants one and there is none.
+    #[error("it does not accept the client certificate, or wants one that is not configured")]
+    ClientCertificate,
     /// No common version or suite, or the peer broke the protocol or refused.
     #[error("it speaks no TLS that is accepted here, or refused the handshake")]
     Protocol(#[source] Box<rustls::Error>),
@@ -67,20 +71,68 @@ pub async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
         .to_owned();
     let connecting = TlsConnector::from(Arc::clone(config)).connect(name, stream);
     match tokio::time::timeout(timeout, connecting).await {
-        Ok(done) => done.map_err(HandshakeError::from_io),
+        Ok(done) => {
+            let shown = config.client_auth_cert_resolver.has_certs();
+            done.map_err(|error| HandshakeError::from_io(error, shown))
+        }
         Err(_) => Err(HandshakeError::TimedOut(timeout)),
     }
 }
 
 impl HandshakeError {
-    /// tokio-rustls wraps the session's errors into the transport's.
-    fn from_io(error: io::Error) -> Self {
+    /// tokio-rustls wraps the session's errors into the transport's. `shown`
+    /// says whether there is a certificate of ours.
+    fn from_io(error: io::Error, shown: bool) -> Self {
+        if refuses_client_certificate(&error) {
+            return Self::ClientCertificate;
+        }
         match error.downcast::<rustls::Error>() {
             Ok(rustls::Error::InvalidCertificate(why)) => Self::Certificate(fault(&why)),
+            // Before TLS 1.3 most servers have no better word for it.
+            Ok(rustls::Error::AlertReceived(AlertDescription::HandshakeFailure)) if shown => {
+                Self::ClientCertificate
+            }
             Ok(error) => Self::Protocol(Box::new(error)),
             Err(error) => Self::Broken(error),
         }
     }
+}
+
+/// Whether an error, of a handshake or of reading after one, is that the peer
+/// does not accept our certificate. A client of TLS 1.3 has finished its
+/// handshake before the server has seen the certificate, and hears of it only
+/// when it reads (RFC 8446 §4.4.2).
+pub fn refuses_client_certificate(error: &io::Error) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = error.get_ref().map(|inner| inner as _);
+    while let Some(error) = cause {
+        if let Some(rustls::Error::AlertReceived(alert)) = error.downcast_ref() {
+            return is_about_certificates(*alert);
+        }
+        cause = match error.downcast_ref::<io::Error>() {
+            // The source of a wrapped error is not the error that it wraps.
+            Some(wrapped) => wrapped.get_ref().map(|inner| inner as _),
+            None => error.source(),
+        };
+    }
+    false
+}
+
+/// Alerts that a server sends about a client's certificate (RFC 8446 §6.2).
+fn is_about_certificates(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::CertificateRequired
+            | AlertDescription::NoCertificate
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+            // Signed by another authority of the same name.
+            | AlertDescription::DecryptError
+    )
 }
 
 fn fault(error: &CertificateError) -> CertificateFault {
@@ -162,7 +214,7 @@ mod tests {
     async fn an_extra_root_is_trusted_in_either_version() {
         for version in [&version::TLS12, &version::TLS13] {
             let server = server(&[version], |_| {});
-            let config = tls::client_config(Some(&server.root), &[b"http/1.1"]).unwrap();
+            let config = tls::client_config(Some(&server.root), None, &[b"http/1.1"]).unwrap();
             let stream = with(&server, &config, "a.test").await.unwrap();
             let session = stream.get_ref().1;
             assert_eq!(session.protocol_version(), Some(version.version));
@@ -172,7 +224,7 @@ mod tests {
     #[tokio::test]
     async fn without_its_root_a_certificate_is_not_trusted() {
         let server = server(rustls::ALL_VERSIONS, |_| {});
-        let config = tls::client_config(None, &[]).unwrap();
+        let config = tls::client_config(None, None, &[]).unwrap();
         let error = with(&server, &config, "a.test").await.unwrap_err();
         assert_eq!(why(error), CertificateFault::UnknownIssuer);
     }
@@ -180,7 +232,7 @@ mod tests {
     #[tokio::test]
     async fn a_certificate_for_another_host_is_refused() {
         let server = server(rustls::ALL_VERSIONS, |_| {});
-        let config = tls::client_config(Some(&server.root), &[]).unwrap();
+        let config = tls::client_config(Some(&server.root), None, &[]).unwrap();
         for host in ["b.test", "127.0.0.1", "::1"] {
             let error = with(&server, &config, host).await.unwrap_err();
             assert_eq!(why(error), CertificateFault::WrongHost, "{host}");
@@ -199,7 +251,7 @@ mod tests {
             (old, CertificateFault::Expired),
             (early, CertificateFault::NotValidYet),
         ] {
-            let config = tls::client_config(Some(&server.root), &[]).unwrap();
+            let config = tls::client_config(Some(&server.root), None, &[]).unwrap();
             let error = with(&server, &config, "a.test").await.unwrap_err();
             assert_eq!(why(error), expected);
         }
@@ -218,7 +270,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_host_that_no_certificate_can_name_is_refused() {
-        let config = tls::client_config(None, &[]).unwrap();
+        let config = tls::client_config(None, None, &[]).unwrap();
         let (near, _far) = tokio::io::duplex(1024);
         let error = handshake(&config, "a b", near, TIMEOUT).await.unwrap_err();
         assert!(matches!(error, HandshakeError::Name));
@@ -226,7 +278,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_says_nothing_is_given_up() {
-        let config = tls::client_config(None, &[]).unwrap();
+        let config = tls::client_config(None, None, &[]).unwrap();
         let (near, far) = tokio::io::duplex(16 * 1024);
         let error = handshake(&config, "a.test", near, TIMEOUT)
             .await
@@ -237,7 +289,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_peer_that_hangs_up_is_no_certificate_problem() {
-        let config = tls::client_config(None, &[]).unwrap();
+        let config = tls::client_config(None, None, &[]).unwrap();
         let (near, far) = tokio::io::duplex(16 * 1024);
         drop(far);
         let error = handshake(&config, "a.test", near, TIMEOUT)

@@ -12,16 +12,19 @@
 //! Errors are grouped by whose fault they are, because that is what a caller
 //! is told: the name or its network ([`DialError`]), our own refusal
 //! ([`guard::Refused`]), the peer's certificate or protocol
-//! ([`HandshakeError`]), or the configured roots ([`roots::TrustError`]). None
-//! of them quotes what a peer or a manifest sent.
+//! ([`HandshakeError`]), or the configured roots and certificate
+//! ([`tls::TlsError`]). None of them quotes what a peer or a manifest sent.
 
 pub mod dial;
 pub mod guard;
 pub mod handshake;
+pub mod identity;
 pub mod roots;
 pub mod tls;
 
 pub use dial::{DialError, Dialer};
 pub use guard::{Guard, Refused};
 pub use handshake::{HandshakeError, handshake};
+pub use identity::{Identity, IdentityError};
 pub use roots::TrustError;
+pub use tls::TlsError;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use rustls::client::Resumption;
+use rustls::client::{Resumption, WantsClientCert};
 use rustls::crypto::CryptoProvider;
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, version};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, SupportedProtocolVersion, version};
 
+use crate::identity::{Identity, IdentityError};
 use crate::roots::{self, TrustError};
 
 /// Sessions kept for resumption, in servers. The table is allocated at once
@@ -13,16 +14,28 @@ use crate::roots::{self, TrustError};
 /// be memory that nobody uses.
 const SESSIONS: usize = 16;
 
+/// A configuration cannot be built from what was configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TlsError {
+    /// About the roots.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// About what we show.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+}
+
 /// For providers: TLS 1.2 or 1.3, the public roots and those of
-/// `extra_roots_pem` besides, offering `alpn` in this order. Verification
-/// cannot be switched off.
+/// `extra_roots_pem` besides, `identity` for servers that ask for one, offering
+/// `alpn` in this order. Verification cannot be switched off.
 ///
 /// # Errors
-/// [`TrustError`] when the extra roots cannot be used.
+/// [`TlsError`] when the extra roots or the identity cannot be used.
 pub fn client_config(
     extra_roots_pem: Option<&str>,
+    identity: Option<Identity>,
     alpn: &[&[u8]],
-) -> Result<Arc<ClientConfig>, TrustError> {
+) -> Result<Arc<ClientConfig>, TlsError> {
     let roots = match extra_roots_pem {
         None => roots::public(),
         Some(pem) => {
@@ -31,7 +44,14 @@ pub fn client_config(
             Arc::new(store)
         }
     };
-    Ok(config(&[&version::TLS13, &version::TLS12], roots, alpn))
+    let builder = builder(&[&version::TLS13, &version::TLS12], roots);
+    let config = match identity {
+        None => builder.with_no_client_auth(),
+        Some(Identity { chain, key }) => builder
+            .with_client_auth_cert(chain, key)
+            .map_err(IdentityError::from)?,
+    };
+    Ok(offering(config, alpn))
 }
 
 /// For our own servers: TLS 1.3, and the roots of `roots_pem` alone.
@@ -41,19 +61,21 @@ pub fn client_config(
 pub fn private_config(roots_pem: &str, alpn: &[&[u8]]) -> Result<Arc<ClientConfig>, TrustError> {
     let mut store = RootCertStore::empty();
     roots::add(&mut store, roots_pem)?;
-    Ok(config(&[&version::TLS13], Arc::new(store), alpn))
+    let config = builder(&[&version::TLS13], Arc::new(store)).with_no_client_auth();
+    Ok(offering(config, alpn))
 }
 
-fn config(
+fn builder(
     versions: &[&'static SupportedProtocolVersion],
     roots: Arc<RootCertStore>,
-    alpn: &[&[u8]],
-) -> Arc<ClientConfig> {
-    let mut config = ClientConfig::builder_with_provider(provider())
+) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+    ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(versions)
         .expect("the provider has suites for TLS 1.2 and 1.3")
         .with_root_certificates(roots)
-        .with_no_client_auth();
+}
+
+fn offering(mut config: ClientConfig, alpn: &[&[u8]]) -> Arc<ClientConfig> {
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     config.resumption = Resumption::in_memory_sessions(SESSIONS);
     Arc::new(config)

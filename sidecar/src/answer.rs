@@ -17,6 +17,8 @@ pub(crate) struct Caller<'a> {
     pub(crate) host: Option<&'a [u8]>,
     /// His connection is closed after the answer whatever it is.
     pub(crate) close: bool,
+    /// The answer is that both go on with the protocol that he asked for.
+    pub(crate) switching: bool,
 }
 
 /// How the rest of the answer is passed on.
@@ -57,6 +59,7 @@ pub(crate) fn write(
             Some(Known::ContentLength) => {}
             Some(Known::TransferEncoding | Known::Trailer) if old || unframed => continue,
             Some(Known::TransferEncoding | Known::Trailer) => {}
+            Some(Known::Upgrade) if caller.switching => {}
             Some(Known::Connection | Known::HopByHop | Known::Upgrade | Known::CredenceError) => {
                 continue;
             }
@@ -77,7 +80,9 @@ pub(crate) fn write(
         }
         field::write(sent.name, sent.value, out);
     }
-    if passing.close {
+    if caller.switching {
+        out.extend_from_slice(b"Connection: Upgrade\r\n");
+    } else if passing.close {
         out.extend_from_slice(b"Connection: close\r\n");
     } else if old {
         out.extend_from_slice(b"Connection: keep-alive\r\n");

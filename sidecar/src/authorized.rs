@@ -15,6 +15,7 @@ use crate::plan::body::{self, Format, Unwritable};
 use crate::plan::cookies;
 use crate::problem::Problem;
 use crate::slug::Slug;
+use crate::upgrade::Upgrade;
 
 /// A request as it goes to the provider: its head, and its body if that was
 /// changed and so had to be known whole.
@@ -50,9 +51,9 @@ pub(crate) struct Unfinished {
 
 impl Authorized {
     /// Places everything that the collection sets on the caller's request,
-    /// and leaves out what must not go further. `moment` is looked at only
-    /// where a value varies; `room` is memory to write to, and its content is
-    /// lost.
+    /// and leaves out what must not go further, the wish to `upgrade` excepted.
+    /// `moment` is looked at only where a value varies; `room` is memory to
+    /// write to, and its content is lost.
     ///
     /// # Errors
     /// The problem to answer with: `conflicting-header` where the collection
@@ -63,6 +64,7 @@ impl Authorized {
         request: &RequestHead<'_, '_>,
         path: &str,
         query: Option<&str>,
+        upgrade: Option<&Upgrade>,
         moment: LazyCell<Moment>,
         room: Vec<u8>,
     ) -> Result<Applied, Problem> {
@@ -130,6 +132,9 @@ impl Authorized {
         }
         if !cookies_set {
             write_cookies(&destination, request, &NO_COOKIE, true, &moment, &mut head)?;
+        }
+        if let Some(upgrade) = upgrade {
+            upgrade.write(&mut head);
         }
         if forwarding.via {
             head.extend_from_slice(b"Via: 1.1 credence\r\n");

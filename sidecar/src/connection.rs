@@ -24,6 +24,7 @@ use crate::problem::{AnswerForm, Problem};
 use crate::session::OpenSession;
 use crate::shared::Shared;
 use crate::slug::Slug;
+use crate::tunnel;
 
 /// How long, and how much of, what a client goes on sending is read and thrown
 /// away after an answer that it may not have seen: closing at once would reset
@@ -123,6 +124,12 @@ impl Connection<server::Stream> {
             Next::Again | Next::Linger => {
                 // A caller who is gone does not need the end.
                 let _ = self.client.io.shutdown().await;
+                self.deadline.set(LINGER);
+                poll_fn(|cx| match self.client.io.poll_discard(cx, LINGER_BYTES) {
+                    Poll::Ready(()) => Poll::Ready(()),
+                    Poll::Pending => self.deadline.poll_passed(cx),
+                })
+                .await;
             }
             Next::Http2 | Next::Close | Next::Cut => {}
         }
@@ -276,7 +283,10 @@ impl<L: Line> Connection<L> {
         let method = request.method;
         let form = answer_form(&request);
         self.answering = true;
-        let answer = match self.exchange(authorized, request, &destination).await {
+        let answer = match self
+            .exchange(authorized, request, &destination, began)
+            .await
+        {
             Ok(answer) => answer,
             Err(problem) => self.failed(&problem, &destination, form).await,
         };
@@ -305,12 +315,17 @@ impl<L: Line> Connection<L> {
         authorized: Authorized,
         request: Request,
         destination: &Destination,
+        began: Instant,
     ) -> Result<Answer, Problem> {
         let upstream = &destination.upstream;
-        let pooled = poll_fn(|cx| Poll::Ready(upstream.reuse(cx))).await;
+        let pooled = match request.upgrade {
+            Some(_) => None,
+            None => poll_fn(|cx| Poll::Ready(upstream.reuse(cx))).await,
+        };
         let reused = pooled.is_some();
         let connection = match pooled {
             Some(connection) => connection,
+            None if request.upgrade.is_some() => upstream.connect_http1().await?,
             None => upstream.connect().await?,
         };
         let reused = reused || connection.is_stream();
@@ -336,6 +351,22 @@ impl<L: Line> Connection<L> {
                         next: match keep_client {
                             true => Next::Again,
                             false => Next::Linger,
+                        },
+                    });
+                }
+                End::Switched(mut active) => {
+                    let took = began.elapsed();
+                    let counters = &destination.metrics;
+                    counters.request("GET", 101, Source::Upstream, took);
+                    let patience = destination.route.timeouts.idle;
+                    let (client, deadline) = (&mut self.client, &mut self.deadline);
+                    let ended = tunnel::run(client, active.side(), deadline, patience).await;
+                    return Ok(Answer {
+                        // It was counted when it was given.
+                        status: None,
+                        next: match ended {
+                            tunnel::Ended::InOrder => Next::Close,
+                            tunnel::Ended::Broken => Next::Cut,
                         },
                     });
                 }

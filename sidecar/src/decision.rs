@@ -13,6 +13,7 @@ use crate::problem::{AnswerForm, Problem};
 use crate::shared::Shared;
 use crate::slug::Slug;
 use crate::target::Target;
+use crate::upgrade::Upgrade;
 
 /// What a request is answered with.
 pub(crate) enum Decision {
@@ -53,7 +54,7 @@ impl Decision {
         host.clear();
         host.extend_from_slice(head.host.unwrap_or_default());
         match route(&head, shared, form, out) {
-            Ok(Some(applied)) => {
+            Ok(Some((applied, upgrade))) => {
                 let request = Request {
                     framing: head.framing,
                     version: head.version,
@@ -62,6 +63,7 @@ impl Decision {
                     idempotent: is_idempotent(head.method),
                     close: head.close || shared.is_draining(),
                     expects_continue: expects_continue(&head),
+                    upgrade,
                 };
                 match applied {
                     Applied::Whole(authorized) => Self::Call(authorized, request),
@@ -96,7 +98,7 @@ fn route(
     shared: &Shared,
     form: AnswerForm,
     out: &mut Vec<u8>,
-) -> Result<Option<Applied>, Problem> {
+) -> Result<Option<(Applied, Option<Upgrade>)>, Problem> {
     let names = &shared.settings.names;
     gate::check(head, names)?;
     let target = Target::parse(head.target, names)?;
@@ -104,7 +106,7 @@ fn route(
     let Some(table) = &*table else {
         return Err(Problem::new(
             Slug::NotReady,
-            "The sidecar has not got its collections yet: try again in a moment.",
+            "Credence has not got its collections yet: try again in a moment.",
         ));
     };
     match target {
@@ -126,8 +128,12 @@ fn route(
             query,
         } => {
             let destination = Arc::clone(table.find(collection)?);
+            let upgrade =
+                Upgrade::of(head).map_err(|problem| problem.of(&destination.collection))?;
             let (moment, room) = (moment::of_call(), buffer::take_room());
-            Authorized::apply(destination, head, path, query, moment, room).map(Some)
+            let asked = upgrade.as_ref();
+            let applied = Authorized::apply(destination, head, path, query, asked, moment, room)?;
+            Ok(Some((applied, upgrade)))
         }
     }
 }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use credence_core::bundle::Timeouts;
+use credence_net::handshake::refuses_client_certificate;
 
 use crate::answer::{self, Caller};
 use crate::buffer::Side;
@@ -17,11 +18,16 @@ use crate::line::Line;
 use crate::problem::Problem;
 use crate::pump::{Pump, Stuck};
 use crate::slug::Slug;
+use crate::upgrade::Upgrade;
 use crate::upstream::{Active, Connection};
 
 /// Interim answers of one exchange: each renews the deadline, so that a
 /// provider could go on for ever.
 const MOST_INTERIM: u8 = 16;
+
+/// How often a request is sent that its provider refuses to look at: a server
+/// that says so on each connection would be asked for ever.
+const MOST_ATTEMPTS: u8 = 4;
 
 /// What is known of a request once its head has been passed on.
 #[derive(Debug)]
@@ -36,6 +42,8 @@ pub(crate) struct Request {
     pub(crate) close: bool,
     /// The client waits for an interim answer before it sends the body.
     pub(crate) expects_continue: bool,
+    /// The client would go on with another protocol.
+    pub(crate) upgrade: Option<Upgrade>,
 }
 
 /// How an exchange ended.
@@ -51,6 +59,9 @@ pub(crate) enum End {
         /// The provider's, if it can be kept.
         connection: Option<Connection>,
     },
+    /// The client and this connection of the provider go on with the protocol
+    /// that was asked for. The head that says so is still to be written.
+    Switched(Active),
     /// The provider's connection was dead before anything of an answer came;
     /// the request may be sent again on another one.
     Stale(Box<Exchange>),
@@ -77,6 +88,7 @@ pub(crate) struct Exchange {
     moved: bool,
     close: bool,
     reused: bool,
+    attempts: u8,
     interim: u8,
 }
 
@@ -106,6 +118,7 @@ pub(crate) struct Around<'a, L> {
 /// What a poll found out, before the exchange is taken apart.
 enum Verdict {
     Whole,
+    Switched,
     Silence,
     Failed(Problem),
     Broken,
@@ -126,6 +139,7 @@ impl Exchange {
             moved: false,
             close: request.close,
             reused,
+            attempts: 1,
             request,
         }
     }
@@ -138,6 +152,7 @@ impl Exchange {
             download: Download::Head(HeadScan::default()),
             interim: 0,
             reused: false,
+            attempts: self.attempts + 1,
             ..self
         })
     }
@@ -160,6 +175,7 @@ impl Exchange {
                     },
                 }
             }
+            Verdict::Switched => End::Switched(self.active),
             Verdict::Silence if self.may_retry() => End::Stale(Box::new(self)),
             Verdict::Silence => End::Failed(Problem::new(
                 Slug::UpstreamUnreachable,
@@ -172,7 +188,8 @@ impl Exchange {
 
     fn may_retry(&mut self) -> bool {
         let unsent = self.active.side().outbound.is_untouched();
-        self.reused && (unsent || self.request.idempotent || self.active.is_unprocessed())
+        (self.reused && (unsent || self.request.idempotent))
+            || (self.active.is_unprocessed() && self.attempts < MOST_ATTEMPTS)
     }
 
     fn poll<L: Line>(&mut self, around: &mut Around<'_, L>, cx: &mut Context<'_>) -> Poll<Verdict> {
@@ -253,6 +270,11 @@ impl Exchange {
                                 self.heard = true;
                                 self.moved = true;
                             }
+                            Err(error) if refuses_client_certificate(&error) => {
+                                let detail = "The API does not accept the client certificate, or wants one that is not configured.";
+                                let slug = Slug::ClientCertificateRejected;
+                                return Poll::Ready(self.failed(slug, detail));
+                            }
                             Ok(0) | Err(_) if self.heard => {
                                 let detail = "The API closed the connection in the middle of an answer's head.";
                                 return Poll::Ready(self.failed(Slug::UpstreamUnreachable, detail));
@@ -285,7 +307,8 @@ impl Exchange {
         }
     }
 
-    /// Turns the head of an answer into the one that the client gets.
+    /// Turns the head of an answer into the one that the client gets. An error
+    /// is what ends the exchange.
     fn pass_head<L>(&mut self, length: usize, around: &mut Around<'_, L>) -> Result<(), Verdict> {
         let side = self.active.side();
         let mut storage = FieldStorage::new();
@@ -294,7 +317,9 @@ impl Exchange {
             Ok(head) => head,
             Err(error) => return Err(self.malformed(error)),
         };
-        if head.status == 101 {
+        let asked = self.request.upgrade.as_ref();
+        let switching = asked.is_some_and(|upgrade| upgrade.is_granted_by(&head));
+        if head.status == 101 && !switching {
             let detail = "The API switched to a protocol that nobody asked for.";
             return Err(self.failed(Slug::UpstreamUnreachable, detail));
         }
@@ -302,7 +327,14 @@ impl Exchange {
             version: self.request.version,
             host: around.host,
             close: self.close,
+            switching,
         };
+        if switching {
+            let room = around.client.outbound.room();
+            answer::write(&head, &caller, around.destination, room);
+            self.active.side().inbound.consume(length);
+            return Err(Verdict::Switched);
+        }
         if head.is_interim() {
             self.interim += 1;
             if self.interim > MOST_INTERIM {

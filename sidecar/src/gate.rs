@@ -36,20 +36,9 @@ pub(crate) fn check(head: &RequestHead<'_, '_>, names: &[String]) -> Result<(), 
         if !allowed {
             return Err(Problem::new(
                 Slug::ForbiddenOrigin,
-                "Pages in a browser cannot call the sidecar: let the program on the server call it.",
+                "Pages in a browser cannot call Credence: let the program on the server call it.",
             ));
         }
-    }
-    // A client that offers HTTP/2 in passing is content with HTTP/1.1; one
-    // that wants another protocol is not.
-    if head
-        .upgrade
-        .is_some_and(|to| !to.eq_ignore_ascii_case(b"h2c"))
-    {
-        return Err(Problem::new(
-            Slug::NotImplemented,
-            "Upgrading a connection, as WebSocket does, is not possible.",
-        ));
     }
     Ok(())
 }
@@ -101,17 +90,6 @@ mod tests {
             let head = format!("{method} /a HTTP/1.1\r\nHost: localhost");
             assert_eq!(slug(&head), Some(Slug::MethodNotAllowed));
         }
-    }
-
-    #[test]
-    fn only_the_upgrade_that_can_be_ignored_is_ignored() {
-        let upgrade = |to| {
-            slug(&format!(
-                "GET /a HTTP/1.1\r\nHost: localhost\r\nUpgrade: {to}"
-            ))
-        };
-        assert_eq!(upgrade("h2c"), None);
-        assert_eq!(upgrade("websocket"), Some(Slug::NotImplemented));
     }
 
     #[test]

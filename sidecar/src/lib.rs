@@ -53,6 +53,8 @@ pub mod shutdown;
 mod slug;
 mod table;
 mod target;
+mod tunnel;
+mod upgrade;
 mod upstream;
 mod whole_body;
 

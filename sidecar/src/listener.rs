@@ -138,7 +138,7 @@ async fn turn_away(mut stream: TcpStream) {
     let mut answer = Vec::new();
     Problem::new(
         Slug::Overloaded,
-        "The sidecar holds as many connections as it can: reuse connections, or make fewer calls at a time.",
+        "Credence holds as many connections as it can: reuse connections, or make fewer calls at a time.",
     )
     .write(form, &mut answer);
     let telling = async {

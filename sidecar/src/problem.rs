@@ -84,6 +84,7 @@ impl Problem {
             | Slug::NotImplemented
             | Slug::UpstreamUnreachable
             | Slug::UpstreamTls
+            | Slug::ClientCertificateRejected
             | Slug::CredentialsMissing
             | Slug::Unsupported
             | Slug::UpstreamTimeout => {}

@@ -32,11 +32,13 @@ pub(crate) enum Slug {
     UpstreamUnreachable,
     /// No TLS session, or none that could be trusted.
     UpstreamTls,
+    /// The provider does not accept the client certificate, or wants one.
+    ClientCertificateRejected,
     /// No bundle yet, or a collection that is not resolved.
     NotReady,
     /// A Secret, a key in it, or its content is missing.
     CredentialsMissing,
-    /// The bundle needs a newer sidecar.
+    /// The bundle needs a newer Credence.
     Unsupported,
     /// More connections, or more to keep, than is served at one time.
     Overloaded,
@@ -60,6 +62,7 @@ impl Slug {
             Self::NotImplemented => "not-implemented",
             Self::UpstreamUnreachable => "upstream-unreachable",
             Self::UpstreamTls => "upstream-tls",
+            Self::ClientCertificateRejected => "client-certificate-rejected",
             Self::NotReady => "not-ready",
             Self::CredentialsMissing => "credentials-missing",
             Self::Unsupported => "unsupported",
@@ -86,7 +89,9 @@ impl Slug {
             Self::ForbiddenHost => "421 Misdirected Request",
             Self::HeadTooLarge => "431 Request Header Fields Too Large",
             Self::NotImplemented => "501 Not Implemented",
-            Self::UpstreamUnreachable | Self::UpstreamTls => "502 Bad Gateway",
+            Self::UpstreamUnreachable | Self::UpstreamTls | Self::ClientCertificateRejected => {
+                "502 Bad Gateway"
+            }
             Self::NotReady | Self::CredentialsMissing | Self::Unsupported | Self::Overloaded => {
                 "503 Service Unavailable"
             }
@@ -109,9 +114,10 @@ impl Slug {
             Self::NotImplemented => "This part of HTTP is not spoken here",
             Self::UpstreamUnreachable => "The API cannot be reached",
             Self::UpstreamTls => "The API cannot be trusted",
+            Self::ClientCertificateRejected => "The API refuses the client certificate",
             Self::NotReady => "The collection is not ready",
             Self::CredentialsMissing => "The collection has no credentials",
-            Self::Unsupported => "The collection needs a newer sidecar",
+            Self::Unsupported => "The collection needs a newer Credence",
             Self::Overloaded => "There is too much to do at one time",
             Self::UpstreamTimeout => "The API did not answer in time",
         }

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use credence_core::bundle::{Bundle, Entry, Feature, Route, Unavailable};
+use credence_core::base_url::Scheme;
+use credence_core::bundle::{Bundle, ClientCertificate, Entry, Feature, Route, Unavailable};
 use credence_core::placement::CompiledQuery;
 use credence_core::{CollectionName, Environment};
-use credence_net::{TrustError, tls};
+use credence_net::{Identity, IdentityError, TlsError, tls};
 use rustls::ClientConfig;
 
 use crate::destination::Destination;
@@ -17,7 +18,7 @@ use crate::slug::Slug;
 use crate::upstream::{ALPN, Upstream};
 
 /// What this program can do.
-const SERVED: [Feature; 9] = [
+const SERVED: [Feature; 11] = [
     Feature::Header,
     Feature::Query,
     Feature::Path,
@@ -25,6 +26,8 @@ const SERVED: [Feature; 9] = [
     Feature::Body,
     Feature::Varying,
     Feature::Trust,
+    Feature::ClientCertificate,
+    Feature::InsecureHttp,
     Feature::Forwarding,
     Feature::Timeouts,
 ];
@@ -52,7 +55,7 @@ enum Refused {
     #[error(transparent)]
     Unplaceable(#[from] Unplaceable),
     #[error("its certificates are of no use: {0}")]
-    Trust(#[from] TrustError),
+    Tls(#[from] TlsError),
 }
 
 /// Makes tables, each from a bundle and the table before it.
@@ -138,7 +141,10 @@ impl Compiler {
         let upstream = match before.filter(|before| before.upstream.serves(&route)) {
             Some(before) => Arc::clone(&before.upstream),
             None => {
-                let tls = self.tls(route.trust.as_deref())?;
+                let tls = match route.base_url.scheme() {
+                    Scheme::Https => Some(self.tls(&route)?),
+                    Scheme::Http => None,
+                };
                 let metrics = Arc::clone(&self.metrics);
                 Arc::new(Upstream::new(&route, tls, metrics))
             }
@@ -165,13 +171,18 @@ impl Compiler {
         }))
     }
 
-    fn tls(&mut self, trust: Option<&str>) -> Result<Arc<ClientConfig>, TrustError> {
-        if trust.is_some() {
-            return tls::client_config(trust, ALPN);
+    fn tls(&mut self, route: &Route) -> Result<Arc<ClientConfig>, TlsError> {
+        let identity = |shown: &ClientCertificate| -> Result<Identity, IdentityError> {
+            Identity::parse(&shown.chain, shown.key.expose())
+        };
+        let shown = route.client_certificate.as_deref();
+        let shown = shown.map(identity).transpose()?;
+        if route.trust.is_some() || shown.is_some() {
+            return tls::client_config(route.trust.as_deref(), shown, ALPN);
         }
         let config = match &self.public {
             Some(config) => Arc::clone(config),
-            None => tls::client_config(None, ALPN)?,
+            None => tls::client_config(None, None, ALPN)?,
         };
         self.public = Some(Arc::clone(&config));
         Ok(config)

@@ -1,15 +1,18 @@
 //! Connections to providers: dialled, kept, and given up when in doubt.
 
+mod noting;
 mod pool;
 mod shared;
 mod transport;
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
-use credence_core::bundle::Route;
+use credence_core::base_url::Scheme;
+use credence_core::bundle::{ClientCertificate, Route};
 use credence_net::{DialError, Dialer, Guard, HandshakeError, handshake};
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
@@ -24,6 +27,7 @@ use crate::http2;
 use crate::metrics::{Metrics, OpenConnection};
 use crate::problem::Problem;
 use crate::slug::Slug;
+use noting::Noting;
 use pool::Pool;
 use shared::{Outcome, Shared, Turn};
 pub(crate) use transport::Transport;
@@ -41,8 +45,9 @@ pub(crate) struct Upstream {
     host: Box<str>,
     port: u16,
     trust: Option<Arc<str>>,
-    /// Offers every version that is spoken.
-    tls: Arc<ClientConfig>,
+    client_certificate: Option<Arc<ClientCertificate>>,
+    /// Offers every version that is spoken; none for an API without TLS.
+    tls: Option<Arc<ClientConfig>>,
     /// Offers HTTP/1.1 alone.
     tls_http1: OnceLock<Arc<ClientConfig>>,
     dialer: Dialer,
@@ -82,6 +87,10 @@ impl From<ConnectError> for Problem {
                 ..
             } => Slug::UpstreamTimeout,
             ConnectError::Dial { .. } | ConnectError::Http2 { .. } => Slug::UpstreamUnreachable,
+            ConnectError::Handshake {
+                source: HandshakeError::ClientCertificate,
+                ..
+            } => Slug::ClientCertificateRejected,
             ConnectError::Handshake { .. } => Slug::UpstreamTls,
         };
         Self::new(slug, format!("There is {error}."))
@@ -89,11 +98,16 @@ impl From<ConnectError> for Problem {
 }
 
 impl Upstream {
-    pub(crate) fn new(route: &Route, tls: Arc<ClientConfig>, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(
+        route: &Route,
+        tls: Option<Arc<ClientConfig>>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             host: route.base_url.host().into(),
             port: route.base_url.port(),
             trust: route.trust.clone(),
+            client_certificate: route.client_certificate.clone(),
             tls,
             tls_http1: OnceLock::new(),
             dialer: Dialer {
@@ -109,11 +123,14 @@ impl Upstream {
     }
 
     /// Whether connections of this one may serve that route: the same server,
-    /// trusted for the same reason, under the same limits on addresses.
+    /// trusted for the same reason and shown the same certificate, under the
+    /// same limits on addresses.
     pub(crate) fn serves(&self, route: &Route) -> bool {
         *self.host == *route.base_url.host()
             && self.port == route.base_url.port()
+            && self.tls.is_some() == (route.base_url.scheme() == Scheme::Https)
             && self.trust == route.trust
+            && self.client_certificate == route.client_certificate
             && self.dialer.guard.allow_private == route.allow_private_networks
             && self.dialer.timeout == route.timeouts.connect
     }
@@ -163,27 +180,37 @@ impl Upstream {
     ///
     /// # Errors
     /// [`ConnectError`].
-    #[expect(dead_code, reason = "no upgrade is passed on yet")]
     pub(crate) async fn connect_http1(&self) -> Result<Connection, ConnectError> {
+        let Some(tls) = &self.tls else {
+            return self.connect_plain().await;
+        };
         let tls = self.tls_http1.get_or_init(|| {
-            let mut tls = ClientConfig::clone(&self.tls);
+            let mut tls = ClientConfig::clone(tls);
             tls.alpn_protocols = vec![HTTP1.to_vec()];
             Arc::new(tls)
         });
         let io = self.open(tls).await?;
-        Ok(self.http1(io))
+        Ok(self.http1(Transport::Tls(Box::new(io))))
     }
 
     async fn connect_any(&self) -> Result<Connection, ConnectError> {
+        let Some(tls) = &self.tls else {
+            self.shared.go_alone();
+            return self.connect_plain().await;
+        };
         let began = Instant::now();
-        let io = self.open(&self.tls).await?;
+        let io = self.open(tls).await?;
         if io.get_ref().1.alpn_protocol() != Some(HTTP2) {
             self.shared.go_alone();
-            return Ok(self.http1(io));
+            return Ok(self.http1(Transport::Tls(Box::new(io))));
         }
         let left = self.dialer.timeout.saturating_sub(began.elapsed());
+        let (io, refused) = Noting::new(io);
         let opening = http2::client::Connection::open(io, self.metrics.open_connection());
         let opened = timeout(left, opening).await.ok().and_then(Result::ok);
+        if opened.is_none() && refused.load(Ordering::Relaxed) {
+            return Err(self.failed(HandshakeError::ClientCertificate));
+        }
         opened
             .and_then(|connection| self.shared.add(connection))
             .map(Connection::of_stream)
@@ -193,29 +220,40 @@ impl Upstream {
             })
     }
 
-    async fn open(&self, tls: &Arc<ClientConfig>) -> Result<TlsStream<TcpStream>, ConnectError> {
-        let (host, port) = (&self.host, self.port);
-        let began = Instant::now();
-        let stream = match self.dialer.connect(host, port).await {
-            Ok(stream) => stream,
-            Err(source) => {
-                let host = host.clone();
-                return Err(ConnectError::Dial { host, port, source });
-            }
-        };
-        let left = self.dialer.timeout.saturating_sub(began.elapsed());
-        handshake(tls, host, stream, left)
-            .await
-            .map_err(|source| ConnectError::Handshake {
-                host: host.clone(),
-                port,
-                source,
-            })
+    async fn connect_plain(&self) -> Result<Connection, ConnectError> {
+        let stream = self.dial().await?;
+        Ok(self.http1(Transport::Plain(stream)))
     }
 
-    fn http1(&self, io: TlsStream<TcpStream>) -> Connection {
+    async fn open(&self, tls: &Arc<ClientConfig>) -> Result<TlsStream<TcpStream>, ConnectError> {
+        let began = Instant::now();
+        let stream = self.dial().await?;
+        let left = self.dialer.timeout.saturating_sub(began.elapsed());
+        handshake(tls, &self.host, stream, left)
+            .await
+            .map_err(|source| self.failed(source))
+    }
+
+    async fn dial(&self) -> Result<TcpStream, ConnectError> {
+        let dialled = self.dialer.connect(&self.host, self.port).await;
+        dialled.map_err(|source| ConnectError::Dial {
+            host: self.host.clone(),
+            port: self.port,
+            source,
+        })
+    }
+
+    fn failed(&self, source: HandshakeError) -> ConnectError {
+        ConnectError::Handshake {
+            host: self.host.clone(),
+            port: self.port,
+            source,
+        }
+    }
+
+    fn http1(&self, io: Transport) -> Connection {
         Connection {
-            side: Box::new(Side::new(Transport::Tls(Box::new(io)))),
+            side: Box::new(Side::new(io)),
             counted: Some(self.metrics.open_connection()),
         }
     }
@@ -306,7 +344,7 @@ impl Active {
     pub(crate) fn is_unprocessed(&self) -> bool {
         match &self.side.io {
             Transport::Http2(stream) => stream.is_unprocessed(),
-            Transport::Tls(_) => false,
+            Transport::Tls(_) | Transport::Plain(_) => false,
         }
     }
 

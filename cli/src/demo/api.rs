@@ -1,12 +1,15 @@
-//! The APIs of the demo's provider: one for each way of authenticating.
+//! An API of the demo's provider: one way of authenticating.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+mod place;
+
 use credence_core::Environment;
-use hyper::Method;
-use hyper::header::{AUTHORIZATION, HeaderMap};
+use rustls::pki_types::CertificateDer;
 
+use super::certificate::Certificate;
 use super::key::Key;
+use super::request::Request;
+
+pub(crate) use place::Place;
 
 /// One API: the collection's name is also its first path segment at the
 /// provider.
@@ -15,140 +18,111 @@ pub(crate) struct Api {
     /// The collection.
     pub(crate) name: &'static str,
     /// What the story calls the method.
-    pub(crate) method: &'static str,
+    pub(crate) title: &'static str,
     /// The `auth`, `headers` or `query` block of the manifest.
     pub(crate) manifest: &'static str,
-    /// The call that the story makes.
-    pub(crate) call: (Method, &'static str),
+    /// The call that the story makes, without the API's name.
+    pub(crate) call: Request,
     /// What it answers besides the environment.
     pub(crate) answer: (&'static str, &'static str),
-    /// Where it looks for its key.
-    placement: Placement,
-    /// Its keys, one for each environment.
-    keys: [Key; 2],
+    /// What it demands.
+    pub(crate) demand: Demand,
+    /// Who is let in, one for each environment.
+    pub(crate) customers: [Customer; 2],
 }
 
-/// Where a provider looks for a key.
+/// What an API demands of a call.
 #[derive(Clone, Copy, Debug)]
-enum Placement {
-    Bearer,
-    Query(&'static str),
-    BasicUser,
-    Header(&'static str),
+pub(crate) struct Demand {
+    /// A key, and where it looks for it.
+    pub(crate) key: Option<Place>,
+    /// A client certificate.
+    pub(crate) certificate: bool,
+}
+
+/// What one environment shows.
+#[derive(Clone, Debug)]
+pub(crate) struct Customer {
+    /// Whose it is.
+    pub(crate) environment: Environment,
+    /// The key, also where the API wants none.
+    pub(crate) key: Key,
+    /// The certificate, also where the API wants none.
+    pub(crate) certificate: Certificate,
 }
 
 /// What a provider makes of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// Whose key it holds, if it holds one that is right.
+    /// Whose credentials it holds, if it holds all that are demanded and they
+    /// are right.
     pub(crate) environment: Option<Environment>,
-    /// The credential as it may be shown.
+    /// The credentials as they may be shown.
     pub(crate) seen: String,
 }
 
 impl Api {
-    /// All of them, with new keys.
-    ///
-    /// # Errors
-    /// When the machine has no randomness.
-    pub(crate) fn all() -> anyhow::Result<Vec<Self>> {
-        let api = |name, method, manifest, call, answer, placement| -> anyhow::Result<Self> {
-            Ok(Self {
-                name,
-                method,
-                manifest,
-                call,
-                answer,
-                placement,
-                keys: [
-                    Key::generate(Environment::Development)?,
-                    Key::generate(Environment::Live)?,
-                ],
-            })
-        };
-        Ok(vec![
-            api(
-                "chat",
-                "a key in a header",
-                "auth:\n  apiKey: {in: Header, name: Authorization, value: \"Bearer ${secret.key}\"}\n",
-                (Method::GET, "/models?limit=2"),
-                ("models", "small, large"),
-                Placement::Bearer,
-            )?,
-            api(
-                "weather",
-                "a key in the query",
-                "auth:\n  apiKey: {in: Query, name: appid, value: \"${secret.key}\"}\n",
-                (Method::GET, "/forecast?city=Oslo"),
-                ("forecast", "rain"),
-                Placement::Query("appid"),
-            )?,
-            api(
-                "payments",
-                "HTTP Basic",
-                "auth:\n  basic: {username: \"${secret.key}\", password: \"\"}\n",
-                (Method::POST, "/charges"),
-                ("charge", "ch_1"),
-                Placement::BasicUser,
-            )?,
-            api(
-                "mail",
-                "a private header",
-                "headers:\n- {name: X-Mail-Key, value: \"${secret.key}\"}\n",
-                (Method::POST, "/messages"),
-                ("message", "queued"),
-                Placement::Header("x-mail-key"),
-            )?,
-        ])
-    }
-
-    /// The key of an environment.
-    pub(crate) fn key(&self, environment: Environment) -> &Key {
-        match environment {
-            Environment::Development => &self.keys[0],
-            Environment::Live => &self.keys[1],
+    /// What an environment shows.
+    pub(crate) fn customer(&self, environment: Environment) -> &Customer {
+        let [first, second] = &self.customers;
+        match first.environment == environment {
+            true => first,
+            false => second,
         }
     }
 
-    /// Looks at the credential of a request.
-    pub(crate) fn judge(&self, headers: &HeaderMap, query: &str) -> Verdict {
-        let Some(shown) = self.credential(headers, query) else {
-            return Verdict {
-                environment: None,
-                seen: "no credential".to_owned(),
-            };
-        };
-        let key = self.keys.iter().find(|key| key.expose() == shown);
-        let text = key.map_or_else(|| "…".to_owned(), Key::redacted);
+    /// Looks at the credentials of a request, and the certificate of its
+    /// connection.
+    pub(crate) fn judge(
+        &self,
+        request: &Request,
+        certificate: Option<&CertificateDer<'_>>,
+    ) -> Verdict {
+        let mut parts = Vec::new();
+        // Everybody, until a part of the credential says who it is not.
+        let mut candidates: Vec<&Customer> = self.customers.iter().collect();
+        if self.demand.certificate {
+            let owner = |customer: &&Customer| Some(&customer.certificate.der) == certificate;
+            candidates.retain(owner);
+            parts.extend(certificate.map(|_| match candidates.first() {
+                Some(owner) => format!("certificate of {}", owner.certificate.name),
+                None => "certificate of a stranger".to_owned(),
+            }));
+        }
+        if let Some(place) = self.demand.key {
+            let found = place.find(request);
+            let owner = |customer: &Customer| Some(customer.key.expose()) == found.as_deref();
+            candidates.retain(|customer| owner(customer));
+            let key = self.customers.iter().find(|customer| owner(customer));
+            let text = key.map_or_else(|| "…".to_owned(), |owner| owner.key.redacted());
+            parts.extend(found.map(|_| place.shown(&text)));
+        }
+        let demanded = self.demand.certificate || self.demand.key.is_some();
         Verdict {
-            environment: key.map(Key::environment),
-            seen: match self.placement {
-                Placement::Bearer => format!("authorization: Bearer {text}"),
-                Placement::Query(name) => format!("?{name}={text}"),
-                Placement::BasicUser => format!("authorization: Basic base64({text}:)"),
-                Placement::Header(name) => format!("{name}: {text}"),
+            environment: candidates
+                .first()
+                .filter(|_| demanded)
+                .map(|customer| customer.environment),
+            seen: match parts.is_empty() {
+                true => "no credential".to_owned(),
+                false => parts.join(", "),
             },
         }
     }
 
-    fn credential(&self, headers: &HeaderMap, query: &str) -> Option<String> {
-        let header = |name: &str| headers.get(name)?.to_str().ok().map(str::to_owned);
-        let authorization = |scheme: &str| {
-            let value = header(AUTHORIZATION.as_str())?;
-            value.strip_prefix(scheme).map(str::to_owned)
-        };
-        match self.placement {
-            Placement::Bearer => authorization("Bearer "),
-            Placement::Header(name) => header(name),
-            Placement::Query(name) => query.split('&').find_map(|pair| {
-                let (key, value) = pair.split_once('=')?;
-                (key == name).then(|| value.to_owned())
-            }),
-            Placement::BasicUser => {
-                let pair = STANDARD.decode(authorization("Basic ")?).ok()?;
-                let pair = String::from_utf8(pair).ok()?;
-                pair.strip_suffix(':').map(str::to_owned)
-            }
+    /// A call at the provider's, with a key that was made up.
+    pub(crate) fn forged(&self) -> Request {
+        let call = self.at_provider();
+        match self.demand.key {
+            Some(place) => place.put(&call, "dev_made_up"),
+            None => call,
         }
+    }
+
+    /// The call with the API's name in front.
+    pub(crate) fn at_provider(&self) -> Request {
+        let mut call = self.call.clone();
+        call.target = format!("/{}{}", self.name, call.target);
+        call
     }
 }

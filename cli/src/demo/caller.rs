@@ -7,8 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, HOST};
-use hyper::{Method, Request};
+use hyper::header::HOST;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -16,6 +15,8 @@ use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+
+use super::request::Request;
 
 /// Everything is on this machine: what takes longer hangs.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,46 +39,43 @@ pub(crate) struct Answer {
 pub(crate) async fn directly(
     tls: Arc<ClientConfig>,
     provider: SocketAddr,
-    method: &Method,
-    path: &str,
+    request: &Request,
 ) -> anyhow::Result<Answer> {
     let stream = TcpStream::connect(provider).await?;
     let name = ServerName::from(provider.ip());
     let stream = TlsConnector::from(tls).connect(name, stream).await?;
-    exchange(stream, provider, method, path).await
+    exchange(stream, &provider.to_string(), request).await
 }
 
-/// Calls through the proxy.
+/// Calls through the proxy, by this name.
 ///
 /// # Errors
 /// When there is no answer.
 pub(crate) async fn through(
     proxy: SocketAddr,
-    method: &Method,
-    path: &str,
+    host: &str,
+    request: &Request,
 ) -> anyhow::Result<Answer> {
     let stream = TcpStream::connect(proxy).await?;
-    exchange(stream, proxy, method, path).await
+    exchange(stream, host, request).await
 }
 
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    peer: SocketAddr,
-    method: &Method,
-    path: &str,
+    host: &str,
+    request: &Request,
 ) -> anyhow::Result<Answer> {
     tokio::time::timeout(TIMEOUT, async {
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let body = if *method == Method::POST { "{}" } else { "" };
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(HOST, peer.to_string())
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::<Bytes>::from(body))?;
+        let body = Full::new(Bytes::from(request.body.clone()));
+        let mut sent = hyper::Request::new(body);
+        *sent.method_mut() = request.method.clone();
+        *sent.uri_mut() = request.target.parse()?;
+        *sent.headers_mut() = request.headers.clone();
+        sent.headers_mut().insert(HOST, host.parse()?);
         let answer = async {
-            let response = sender.send_request(request).await?;
+            let response = sender.send_request(sent).await?;
             let (head, body) = response.into_parts();
             let body = body.collect().await?.to_bytes();
             let slug = head.headers.get(credence_core::names::ERROR_HEADER);

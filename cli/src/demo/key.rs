@@ -37,11 +37,6 @@ impl Key {
         })
     }
 
-    /// Whose it is.
-    pub(crate) fn environment(&self) -> Environment {
-        self.environment
-    }
-
     /// The key itself, for the Secret and for comparing.
     pub(crate) fn expose(&self) -> &str {
         self.text.expose()

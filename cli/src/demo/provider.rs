@@ -1,26 +1,31 @@
 //! An HTTPS provider that answers nobody without the right key.
 
-use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::CONTENT_TYPE;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use super::api::Api;
 use super::authority::HOST;
+use super::request::Request;
 
 /// A client that does not finish its TLS handshake is let go.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Longer bodies are none of the story's.
+const LARGEST: usize = 64 * 1024;
 
 /// The provider's APIs, and what it saw last.
 pub(crate) struct Provider {
@@ -50,15 +55,17 @@ impl Desk {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
-        let path = request.uri().path();
-        let name = path.split('/').nth(1).unwrap_or_default();
+    fn answer(
+        &self,
+        request: &Request,
+        certificate: Option<&CertificateDer<'_>>,
+    ) -> Response<Full<Bytes>> {
+        let name = request.target.split(['/', '?']).nth(1).unwrap_or_default();
         let Some(api) = self.apis.iter().find(|api| api.name == name) else {
             let message = json!({"error": "there is no such API"});
             return reply(StatusCode::NOT_FOUND, &message);
         };
-        let query = request.uri().query().unwrap_or_default();
-        let verdict = api.judge(request.headers(), query);
+        let verdict = api.judge(request, certificate);
         *self.lock() = Some(verdict.seen);
         let (member, value) = api.answer;
         match verdict.environment {
@@ -89,7 +96,7 @@ impl Provider {
     ///
     /// # Errors
     /// When there is none.
-    pub(crate) async fn bind(tls: Arc<ServerConfig>, apis: Vec<Api>) -> std::io::Result<Self> {
+    pub(crate) async fn bind(tls: Arc<ServerConfig>, apis: Vec<Api>) -> io::Result<Self> {
         Ok(Self {
             listener: TcpListener::bind((HOST, 0)).await?,
             tls: TlsAcceptor::from(tls),
@@ -104,7 +111,7 @@ impl Provider {
     ///
     /// # Errors
     /// When the system does not say.
-    pub(crate) fn address(&self) -> std::io::Result<SocketAddr> {
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
@@ -135,9 +142,24 @@ async fn converse(stream: TcpStream, tls: TlsAcceptor, desk: Arc<Desk>) {
     let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await else {
         return;
     };
-    let service = service_fn(|request: Request<Incoming>| {
-        let response = desk.answer(&request);
-        async move { Ok::<_, Infallible>(response) }
+    let chain = stream.get_ref().1.peer_certificates();
+    let certificate: Option<CertificateDer<'static>> = chain
+        .and_then(<[_]>::first)
+        .map(|own| own.clone().into_owned());
+    let service = service_fn(|request: hyper::Request<Incoming>| {
+        let (desk, certificate) = (&desk, certificate.as_ref());
+        async move {
+            let (head, body) = request.into_parts();
+            let body = Limited::new(body, LARGEST).collect().await;
+            let body = body.map_err(io::Error::other)?.to_bytes();
+            let request = Request {
+                method: head.method,
+                target: head.uri.to_string(),
+                headers: head.headers,
+                body: String::from_utf8_lossy(&body).into_owned(),
+            };
+            Ok::<_, io::Error>(desk.answer(&request, certificate))
+        }
     });
     _ = hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)

@@ -10,8 +10,17 @@ fn longest_hexadecimal_run(text: &str) -> usize {
         .unwrap_or(0)
 }
 
+/// How many lines to this party have such an answer.
+fn answers(shown: &str, to: &str, answer: &str) -> usize {
+    let head = format!("    {to:13}");
+    shown
+        .lines()
+        .filter(|line| line.starts_with(&head) && line.contains(answer))
+        .count()
+}
+
 #[test]
-fn demo_with_exit_shows_refusal_development_and_live_and_succeeds() {
+fn demo_with_exit_shows_every_method_refused_without_and_answered_with_its_credential() {
     let ended = output(std::env::temp_dir().as_path(), &["demo", "--exit"]);
     let shown = text(&ended.stdout);
     assert_eq!(
@@ -20,20 +29,34 @@ fn demo_with_exit_shows_refusal_development_and_live_and_succeeds() {
         "{shown}{}",
         text(&ended.stderr)
     );
-    for part in [
-        "provider saw  no credential",
-        "401 {\"error\":\"missing or wrong credential\"}",
-        "authorization: Bearer dev_…",
-        "?appid=live_…",
-        "\"environment\":\"development\"",
-        "\"environment\":\"live\"",
-        "404 Credence-Error: unknown-collection",
-        "Every call did what it must.",
-    ] {
-        assert!(shown.contains(part), "no {part} in:\n{shown}");
+    let environments = ["development", "live"];
+    for (environment, prefix) in environments.into_iter().zip(["dev_…", "live_…"]) {
+        for seen in [
+            format!("authorization: Bearer {prefix} "),
+            format!("?appid={prefix} "),
+            format!("cookie: session={prefix} "),
+            format!("/bot{prefix}/ "),
+            format!("body: {{\"api_key\": \"{prefix}\"}} "),
+            format!("authorization: Basic base64({prefix}:) "),
+            format!("x-mail-key: {prefix} "),
+            format!("certificate of shop-{environment} "),
+            format!("certificate of shop-{environment}, x-key: {prefix} "),
+        ] {
+            let line = format!("{environment:13}{seen}");
+            assert!(shown.contains(&line), "no {line} in:\n{shown}");
+        }
+        assert_eq!(answers(&shown, environment, "200 {"), 9, "{shown}");
+        for slug in ["unknown-collection", "forbidden-origin", "forbidden-host"] {
+            let refusal = format!("Credence-Error: {slug}");
+            assert_eq!(answers(&shown, environment, &refusal), 1, "{shown}");
+        }
     }
-    assert_eq!(shown.matches("401 {").count(), 4, "{shown}");
-    assert_eq!(shown.matches("200 {").count(), 8, "{shown}");
+    // Without a credential, and with one that was made up.
+    assert_eq!(answers(&shown, "provider", "401 {"), 18, "{shown}");
+    assert!(
+        shown.ends_with("All 42 calls did what they must.\n"),
+        "{shown}"
+    );
     assert!(
         longest_hexadecimal_run(&shown) < 16,
         "a key was printed:\n{shown}"

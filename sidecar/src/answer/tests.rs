@@ -26,6 +26,7 @@ fn passed(head: &str, version: Version) -> (String, Passing) {
         version,
         host: Some(b"localhost:2733"),
         close: false,
+        switching: false,
     };
     let mut out = Vec::new();
     let passing = write(&head, &caller, &destination(), &mut out);

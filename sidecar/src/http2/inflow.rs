@@ -91,6 +91,11 @@ impl Inflow {
         }
     }
 
+    /// Whether everything has been read.
+    pub(super) fn is_ended(&self) -> bool {
+        matches!(self.state, State::Ended) && self.lines.is_empty() && self.data.is_empty()
+    }
+
     fn give(&mut self, out: &mut ReadBuf<'_>) -> io::Result<()> {
         loop {
             take(&mut self.lines, out);

@@ -55,7 +55,7 @@ pub(super) fn receive(request: &Parts, ended: bool) -> Result<Received, Problem>
         _ => str_of(host),
     };
     let framing = match length(headers) {
-        Some(length) if ended || !is_grpc(headers) => Framing::Length(length),
+        Some(length) if ended || !needs_trailers(headers) => Framing::Length(length),
         _ if ended => Framing::None,
         _ => Framing::Chunked,
     };
@@ -119,11 +119,13 @@ fn write_cookies(headers: &HeaderMap, out: &mut Vec<u8>) {
     }
 }
 
-/// Whether the messages are gRPC's: they end with trailers, for which HTTP/1.1
-/// has no place behind a declared length, and need none.
-pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+/// Whether trailers will come that somebody waits for: HTTP/1.1 has no place
+/// for them behind a declared length, which is then left out. gRPC's come
+/// without being announced.
+pub(super) fn needs_trailers(headers: &HeaderMap) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE);
-    content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+    headers.contains_key(header::TRAILER)
+        || content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// A declared length that is none is refused together with the rest.

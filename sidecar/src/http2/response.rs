@@ -56,7 +56,7 @@ pub(super) fn receive(answer: &Parts, ended: bool, to_head: bool) -> (Vec<u8>, F
         _ if bodiless => Framing::None,
         None if ended => Framing::Length(0),
         None => Framing::Chunked,
-        Some(_) if !ended && request::is_grpc(headers) => Framing::Chunked,
+        Some(_) if !ended && request::needs_trailers(headers) => Framing::Chunked,
         Some(Ok(Ok(length))) => Framing::Length(length),
         // Whoever reads the head refuses it for this.
         Some(Ok(Err(_)) | Err(_)) => Framing::None,

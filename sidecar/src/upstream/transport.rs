@@ -13,6 +13,8 @@ use crate::http2::client::Stream;
 /// Bytes of HTTP/1.1 in both directions.
 #[derive(Debug)]
 pub(crate) enum Transport {
+    /// A connection without protection.
+    Plain(TcpStream),
     /// A connection.
     Tls(Box<TlsStream<TcpStream>>),
     /// A stream of a connection that speaks HTTP/2.
@@ -26,6 +28,7 @@ impl AsyncRead for Transport {
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
+            Self::Plain(io) => Pin::new(io).poll_read(cx, out),
             Self::Tls(io) => Pin::new(io).poll_read(cx, out),
             Self::Http2(io) => Pin::new(io).poll_read(cx, out),
         }
@@ -39,6 +42,7 @@ impl AsyncWrite for Transport {
         input: &[u8],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
+            Self::Plain(io) => Pin::new(io).poll_write(cx, input),
             Self::Tls(io) => Pin::new(io).poll_write(cx, input),
             Self::Http2(io) => Pin::new(io).poll_write(cx, input),
         }
@@ -50,6 +54,7 @@ impl AsyncWrite for Transport {
         inputs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
+            Self::Plain(io) => Pin::new(io).poll_write_vectored(cx, inputs),
             Self::Tls(io) => Pin::new(io).poll_write_vectored(cx, inputs),
             Self::Http2(io) => Pin::new(io).poll_write_vectored(cx, inputs),
         }
@@ -57,6 +62,7 @@ impl AsyncWrite for Transport {
 
     fn is_write_vectored(&self) -> bool {
         match self {
+            Self::Plain(io) => io.is_write_vectored(),
             Self::Tls(io) => io.is_write_vectored(),
             Self::Http2(io) => io.is_write_vectored(),
         }
@@ -64,6 +70,7 @@ impl AsyncWrite for Transport {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
+            Self::Plain(io) => Pin::new(io).poll_flush(cx),
             Self::Tls(io) => Pin::new(io).poll_flush(cx),
             Self::Http2(io) => Pin::new(io).poll_flush(cx),
         }
@@ -71,6 +78,7 @@ impl AsyncWrite for Transport {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
+            Self::Plain(io) => Pin::new(io).poll_shutdown(cx),
             Self::Tls(io) => Pin::new(io).poll_shutdown(cx),
             Self::Http2(io) => Pin::new(io).poll_shutdown(cx),
         }

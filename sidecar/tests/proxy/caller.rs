@@ -64,9 +64,14 @@ impl Caller {
         self.stream.write_all(bytes).await.is_ok()
     }
 
+    /// Says that it sends no more.
+    pub(crate) async fn end_sending(&mut self) {
+        self.stream.shutdown().await.unwrap();
+    }
+
     /// Says that it sends no more, and waits until the proxy has closed.
     pub(crate) async fn end(&mut self) {
-        self.stream.shutdown().await.unwrap();
+        self.end_sending().await;
         assert!(self.is_closed().await);
     }
 

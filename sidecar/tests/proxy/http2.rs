@@ -6,6 +6,7 @@ mod caller;
 mod connections;
 mod crossing;
 mod ends;
+mod frames;
 mod life;
 mod provider;
 mod refusals;

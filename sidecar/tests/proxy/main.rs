@@ -6,6 +6,7 @@
 mod binding;
 mod bodies;
 mod caller;
+mod certificates;
 mod counting;
 mod forwarding;
 mod hostile;
@@ -18,3 +19,4 @@ mod reuse;
 mod rig;
 mod streaming;
 mod timeouts;
+mod upgrades;

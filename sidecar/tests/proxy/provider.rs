@@ -6,18 +6,28 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{ServerConfig, SupportedProtocolVersion};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+/// The heads of the requests that a provider got.
+pub(crate) type Heads = Arc<Mutex<Vec<String>>>;
+
+/// What a provider's connection is made of.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
 /// A running provider. It ends with the test's runtime.
 pub(crate) struct Provider {
+    scheme: &'static str,
     address: SocketAddr,
     roots: String,
-    heads: Arc<Mutex<Vec<String>>>,
+    heads: Heads,
     connections: Arc<AtomicUsize>,
 }
 
@@ -28,27 +38,59 @@ impl Provider {
         F: Fn(Peer) -> S + Send + Sync + 'static,
         S: Future<Output = ()> + Send + 'static,
     {
-        Self::accept(&[], move |stream, heads| {
-            script(Peer {
-                stream,
-                unread: Vec::new(),
-                heads,
-            })
-        })
-        .await
+        Self::accept(&[], move |stream, heads| script(Peer::new(stream, heads))).await
+    }
+
+    /// The same, without TLS.
+    pub(crate) async fn plain<F, S>(script: F) -> Self
+    where
+        F: Fn(Peer) -> S + Send + Sync + 'static,
+        S: Future<Output = ()> + Send + 'static,
+    {
+        let serve = move |stream, heads| script(Peer::new(stream, heads));
+        Self::listen("http", String::new(), serve).await
     }
 
     /// Serves each connection that has a TLS session, having chosen one of
     /// these protocols.
     pub(crate) async fn accept<F, S>(alpn: &[&[u8]], serve: F) -> Self
     where
-        F: Fn(TlsStream<TcpStream>, Arc<Mutex<Vec<String>>>) -> S + Send + Sync + 'static,
+        F: Fn(TlsStream<TcpStream>, Heads) -> S + Send + Sync + 'static,
         S: Future<Output = ()> + Send + 'static,
     {
         let (config, roots) = identity(alpn);
+        Self::secured(config, roots, serve).await
+    }
+
+    /// Serves each connection that has a TLS session by this configuration,
+    /// whose certificate chains to these roots.
+    pub(crate) async fn secured<F, S>(config: Arc<ServerConfig>, roots: String, serve: F) -> Self
+    where
+        F: Fn(TlsStream<TcpStream>, Heads) -> S + Send + Sync + 'static,
+        S: Future<Output = ()> + Send + 'static,
+    {
         let acceptor = TlsAcceptor::from(config);
+        let serve = Arc::new(serve);
+        Self::listen("https", roots, move |stream, heads| {
+            let (acceptor, serve) = (acceptor.clone(), Arc::clone(&serve));
+            async move {
+                // A caller that does not trust us is a test of its own.
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    serve(stream, heads).await;
+                }
+            }
+        })
+        .await
+    }
+
+    async fn listen<F, S>(scheme: &'static str, roots: String, serve: F) -> Self
+    where
+        F: Fn(TcpStream, Heads) -> S + Send + Sync + 'static,
+        S: Future<Output = ()> + Send + 'static,
+    {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let provider = Self {
+            scheme,
             address: listener.local_addr().unwrap(),
             roots,
             heads: Arc::default(),
@@ -56,20 +98,12 @@ impl Provider {
         };
         let heads = Arc::clone(&provider.heads);
         let connections = Arc::clone(&provider.connections);
-        let serve = Arc::new(serve);
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
                 connections.fetch_add(1, Ordering::SeqCst);
-                let (acceptor, serve) = (acceptor.clone(), Arc::clone(&serve));
-                let heads = Arc::clone(&heads);
-                tokio::spawn(async move {
-                    // A caller that does not trust us is a test of its own.
-                    if let Ok(stream) = acceptor.accept(stream).await {
-                        serve(stream, heads).await;
-                    }
-                });
+                tokio::spawn(serve(stream, Arc::clone(&heads)));
             }
         });
         provider
@@ -102,7 +136,7 @@ impl Provider {
     }
 
     pub(crate) fn base_url(&self) -> String {
-        format!("https://{}/v1", self.address)
+        format!("{}://{}/v1", self.scheme, self.address)
     }
 
     pub(crate) fn authority(&self) -> String {
@@ -134,12 +168,20 @@ impl Provider {
 
 /// One connection, as the provider sees it.
 pub(crate) struct Peer {
-    stream: TlsStream<TcpStream>,
+    stream: Box<dyn Io>,
     unread: Vec<u8>,
-    heads: Arc<Mutex<Vec<String>>>,
+    heads: Heads,
 }
 
 impl Peer {
+    pub(crate) fn new(stream: impl Io + 'static, heads: Heads) -> Self {
+        Self {
+            stream: Box::new(stream),
+            unread: Vec::new(),
+            heads,
+        }
+    }
+
     /// The next request's head; none when the connection has ended.
     pub(crate) async fn head(&mut self) -> Option<String> {
         loop {
@@ -162,6 +204,14 @@ impl Peer {
         while self.unread.len() < length && self.more().await > 0 {}
         let length = length.min(self.unread.len());
         self.unread.drain(..length).collect()
+    }
+
+    /// What comes next; nothing when the connection has ended.
+    pub(crate) async fn some(&mut self) -> Vec<u8> {
+        if self.unread.is_empty() {
+            self.more().await;
+        }
+        std::mem::take(&mut self.unread)
     }
 
     /// What comes up to and with `end`.
@@ -212,6 +262,16 @@ pub(crate) fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
 }
 
 fn identity(alpn: &[&[u8]]) -> (Arc<ServerConfig>, String) {
+    let anybody = WebPkiClientVerifier::no_client_auth();
+    configured(rustls::ALL_VERSIONS, alpn, anybody)
+}
+
+/// A configuration that admits these clients, and the roots of its certificate.
+pub(crate) fn configured(
+    versions: &[&'static SupportedProtocolVersion],
+    alpn: &[&[u8]],
+    clients: Arc<dyn ClientCertVerifier>,
+) -> (Arc<ServerConfig>, String) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -220,9 +280,9 @@ fn identity(alpn: &[&[u8]]) -> (Arc<ServerConfig>, String) {
     let leaf = params.signed_by(&key, &issuer).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients)
         .with_single_cert(
             vec![leaf.der().clone()],
             PrivateKeyDer::try_from(key.serialize_der()).unwrap(),

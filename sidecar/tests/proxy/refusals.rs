@@ -129,7 +129,7 @@ async fn what_cannot_be_passed_on_is_refused_by_name_and_reaches_nobody() {
         ),
         (
             format!(
-                "GET /api/ HTTP/1.1\r\n{local}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+                "POST /api/ HTTP/1.1\r\n{local}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
             ),
             501,
             "not-implemented",

@@ -29,6 +29,8 @@ pub(crate) struct Stream {
     expects: bool,
     to_head: bool,
     down: Down,
+    /// Of the body, after the answer.
+    discarded: usize,
 }
 
 #[derive(Debug)]
@@ -59,7 +61,26 @@ impl Stream {
                 scan: HeadScan::default(),
                 bytes: Vec::new(),
             },
+            discarded: 0,
         }
+    }
+
+    /// Reads what is left of the request, which is of no interest, but not more
+    /// than so much. Ready once there is no more, or the caller has given up:
+    /// some lose an answer to a reset that comes right after it.
+    pub(crate) fn poll_discard(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<()> {
+        let mut scratch = [0; 4 * 1024];
+        while !self.body.is_ended() && self.discarded < most {
+            let mut out = ReadBuf::new(&mut scratch);
+            if ready!(self.body.poll_read(cx, &mut out)).is_err() {
+                return Poll::Ready(());
+            }
+            self.discarded += out.filled().len();
+        }
+        if self.body.is_ended() {
+            return Poll::Ready(());
+        }
+        self.poll_gone(cx).map(drop)
     }
 
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {

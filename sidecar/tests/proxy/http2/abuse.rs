@@ -1,6 +1,5 @@
 //! Frames that no well-meaning caller sends, written by hand.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use credence_sidecar::{ProxySettings, Timeouts};
@@ -8,19 +7,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::caller::soon;
+use super::frames::{
+    CONTINUATION, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE, RST_STREAM, Raw,
+};
 use super::provider;
 use crate::rig::Rig;
-
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const GOAWAY: u8 = 7;
-const CONTINUATION: u8 = 9;
-
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
 
 /// What every request has.
 const PSEUDO: [(&str, &str); 4] = [
@@ -29,62 +20,6 @@ const PSEUDO: [(&str, &str); 4] = [
     (":authority", "localhost"),
     (":path", "/api/"),
 ];
-
-struct Raw(TcpStream);
-
-#[derive(Debug)]
-struct Frame {
-    kind: u8,
-    stream: u32,
-    payload: Vec<u8>,
-}
-
-impl Raw {
-    async fn connect(address: SocketAddr) -> Self {
-        let mut raw = Self(TcpStream::connect(address).await.unwrap());
-        raw.0.write_all(PREFACE).await.unwrap();
-        raw.send(SETTINGS, 0, 0, &[]).await;
-        raw
-    }
-
-    /// Writes as far as the other side takes it.
-    async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> bool {
-        let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
-        frame.extend([kind, flags]);
-        frame.extend(stream.to_be_bytes());
-        frame.extend(payload);
-        self.0.write_all(&frame).await.is_ok()
-    }
-
-    /// The next frame; none when the connection has ended.
-    async fn frame(&mut self) -> Option<Frame> {
-        let mut head = [0; 9];
-        soon(self.0.read_exact(&mut head)).await.ok()?;
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-        let mut payload = vec![0; usize::try_from(length).unwrap()];
-        soon(self.0.read_exact(&mut payload)).await.ok()?;
-        Some(Frame {
-            kind: head[3],
-            stream: u32::from_be_bytes([head[5], head[6], head[7], head[8]]),
-            payload,
-        })
-    }
-
-    /// Whether the stream, or all of them, is refused before anything else is
-    /// said about it.
-    async fn is_refused(&mut self, stream: u32) -> bool {
-        loop {
-            match self.frame().await {
-                None => return true,
-                Some(frame) if frame.kind == GOAWAY => {
-                    return frame.payload[4..8] != [0; 4];
-                }
-                Some(frame) if frame.stream == stream => return frame.kind == RST_STREAM,
-                Some(_) => {}
-            }
-        }
-    }
-}
 
 /// Fields without Huffman's code and without an index (RFC 7541 §6.2.2).
 fn block(fields: &[(&str, &str)]) -> Vec<u8> {

@@ -115,6 +115,31 @@ async fn trailers_cross_from_and_to_chunks() {
 }
 
 #[tokio::test]
+async fn trailers_that_are_announced_come_behind_a_declared_length_too() {
+    let provider = provider::start(|mut call| async move {
+        let answer = Response::builder()
+            .header("content-length", "2")
+            .header("trailer", "x-end");
+        let mut down = call.begin(answer.body(()).unwrap());
+        down.send_data(Bytes::from("ok"), false).unwrap();
+        down.send_trailers(trailers("x-end", "2")).unwrap();
+    })
+    .await;
+    let rig = Rig::with(&provider);
+    let mut caller = Caller::connect(rig.address).await;
+    let answer = caller.get("/api/").await;
+    assert_eq!(answer.text(), "ok");
+    assert_eq!(answer.trailers, trailers("x-end", "2"));
+    let mut caller = rig.caller().await;
+    caller
+        .send("GET /api/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
+    assert!(!caller.head().await.contains("content-length"));
+    let body = caller.until("\r\n\r\n").await;
+    assert_eq!(body, "2\r\nok\r\n0\r\nx-end: 2\r\n\r\n");
+}
+
+#[tokio::test]
 async fn every_frame_is_passed_on_when_it_comes() {
     let (next, frames) = mpsc::channel::<()>(1);
     let frames = std::sync::Mutex::new(Some(frames));

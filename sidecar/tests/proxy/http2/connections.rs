@@ -8,10 +8,12 @@ use bytes::Bytes;
 use h2::Reason;
 use h2::server::Builder;
 use http::Response;
+use tokio::io::AsyncReadExt;
 use tokio::sync::{Barrier, mpsc};
 use tokio::task::JoinSet;
 
 use super::caller::{Caller, request, soon};
+use super::frames::{END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE, Raw, SETTINGS};
 use super::provider::{self, send, start_with};
 use crate::provider::Provider;
 use crate::rig::Rig;
@@ -184,7 +186,7 @@ async fn a_call_that_the_provider_did_not_process_is_made_again_whatever_it_is()
 }
 
 #[tokio::test]
-async fn a_call_is_not_made_a_third_time() {
+async fn a_call_that_is_refused_on_every_connection_is_given_up() {
     let provider = numbered(|_, mut connection| async move {
         while let Some(Ok((_, mut refused))) = connection.accept().await {
             refused.send_reset(Reason::REFUSED_STREAM);
@@ -197,7 +199,40 @@ async fn a_call_is_not_made_a_third_time() {
         (answer.status(), answer.slug()),
         (502, Some("upstream-unreachable"))
     );
-    assert_eq!(provider.connections(), 2);
+    assert_eq!(provider.connections(), 4);
+}
+
+/// As a server does that serves only so many requests on a connection.
+#[tokio::test]
+async fn calls_beyond_the_last_one_of_a_connection_go_on_elsewhere() {
+    let provider = Provider::accept(&[b"h2"], |mut stream, _| async move {
+        let mut preface = [0; PREFACE.len()];
+        stream.read_exact(&mut preface).await.unwrap();
+        let mut raw = Raw(stream);
+        raw.send(SETTINGS, 0, 0, &[]).await;
+        let mut calls = 0;
+        while let Some(frame) = raw.frame().await {
+            calls += usize::from(frame.kind == HEADERS);
+            if frame.kind == HEADERS && calls == 3 {
+                raw.send(GOAWAY, 0, 0, &[0, 0, 0, 5, 0, 0, 0, 0]).await;
+                for stream in [1, 3, 5] {
+                    // ":status: 200", from the table that everybody has.
+                    let flags = END_STREAM | END_HEADERS;
+                    raw.send(HEADERS, flags, stream, &[0x88]).await;
+                }
+            }
+        }
+    })
+    .await;
+    let rig = Rig::with(&provider);
+    let mut caller = Caller::connect(rig.address).await;
+    let mut calls = JoinSet::new();
+    for _ in 0..9 {
+        let post = request("POST", "/api/");
+        let (response, _) = caller.send.send_request(post, true).unwrap();
+        calls.spawn(async { super::caller::answer(response).await.unwrap().status() });
+    }
+    assert_eq!(calls.join_all().await, [200; 9]);
 }
 
 #[tokio::test]
@@ -260,18 +295,25 @@ async fn a_connection_that_breaks_costs_an_idempotent_call_nothing() {
 
 #[tokio::test]
 async fn a_call_that_may_have_been_acted_on_is_not_made_twice() {
-    let provider = numbered(|_, mut connection| async move {
-        let _ = connection.accept().await;
-    })
-    .await;
-    let rig = Rig::with(&provider);
-    let mut caller = Caller::connect(rig.address).await;
-    let answer = caller.post(request("POST", "/api/"), "x").await.unwrap();
-    assert_eq!(
-        (answer.status(), answer.slug()),
-        (502, Some("upstream-unreachable"))
-    );
-    assert_eq!(provider.connections(), 1);
+    for goodbye in [false, true] {
+        let provider = numbered(move |_, mut connection| async move {
+            let _call = connection.accept().await;
+            if goodbye {
+                // Which counts the call among those that it has seen.
+                connection.abrupt_shutdown(Reason::INTERNAL_ERROR);
+                let _ = std::future::poll_fn(|cx| connection.poll_closed(cx)).await;
+            }
+        })
+        .await;
+        let rig = Rig::with(&provider);
+        let mut caller = Caller::connect(rig.address).await;
+        let answer = caller.post(request("POST", "/api/"), "x").await.unwrap();
+        assert_eq!(
+            (answer.status(), answer.slug()),
+            (502, Some("upstream-unreachable"))
+        );
+        assert_eq!(provider.connections(), 1);
+    }
 }
 
 /// What one call leaves unread, and what it is told, stays with it.

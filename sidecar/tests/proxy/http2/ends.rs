@@ -5,7 +5,7 @@ use h2::Reason;
 use http::Response;
 use tokio::sync::mpsc;
 
-use super::caller::{Caller, read, request, soon};
+use super::caller::{Caller, answer, read, request, soon};
 use super::provider::{self, Call, send};
 use crate::provider::Provider;
 use crate::rig::Rig;
@@ -151,4 +151,11 @@ async fn an_answer_that_ends_an_upload_is_seen_by_the_caller() {
     while caller.send_some(&piece).await {}
     // The rest of the connection may be lost to the reset.
     caller.until("enough").await;
+
+    // Over HTTP/2 there is no reset before the answer can have been read.
+    let mut caller = Caller::connect(rig.address).await;
+    let (response, mut up) = caller.begin(request("POST", "/api/")).await;
+    up.send_data(Bytes::from(piece), false).unwrap();
+    assert_eq!(answer(response).await.unwrap().text(), "enough");
+    assert_eq!(caller.get("/").await.status(), 200);
 }
