@@ -114,7 +114,7 @@ impl Story {
         self.title(api.title, &format!("{} {}", call.method, call.target))?;
         let answer = caller::directly(authority.client(None)?, self.provider, &call).await?;
         let seen = self.desk.take_seen();
-        self.tell(Line {
+        self.tell(&Line {
             to: "provider",
             right: answer.status == 401 && seen.as_deref() == Some("no credential"),
             seen,
@@ -125,7 +125,7 @@ impl Story {
             let answer = caller::through(door.address, door.host(), &call).await?;
             let right = answer.status == 200 && answer.body["environment"] == environment;
             let seen = self.desk.take_seen();
-            self.tell(Line {
+            self.tell(&Line {
                 to: environment,
                 right: right && seen.is_some(),
                 seen,
@@ -144,7 +144,7 @@ impl Story {
         let tls = authority.client(stranger.as_ref())?;
         let answer = caller::directly(tls, self.provider, &api.forged()).await?;
         let seen = self.desk.take_seen();
-        self.tell(Line {
+        self.tell(&Line {
             to: "provider",
             right: answer.status == 401 && seen.is_some(),
             seen,
@@ -180,7 +180,7 @@ impl Story {
                 let host = host.unwrap_or_else(|| door.host());
                 let answer = caller::through(door.address, host, &request).await?;
                 let seen = self.desk.take_seen();
-                self.tell(Line {
+                self.tell(&Line {
                     to: door.environment.as_str(),
                     right: answer.slug.as_deref() == Some(slug) && seen.is_none(),
                     seen,
@@ -209,7 +209,7 @@ impl Story {
         Ok(())
     }
 
-    fn tell(&mut self, line: Line<'_>) -> anyhow::Result<()> {
+    fn tell(&mut self, line: &Line<'_>) -> anyhow::Result<()> {
         self.calls += 1;
         let seen = line.seen.as_deref().unwrap_or("nothing");
         let answer = if line.right {
