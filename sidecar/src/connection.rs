@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::authorized::{Authorized, Unfinished};
 use crate::buffer::Side;
@@ -29,8 +29,8 @@ use crate::tunnel;
 /// How long, and how much of, what a client goes on sending is read and thrown
 /// away after an answer that it may not have seen: closing at once would reset
 /// the connection and take the answer with it.
-const LINGER: Duration = Duration::from_secs(2);
-const LINGER_BYTES: usize = 1024 * 1024;
+pub(crate) const LINGER: Duration = Duration::from_secs(2);
+pub(crate) const LINGER_BYTES: usize = 1024 * 1024;
 
 /// A client's connection and everything that lasts longer than a request.
 #[derive(Debug)]
@@ -122,14 +122,8 @@ impl Connection<server::Stream> {
     pub(crate) async fn answer(mut self) {
         match self.turn().await {
             Next::Again | Next::Linger => {
-                // A caller who is gone does not need the end.
-                let _ = self.client.io.shutdown().await;
-                self.deadline.set(LINGER);
-                poll_fn(|cx| match self.client.io.poll_discard(cx, LINGER_BYTES) {
-                    Poll::Ready(()) => Poll::Ready(()),
-                    Poll::Pending => self.deadline.poll_passed(cx),
-                })
-                .await;
+                // Whoever is not done by then is reset.
+                let _ = timeout(LINGER, self.client.io.finish(LINGER_BYTES)).await;
             }
             Next::Http2 | Next::Close | Next::Cut => {}
         }

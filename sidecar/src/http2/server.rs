@@ -23,7 +23,7 @@ use super::{
     ERROR_RESETS, MOST_HEADERS, PENDING_RESETS, RESET_STREAMS, SEND_BUFFER, keepalive, request,
 };
 use crate::buffer::Side;
-use crate::connection::Connection;
+use crate::connection::{Connection, LINGER, LINGER_BYTES};
 use crate::http1::Version;
 use crate::problem::{AnswerForm, Problem};
 use crate::session::OpenSession;
@@ -123,7 +123,7 @@ fn start(
     let Some((session, None)) = session.map(|session| (session, problem.as_ref())) else {
         let problem = problem.unwrap_or_else(overloaded);
         shared.count(None, request.method.as_str(), problem.slug.code());
-        streams.spawn(refuse(stream, problem, to_head, Arc::clone(shared)));
+        streams.spawn(refuse(stream, problem, to_head));
         return;
     };
     // So that a shutdown waits for it from now on.
@@ -141,7 +141,7 @@ fn overloaded() -> Problem {
     )
 }
 
-async fn refuse(mut stream: Stream, problem: Problem, to_head: bool, shared: Arc<Shared>) {
+async fn refuse(mut stream: Stream, problem: Problem, to_head: bool) {
     let form = AnswerForm {
         to_head,
         version: Version::Http11,
@@ -150,11 +150,12 @@ async fn refuse(mut stream: Stream, problem: Problem, to_head: bool, shared: Arc
     let mut answer = Vec::new();
     problem.write(form, &mut answer);
     let telling = async {
-        stream.write_all(&answer).await?;
-        stream.shutdown().await
+        if stream.write_all(&answer).await.is_ok() {
+            stream.finish(LINGER_BYTES).await;
+        }
     };
     // Whoever does not listen is not told.
-    let _ = timeout(shared.settings.timeouts.head, telling).await;
+    let _ = timeout(LINGER, telling).await;
 }
 
 fn report(ended: Result<(), tokio::task::JoinError>) {

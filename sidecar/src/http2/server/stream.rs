@@ -1,6 +1,7 @@
 //! One call of a caller, as the connection knows it: it reads a request of
 //! HTTP/1.1 and writes an answer.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use h2::RecvStream;
 use h2::server::SendResponse;
 use http::{Response, StatusCode};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use crate::http1::{Framing, HeadScan};
 use crate::http2::inflow::Inflow;
@@ -29,8 +30,6 @@ pub(crate) struct Stream {
     expects: bool,
     to_head: bool,
     down: Down,
-    /// Of the body, after the answer.
-    discarded: usize,
 }
 
 #[derive(Debug)]
@@ -61,26 +60,31 @@ impl Stream {
                 scan: HeadScan::default(),
                 bytes: Vec::new(),
             },
-            discarded: 0,
         }
     }
 
-    /// Reads what is left of the request, which is of no interest, but not more
-    /// than so much. Ready once there is no more, or the caller has given up:
-    /// some lose an answer to a reset that comes right after it.
-    pub(crate) fn poll_discard(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<()> {
-        let mut scratch = [0; 4 * 1024];
-        while !self.body.is_ended() && self.discarded < most {
-            let mut out = ReadBuf::new(&mut scratch);
-            if ready!(self.body.poll_read(cx, &mut out)).is_err() {
-                return Poll::Ready(());
+    /// Ends the answer, and waits until the caller has ended or given up the
+    /// request: some lose an answer to a reset that comes right after it. Of
+    /// what is still sent, so much is read.
+    pub(crate) async fn finish(&mut self, most: usize) {
+        // A caller who is gone does not need the end.
+        let _ = self.shutdown().await;
+        let mut read = 0;
+        poll_fn(|cx| {
+            let mut scratch = [0; 4 * 1024];
+            while !self.body.is_ended() && read < most {
+                let mut out = ReadBuf::new(&mut scratch);
+                if ready!(self.body.poll_read(cx, &mut out)).is_err() {
+                    return Poll::Ready(());
+                }
+                read += out.filled().len();
             }
-            self.discarded += out.filled().len();
-        }
-        if self.body.is_ended() {
-            return Poll::Ready(());
-        }
-        self.poll_gone(cx).map(drop)
+            match self.body.is_ended() {
+                true => Poll::Ready(()),
+                false => self.poll_gone(cx).map(drop),
+            }
+        })
+        .await;
     }
 
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {

@@ -1,17 +1,23 @@
 //! Frames that no well-meaning caller sends, written by hand.
 
+use std::future::poll_fn;
+use std::sync::Arc;
 use std::time::Duration;
 
 use credence_sidecar::{ProxySettings, Timeouts};
+use h2::Reason;
+use http::Response;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
 
-use super::caller::soon;
+use super::caller::{Caller, answer, request, soon};
 use super::frames::{
     CONTINUATION, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE, RST_STREAM, Raw,
 };
 use super::provider;
-use crate::rig::Rig;
+use crate::rig::{Rig, ready, route};
 
 /// What every request has.
 const PSEUDO: [(&str, &str); 4] = [
@@ -141,4 +147,77 @@ async fn a_head_without_end_ends_the_connection() {
         taken += more.len();
     }
     assert!(taken < 100 * 1024 * 1024, "{taken} bytes were taken");
+}
+
+/// Calls that end in every bad way, on both sides.
+#[tokio::test]
+async fn nothing_is_left_of_calls_that_ended_badly() {
+    let together = Arc::new(Barrier::new(64));
+    let provider = provider::start(move |mut call| {
+        let together = Arc::clone(&together);
+        async move {
+            match call.path() {
+                "/v1/together" => {
+                    together.wait().await;
+                    call.answer("ok");
+                }
+                "/v1/reset" => call.respond.send_reset(Reason::INTERNAL_ERROR),
+                "/v1/late" => {
+                    let mut down = call.begin(Response::new(()));
+                    let _ = call.body.data().await;
+                    down.send_reset(Reason::CANCEL);
+                }
+                "/v1/early" => call.answer("enough"),
+                "/v1/silent" => {
+                    let _ = call.whole().await;
+                    let _ = poll_fn(|cx| call.respond.poll_reset(cx)).await;
+                }
+                other => panic!("{other}"),
+            }
+        }
+    })
+    .await;
+    let rig = Rig::empty(ProxySettings {
+        // Less than all of them, more than there are at one time.
+        max_connections: 100,
+        ..ProxySettings::default()
+    });
+    rig.apply([("api", ready(route(&provider)))]);
+    for round in 0..20 {
+        let mut caller = Caller::connect(rig.address).await;
+        let mut open = Vec::new();
+        for path in ["reset", "late", "early", "silent"] {
+            let post = request("POST", &format!("/api/{path}"));
+            let (response, mut up) = caller.begin(post).await;
+            let _ = up.send_data("some".into(), false);
+            match (path, round % 3) {
+                ("silent", 0) => up.send_reset(Reason::CANCEL),
+                ("silent", _) | (_, 0) => open.push((response, up)),
+                (_, 1) => drop((response, up)),
+                _ => drop(answer(response).await),
+            }
+        }
+        // With what is open.
+        caller.connection.abort();
+    }
+    let metrics = rig.handle.metrics();
+    soon(async {
+        while !metrics
+            .render()
+            .contains("\ncredence_client_connections 0\n")
+        {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let mut calls = JoinSet::new();
+    let mut caller = Caller::connect(rig.address).await;
+    for _ in 0..64 {
+        let get = request("GET", "/api/together");
+        let (response, _) = caller.send.send_request(get, true).unwrap();
+        calls.spawn(async { answer(response).await.unwrap().status() });
+    }
+    assert_eq!(calls.join_all().await, [200; 64]);
+    // All its streams were free.
+    assert_eq!(provider.connections(), 1);
 }
