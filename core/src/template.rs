@@ -3,7 +3,8 @@
 //! ```text
 //! template    = *( literal / "$${" / "${" term "}" )     "$${" is a literal "${"
 //! term        = ( variable / "(" 1*( string / term ) ")" ) *( "|" filter )
-//! variable    = "secret." KEY [ "#" JSON-pointer ] / "values." NAME
+//! variable    = "secret." KEY [ "#" JSON-pointer ] / "values." NAME / "baseUrl" /
+//!               "uuid" / "now.unix" / "now.iso8601"
 //! string      = DQUOTE … DQUOTE                          \" and \\ inside
 //! filter      = "base64" / "base64url" / "hex" / "sha256hex" / "sha256base64" /
 //!               "hmacSha256:" KEY / "urlencode" / "upper" / "lower" / "trim"
@@ -12,8 +13,10 @@
 //! A template is parsed once, so that whatever is wrong with the text itself is
 //! found when the manifest is read. What it refers to is looked up when it is
 //! rendered, and a name that is not there is an error, never an empty string.
+//! The last three variables are new on each call: what they are in is rendered
+//! as far as it is known, and the rest is left to the sidecar ([`Varying`]).
 
-mod filter;
+pub(crate) mod filter;
 mod parse;
 mod scope;
 mod template_error;
@@ -22,16 +25,18 @@ mod varying;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use percent_encoding::{AsciiSet, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use zeroize::Zeroizing;
 
+use crate::bundle::Value;
 use crate::{Secret, percent};
-use filter::Filter;
+use filter::{Filter, KeyName};
 
 pub use template_error::{TemplateError, TemplateProblem};
 pub use varying::{Moment, Varying};
 
 pub(crate) use scope::{RenderError, Scope};
+pub(crate) use varying::{CallVariable, Piece};
 
 /// A parsed text with variables.
 ///
@@ -53,7 +58,7 @@ enum Part {
 #[derive(Clone)]
 struct Term {
     primary: Primary,
-    filters: Vec<Filter>,
+    filters: Vec<Filter<KeyName>>,
 }
 
 #[derive(Clone)]
@@ -69,6 +74,8 @@ enum Variable {
         pointer: Option<Box<str>>,
     },
     Value(Box<str>),
+    BaseUrl,
+    Call(CallVariable),
 }
 
 /// What a template refers to.
@@ -78,6 +85,10 @@ pub struct References<'a> {
     pub secret_keys: BTreeSet<&'a str>,
     /// Names in the environment's `values`.
     pub values: BTreeSet<&'a str>,
+    /// Whether `baseUrl` is among them.
+    pub base_url: bool,
+    /// Variables that are new on each call.
+    pub per_call: BTreeSet<&'static str>,
 }
 
 impl Template {
@@ -129,21 +140,39 @@ impl Template {
         !self.references().secret_keys.is_empty()
     }
 
-    /// The text with every variable replaced.
+    /// The text with every variable replaced, but those that are new on each
+    /// call.
     ///
     /// # Errors
     /// [`RenderError`], naming what is missing, never a value.
-    pub(crate) fn render(&self, scope: &Scope<'_>) -> Result<Secret, RenderError> {
-        render(&self.parts, scope, None).map(Secret::from)
+    pub(crate) fn render(&self, scope: &Scope<'_>) -> Result<Value, RenderError> {
+        evaluate(&self.parts, scope).map(Value::of_pieces)
+    }
+
+    /// The text with every variable replaced.
+    ///
+    /// # Errors
+    /// [`RenderError`], also where a variable is new on each call.
+    pub(crate) fn render_fixed(&self, scope: &Scope<'_>) -> Result<Secret, RenderError> {
+        known(evaluate(&self.parts, scope)?).map(Secret::from)
     }
 
     /// The text with every variable replaced by its value, escaped for one
     /// segment of a path. A slash in the text itself separates segments.
     ///
     /// # Errors
-    /// [`RenderError`], naming what is missing, never a value.
+    /// As of [`Template::render_fixed`].
     pub(crate) fn render_path(&self, scope: &Scope<'_>) -> Result<Secret, RenderError> {
-        render(&self.parts, scope, Some(percent::SEGMENT)).map(Secret::from)
+        let escaped = self.parts.iter().map(|part| match part {
+            Part::Literal(text) => Ok(piece(text)),
+            Part::Term(term) => {
+                let value = known(term.evaluate(scope)?)?;
+                Ok(piece(
+                    &utf8_percent_encode(&value, percent::SEGMENT).to_string(),
+                ))
+            }
+        });
+        known(escaped.collect::<Result<_, _>>()?).map(Secret::from)
     }
 }
 
@@ -177,6 +206,10 @@ fn collect<'a>(parts: &'a [Part], references: &mut References<'a>) {
             Primary::Variable(Variable::Value(name)) => {
                 references.values.insert(name);
             }
+            Primary::Variable(Variable::BaseUrl) => references.base_url = true,
+            Primary::Variable(Variable::Call(variable)) => {
+                references.per_call.insert(variable.as_str());
+            }
             Primary::Composition(parts) => collect(parts, references),
         }
         references
@@ -185,47 +218,59 @@ fn collect<'a>(parts: &'a [Part], references: &mut References<'a>) {
     }
 }
 
-fn render(
-    parts: &[Part],
-    scope: &Scope<'_>,
-    escaped: Option<&'static AsciiSet>,
-) -> Result<Zeroizing<String>, RenderError> {
-    let rendered = parts
-        .iter()
-        .map(|part| match part {
-            Part::Literal(text) => Ok(Zeroizing::new(text.to_string())),
-            Part::Term(term) => term.render(scope).map(|text| match escaped {
-                Some(set) => Zeroizing::new(utf8_percent_encode(&text, set).to_string()),
-                None => text,
-            }),
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    // One allocation of the final size: growing would leave copies behind.
-    let length = rendered.iter().map(|text| text.len()).sum();
-    let mut whole = Zeroizing::new(String::with_capacity(length));
-    for text in &rendered {
-        whole.push_str(text);
+fn piece(text: &str) -> Piece {
+    Piece::Text(Zeroizing::new(text.to_owned()))
+}
+
+fn evaluate(parts: &[Part], scope: &Scope<'_>) -> Result<Vec<Piece>, RenderError> {
+    let mut pieces = Vec::with_capacity(parts.len());
+    for part in parts {
+        match part {
+            Part::Literal(text) => pieces.push(piece(text)),
+            Part::Term(term) => pieces.extend(term.evaluate(scope)?),
+        }
     }
-    Ok(whole)
+    Ok(pieces)
+}
+
+fn known(pieces: Vec<Piece>) -> Result<Zeroizing<String>, RenderError> {
+    varying::joined(pieces).map_err(|_| RenderError::PerCall)
 }
 
 impl Term {
-    fn render(&self, scope: &Scope<'_>) -> Result<Zeroizing<String>, RenderError> {
-        let (mut text, filters) = match (&self.primary, self.filters.split_first()) {
+    fn evaluate(&self, scope: &Scope<'_>) -> Result<Vec<Piece>, RenderError> {
+        let resolved = |filters: &[Filter<KeyName>]| {
+            let resolved = filters.iter().map(|filter| filter.resolve(scope));
+            resolved.collect::<Result<Vec<_>, _>>()
+        };
+        let (pieces, filters) = match (&self.primary, self.filters.split_first()) {
+            (Primary::Variable(Variable::Call(variable)), _) => {
+                (vec![Piece::Variable(*variable)], &*self.filters)
+            }
             // A value that is not text can be used if it is encoded first.
             (Primary::Variable(variable), Some((Filter::Bytes(first), rest))) => {
-                (first.apply(&scope.bytes(variable)?, scope)?, rest)
+                let bytes = scope.bytes(variable)?;
+                let text = first.resolve(scope)?.apply(&bytes);
+                (vec![Piece::Text(text)], rest)
             }
-            (Primary::Variable(variable), _) => (scope.text(variable)?, &*self.filters),
-            (Primary::Composition(parts), _) => (render(parts, scope, None)?, &*self.filters),
+            (Primary::Variable(variable), _) => {
+                (vec![Piece::Text(scope.text(variable)?)], &*self.filters)
+            }
+            (Primary::Composition(parts), _) => (evaluate(parts, scope)?, &*self.filters),
         };
-        for filter in filters {
-            text = match filter {
-                Filter::Bytes(filter) => filter.apply(text.as_bytes(), scope)?,
-                Filter::Text(filter) => filter.apply(&text),
-            };
+        if filters.is_empty() {
+            return Ok(pieces);
         }
-        Ok(text)
+        let filters = resolved(filters)?;
+        Ok(vec![match varying::joined(pieces) {
+            Ok(text) => {
+                let filtered = filters
+                    .iter()
+                    .fold(text, |text, filter| filter.apply(&text));
+                Piece::Text(filtered)
+            }
+            Err(pieces) => Piece::Filtered { pieces, filters },
+        }])
     }
 }
 

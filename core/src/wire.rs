@@ -6,6 +6,7 @@
 //! This is the only module that writes secrets out.
 
 mod route;
+mod varying;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

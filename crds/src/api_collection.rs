@@ -67,16 +67,17 @@ pub struct ApiCollectionSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
 
-    /// Headers that are set on every call. Their values may hold ${secret.KEY}
-    /// and ${values.NAME}. A header that the method of auth sets wins over one
-    /// of the same name here.
+    /// Headers that are set on every call. Their values may hold ${secret.KEY},
+    /// ${values.NAME} and ${baseUrl}, and what is new on each call: ${uuid},
+    /// ${now.unix} (seconds) and ${now.iso8601}. A header that the method of
+    /// auth sets wins over one of the same name here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub headers: Vec<HeaderValue>,
 
-    /// Query parameters that are set on every call. Their values may hold
-    /// ${secret.KEY} and ${values.NAME}; they are percent-encoded on the way. A
+    /// Query parameters that are set on every call. Their values may hold the
+    /// same variables as those of headers; they are percent-encoded on the way. A
     /// parameter that the method of auth sets wins over one of the same name
     /// here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

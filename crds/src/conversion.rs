@@ -174,8 +174,13 @@ impl Reader {
 
     fn base_url(&mut self, field: &str, text: Option<&str>) -> Option<Template> {
         let template = self.keep(field, Template::parse(text?))?;
+        let references = template.references();
         if template.refers_to_secret() {
             self.problem(field, "must not refer to a Secret: write ${values.NAME}");
+        } else if references.base_url {
+            self.problem(field, "must not refer to ${baseUrl}, which is made from it");
+        } else if let Some(variable) = references.per_call.first() {
+            self.problem(field, per_call(variable));
         } else if let Some(literal) = template.as_literal() {
             self.keep(field, literal.parse::<BaseUrl>());
         }
@@ -190,6 +195,12 @@ impl Reader {
         }
         self.keep(field, Template::parse(text))
     }
+}
+
+fn per_call(variable: &str) -> String {
+    format!(
+        "must not refer to ${{{variable}}}, which is new on each call: it can be used in headers, query, cookies and body"
+    )
 }
 
 #[cfg(test)]

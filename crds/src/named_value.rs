@@ -15,7 +15,8 @@ pub struct HeaderValue {
     #[schemars(extend("x-kubernetes-validations" = rule::header_name()))]
     pub name: String,
 
-    /// The value. May hold ${secret.KEY} and ${values.NAME}.
+    /// The value. May hold ${secret.KEY}, ${values.NAME}, ${baseUrl}, ${uuid},
+    /// ${now.unix} and ${now.iso8601}, each with filters: ${secret.key|base64}.
     #[schemars(length(max = 4096))]
     pub value: String,
 
@@ -35,8 +36,9 @@ pub struct QueryValue {
     #[schemars(length(min = 1, max = 256))]
     pub name: String,
 
-    /// The value, not percent-encoded. May hold ${secret.KEY} and
-    /// ${values.NAME}.
+    /// The value, not percent-encoded. May hold ${secret.KEY}, ${values.NAME},
+    /// ${baseUrl}, ${uuid}, ${now.unix} and ${now.iso8601}, each with filters:
+    /// ${secret.key|base64}.
     #[schemars(length(max = 4096))]
     pub value: String,
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::placing::{Placing, Source};
 use super::{Material, SecretObject, Unresolved, certificate, message};
 use crate::base_url::Scheme;
+use crate::bundle::Value;
 use crate::collection::{Collection, Selected, TrustKind, TrustRef};
 use crate::template::Scope;
 use crate::{BaseUrl, Environment, Secret};
@@ -82,7 +83,7 @@ impl<'a> Case<'a> {
             (None, None) => return Err(self.no_base_url()),
         };
         let source = Source { field, template };
-        let text = self.render(&source, self.scope(None))?;
+        let text = self.render_fixed(&source, self.scope(None, None))?;
         let base_url: BaseUrl = text
             .expose()
             .parse()
@@ -94,23 +95,40 @@ impl<'a> Case<'a> {
     }
 
     /// What templates are rendered with.
-    pub(super) fn scope(&self, secret: Option<&'a SecretObject>) -> Scope<'a> {
+    pub(super) fn scope<'s>(
+        &'s self,
+        secret: Option<&'s SecretObject>,
+        base_url: Option<&'s BaseUrl>,
+    ) -> Scope<'s> {
         Scope {
+            base_url,
             secret: secret.map(|secret| &secret.data),
             values: &self.selected.settings.values,
             empty_allowed: false,
         }
     }
 
-    /// A template with its variables replaced.
+    /// A template with its variables replaced, as far as they are known.
     pub(super) fn render(
+        &self,
+        source: &Source<'_>,
+        scope: Scope<'_>,
+    ) -> Result<Value, Unresolved> {
+        source
+            .template
+            .render(&scope)
+            .map_err(|error| self.unrendered(source, error, scope.secret))
+    }
+
+    /// A template with all its variables replaced.
+    pub(super) fn render_fixed(
         &self,
         source: &Source<'_>,
         scope: Scope<'_>,
     ) -> Result<Secret, Unresolved> {
         source
             .template
-            .render(&scope)
+            .render_fixed(&scope)
             .map_err(|error| self.unrendered(source, error, scope.secret))
     }
 

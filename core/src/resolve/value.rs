@@ -1,42 +1,43 @@
 //! The values that are put on a call.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use zeroize::Zeroizing;
-
 use super::placing::{Content, Placing, Source};
 use super::{Case, SecretObject, Unresolved, path};
-use crate::bundle::{Placed, Route};
+use crate::bundle::{Placed, Route, Value};
 use crate::collection::Placement;
 use crate::template::Scope;
 use crate::{Secret, cookie};
 
-impl<'a> Case<'a> {
+impl Case<'_> {
     /// Puts one value on the route.
     pub(super) fn place(
         &self,
         placing: &Placing<'_>,
-        secret: Option<&'a SecretObject>,
+        secret: Option<&SecretObject>,
         route: &mut Route,
     ) -> Result<(), Unresolved> {
-        let scope = self.scope(secret);
+        let scope = self.scope(secret, Some(&route.base_url));
+        let placement = &placing.placement;
         let value = match &placing.content {
-            Content::Value(source) => self.value(source, &placing.placement, scope)?,
-            Content::Basic { username, password } => self.basic(username, password, scope)?,
-        };
-        let (name, list) = match &placing.placement {
-            Placement::Header(name) => (name, &mut route.headers),
-            Placement::Query(name) => (name, &mut route.query),
-            Placement::Cookie(name) => (name, &mut route.cookies),
-            Placement::Body(name) => (name, &mut route.body),
-            Placement::Path => {
-                route.path = Some(value);
+            Content::Value(source) if *placement == Placement::Path => {
+                route.path = Some(self.path(source, scope)?);
                 return Ok(());
             }
+            Content::Value(source) => self.value(source, placement, scope)?,
+            Content::Basic { username, password } => {
+                self.basic(username, password, placement, scope)?
+            }
+        };
+        let (name, list) = match placement {
+            Placement::Header(name) => (name.as_str(), &mut route.headers),
+            Placement::Query(name) => (name.as_str(), &mut route.query),
+            Placement::Cookie(name) => (name.as_str(), &mut route.cookies),
+            Placement::Body(name) => (name.as_str(), &mut route.body),
+            // Done above: only a value goes there.
+            Placement::Path => return Ok(()),
         };
         list.push(Placed {
-            name: name.clone(),
-            value: value.into(),
+            name: name.to_owned(),
+            value,
             on_conflict: placing.on_conflict,
         });
         Ok(())
@@ -47,74 +48,57 @@ impl<'a> Case<'a> {
         source: &Source<'_>,
         placement: &Placement,
         scope: Scope<'_>,
-    ) -> Result<Secret, Unresolved> {
-        match placement {
-            Placement::Header(_) | Placement::Query(_) => {
-                let value = self.render(source, scope)?;
-                self.check_characters(source, placement, &value)?;
-                Ok(value)
+    ) -> Result<Value, Unresolved> {
+        let value = self.render(source, scope)?;
+        let found = match placement {
+            Placement::Header(_) | Placement::Query(_) | Placement::Path => {
+                control(&value.sample())
             }
-            Placement::Cookie(_) => {
-                let value = self.render(source, scope)?;
-                match cookie::offending(value.expose()) {
-                    Some(found) => Err(self.bad_character(source, placement, found)),
-                    None => Ok(value),
-                }
-            }
-            Placement::Path => {
-                // Not escaped, to see what is in it.
-                let plain = self.render(source, scope)?;
-                self.check_characters(source, placement, &plain)?;
-                let escaped = source
-                    .template
-                    .render_path(&scope)
-                    .map_err(|error| self.unrendered(source, error, scope.secret))?;
-                path::segments(escaped.expose()).map_err(|error| self.bad_path(source, error))
-            }
+            Placement::Cookie(_) => cookie::offending(&value.sample()),
             // JSON and forms can write every character.
-            Placement::Body(_) => self.render(source, scope),
+            Placement::Body(_) => None,
+        };
+        match found {
+            Some(found) => Err(self.bad_character(source, placement, found)),
+            None => Ok(value),
         }
     }
 
-    /// The value of `Authorization` by RFC 7617 §2, in UTF-8.
+    fn path(&self, source: &Source<'_>, scope: Scope<'_>) -> Result<Secret, Unresolved> {
+        // Not escaped, to see what is in it.
+        self.value(source, &Placement::Path, scope)?;
+        let escaped = source
+            .template
+            .render_path(&scope)
+            .map_err(|error| self.unrendered(source, error, scope.secret))?;
+        path::segments(escaped.expose()).map_err(|error| self.bad_path(source, error))
+    }
+
     fn basic(
         &self,
         username: &Source<'_>,
         password: &Source<'_>,
+        placement: &Placement,
         scope: Scope<'_>,
-    ) -> Result<Secret, Unresolved> {
+    ) -> Result<Value, Unresolved> {
         let scope = Scope {
             // Many providers want a key as the user name and no password.
             empty_allowed: true,
             ..scope
         };
-        let header = Placement::Header("Authorization".to_owned());
-        let user = self.render(username, scope)?;
-        let pass = self.render(password, scope)?;
-        self.check_characters(username, &header, &user)?;
-        self.check_characters(password, &header, &pass)?;
-        if user.expose().contains(':') {
+        let user = self.value(username, placement, scope)?;
+        let pass = self.value(password, placement, scope)?;
+        let sample = user.sample();
+        if sample.contains(':') {
             return Err(self.colon(username));
         }
-        if user.expose().is_empty() && pass.expose().is_empty() {
+        if sample.is_empty() && pass.sample().is_empty() {
             return Err(self.nothing_to_send());
         }
-        let pair = Zeroizing::new(format!("{}:{}", user.expose(), pass.expose()));
-        Ok(Secret::new(format!(
-            "Basic {}",
-            STANDARD.encode(pair.as_bytes())
-        )))
+        Ok(Value::basic(user, pass))
     }
+}
 
-    fn check_characters(
-        &self,
-        source: &Source<'_>,
-        placement: &Placement,
-        value: &Secret,
-    ) -> Result<(), Unresolved> {
-        match value.expose().chars().find(|c| c.is_control()) {
-            Some(found) => Err(self.bad_character(source, placement, found)),
-            None => Ok(()),
-        }
-    }
+fn control(text: &str) -> Option<char> {
+    text.chars().find(|c| c.is_control())
 }

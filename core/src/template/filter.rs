@@ -26,29 +26,35 @@ pub(super) const NAMES: [&str; 10] = [
 /// The one filter that has an argument, and the one whose result is no text.
 pub(super) const HMAC: &str = "hmacSha256";
 
-/// All filters give text. Some take bytes as well.
-#[derive(Clone)]
-pub(super) enum Filter {
-    Bytes(BytesFilter),
+/// All filters give text. Some take bytes as well. `K` is what stands for the
+/// key of an HMAC: its name in the Secret, or once that was looked up the key.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Filter<K> {
+    Bytes(BytesFilter<K>),
     Text(TextFilter),
 }
 
 /// Bytes to text.
-#[derive(Clone)]
-pub(super) enum BytesFilter {
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum BytesFilter<K> {
     Encode(Encoding),
     Sha256(Encoding),
     /// RFC 2104 with SHA-256. The parser has joined it with the encoding that
     /// must follow, so that raw bytes exist nowhere.
     HmacSha256 {
-        key: Box<str>,
+        key: K,
         encoding: Encoding,
     },
 }
 
+/// The name of a key in the Secret.
+pub(crate) type KeyName = Box<str>;
+/// The key itself.
+pub(crate) type HmacKey = Zeroizing<Vec<u8>>;
+
 /// Bytes written as ASCII.
-#[derive(Clone, Copy)]
-pub(super) enum Encoding {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoding {
     /// RFC 4648 §4, padded.
     Base64,
     /// RFC 4648 §5, unpadded.
@@ -58,8 +64,8 @@ pub(super) enum Encoding {
 }
 
 /// Text to text.
-#[derive(Clone, Copy)]
-pub(super) enum TextFilter {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TextFilter {
     /// All but the unreserved characters of RFC 3986 §2.3.
     UrlEncode,
     Upper,
@@ -67,7 +73,7 @@ pub(super) enum TextFilter {
     Trim,
 }
 
-impl Filter {
+impl Filter<KeyName> {
     /// The filter of this name, if it is one without an argument.
     pub(super) fn of_name(name: &str) -> Option<Self> {
         Some(match name {
@@ -88,24 +94,53 @@ impl Filter {
             Self::Bytes(BytesFilter::Encode(_) | BytesFilter::Sha256(_)) | Self::Text(_) => None,
         }
     }
+
+    /// The filter with the key itself.
+    pub(super) fn resolve(&self, scope: &Scope<'_>) -> Result<Filter<HmacKey>, RenderError> {
+        Ok(match self {
+            Self::Bytes(filter) => Filter::Bytes(filter.resolve(scope)?),
+            Self::Text(filter) => Filter::Text(*filter),
+        })
+    }
 }
 
-impl BytesFilter {
-    pub(super) fn apply(
-        &self,
-        input: &[u8],
-        scope: &Scope<'_>,
-    ) -> Result<Zeroizing<String>, RenderError> {
+impl BytesFilter<KeyName> {
+    /// The filter with the key itself.
+    pub(super) fn resolve(&self, scope: &Scope<'_>) -> Result<BytesFilter<HmacKey>, RenderError> {
         Ok(match self {
+            Self::Encode(encoding) => BytesFilter::Encode(*encoding),
+            Self::Sha256(encoding) => BytesFilter::Sha256(*encoding),
+            Self::HmacSha256 { key, encoding } => BytesFilter::HmacSha256 {
+                key: scope.secret(key)?,
+                encoding: *encoding,
+            },
+        })
+    }
+}
+
+impl Filter<HmacKey> {
+    /// The text that a text becomes.
+    pub(super) fn apply(&self, text: &str) -> Zeroizing<String> {
+        match self {
+            Self::Bytes(filter) => filter.apply(text.as_bytes()),
+            Self::Text(filter) => filter.apply(text),
+        }
+    }
+}
+
+impl BytesFilter<HmacKey> {
+    /// The text that bytes become.
+    pub(super) fn apply(&self, input: &[u8]) -> Zeroizing<String> {
+        match self {
             Self::Encode(encoding) => encoding.encode(input),
             Self::Sha256(encoding) => {
                 encoding.encode(digest::digest(&digest::SHA256, input).as_ref())
             }
             Self::HmacSha256 { key, encoding } => {
-                let key = hmac::Key::new(hmac::HMAC_SHA256, &scope.secret(key)?);
+                let key = hmac::Key::new(hmac::HMAC_SHA256, key);
                 encoding.encode(hmac::sign(&key, input).as_ref())
             }
-        })
+        }
     }
 }
 
@@ -138,7 +173,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 impl TextFilter {
-    pub(super) fn apply(self, text: &str) -> Zeroizing<String> {
+    fn apply(self, text: &str) -> Zeroizing<String> {
         Zeroizing::new(match self {
             Self::UrlEncode => utf8_percent_encode(text, UNRESERVED).to_string(),
             Self::Upper => text.to_uppercase(),

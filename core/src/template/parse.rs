@@ -1,9 +1,12 @@
 //! Text to template.
 
-use super::filter::{self, BytesFilter, Encoding, Filter};
+use super::filter::{self, BytesFilter, Encoding, Filter, KeyName};
 use super::template_error::{TemplateError, TemplateProblem};
-use super::{Part, Primary, Term, Variable};
+use super::{CallVariable, Part, Primary, Term, Variable};
 use crate::closest::closest;
+
+/// The variable of that name.
+const BASE_URL: &str = "baseUrl";
 
 /// How deep compositions may be nested: far more than anybody writes, and few
 /// enough for any stack.
@@ -181,12 +184,15 @@ impl<'a> Parser<'a> {
         let parsed = match word.split_once('.') {
             Some(("secret", rest)) => secret_variable(rest),
             Some(("values", name)) => key(name).map(Variable::Value),
-            Some(_) | None => Err(unknown()),
+            Some(_) | None if word == BASE_URL => Ok(Variable::BaseUrl),
+            Some(_) | None => CallVariable::of_name(word)
+                .map(Variable::Call)
+                .ok_or_else(unknown),
         };
         parsed.map_err(|problem| self.error(start, problem))
     }
 
-    fn filter(&mut self) -> Result<Filter, TemplateError> {
+    fn filter(&mut self) -> Result<Filter<KeyName>, TemplateError> {
         let start = self.at;
         let word = self.word();
         let (name, argument) = match word.split_once(':') {
@@ -257,6 +263,10 @@ fn key(name: &str) -> Result<Box<str>, TemplateProblem> {
 
 /// What was meant by a variable that does not exist.
 fn meant(word: &str) -> Option<String> {
+    let calls = CallVariable::ALL.map(CallVariable::as_str);
+    if let Some(name) = closest(word, calls.into_iter().chain([BASE_URL])) {
+        return Some(name.to_owned());
+    }
     match word.split_once(['.', ':', '/']) {
         Some((head, rest)) => {
             closest(head, ["secret", "values"]).map(|head| format!("{head}.{rest}"))
@@ -264,6 +274,7 @@ fn meant(word: &str) -> Option<String> {
         // `${secret}` lacks a key, `${api-key}` the word before it.
         None if word == "secret" => Some("secret.KEY".to_owned()),
         None if word == "values" => Some("values.NAME".to_owned()),
+        None if word == "now" => Some(CallVariable::NowUnix.as_str().to_owned()),
         None => key(word).ok().map(|key| format!("secret.{key}")),
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 use super::Variable;
+use crate::BaseUrl;
 
 /// The names that a template is rendered with.
 #[derive(Clone, Copy)]
@@ -13,6 +14,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) secret: Option<&'a BTreeMap<String, Zeroizing<Vec<u8>>>>,
     /// The environment's `values`.
     pub(crate) values: &'a BTreeMap<String, String>,
+    /// The environment's base URL; none while that itself is rendered.
+    pub(crate) base_url: Option<&'a BaseUrl>,
     /// Whether a variable may stand for nothing.
     pub(crate) empty_allowed: bool,
 }
@@ -36,6 +39,10 @@ pub(crate) enum RenderError {
     ValueMissing { name: String },
     /// The name is there, and its value is empty.
     EmptyValue { name: String },
+    /// The base URL refers to itself.
+    OwnBaseUrl,
+    /// A variable is new on each call, and this cannot be.
+    PerCall,
 }
 
 impl<'a> Scope<'a> {
@@ -60,7 +67,9 @@ impl<'a> Scope<'a> {
             Variable::Secret {
                 pointer: Some(_), ..
             }
-            | Variable::Value(_) => {
+            | Variable::Value(_)
+            | Variable::BaseUrl
+            | Variable::Call(_) => {
                 let mut text = self.text(variable)?;
                 Ok(Zeroizing::new(std::mem::take(&mut *text).into_bytes()))
             }
@@ -80,6 +89,11 @@ impl<'a> Scope<'a> {
                 }
             }
             Variable::Value(name) => self.value(name),
+            Variable::BaseUrl => self
+                .base_url
+                .map(|base_url| Zeroizing::new(base_url.to_string()))
+                .ok_or(RenderError::OwnBaseUrl),
+            Variable::Call(_) => Err(RenderError::PerCall),
         }
     }
 

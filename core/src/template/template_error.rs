@@ -2,6 +2,9 @@
 
 use super::filter;
 
+/// Every variable, as messages list them.
+const VARIABLES: &str = "secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601";
+
 /// The text is not a template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("at character {position}: {problem}")]
@@ -30,13 +33,13 @@ pub enum TemplateProblem {
     #[error("parentheses are nested more than {0} deep")]
     TooDeep(usize),
     /// `${}`, `${()}`, `${|hex}`.
-    #[error("a variable is missing here: write secret.KEY or values.NAME")]
+    #[error("a variable is missing here: there are {VARIABLES}")]
     Empty,
     /// `${secret.a b}`.
     #[error("unexpected \"{0}\": after a variable come \"|\" and a filter, or \"}}\"")]
     Unexpected(char),
     /// A variable that does not exist.
-    #[error("unknown variable \"{name}\"{}; there are secret.KEY and values.NAME", propose(.meant.as_deref()))]
+    #[error("unknown variable \"{name}\"{}; there are {VARIABLES}", propose(.meant.as_deref()))]
     UnknownVariable {
         /// As written.
         name: String,

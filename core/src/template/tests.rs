@@ -15,14 +15,25 @@ fn render_with(text: &str, entries: &[(&str, &[u8])]) -> Result<String, RenderEr
         ("region".to_owned(), "eu-1".to_owned()),
         ("empty".to_owned(), String::new()),
     ]);
+    let base_url = "https://API.example.com/v1/".parse().unwrap();
     let scope = Scope {
         secret: Some(&secret),
         values: &values,
+        base_url: Some(&base_url),
         empty_allowed: false,
     };
-    let rendered = Template::parse(text).unwrap().render(&scope)?;
-    Ok(rendered.expose().to_owned())
+    let value = Template::parse(text).unwrap().render(&scope)?;
+    Ok(match &value {
+        Value::Fixed(secret) => secret.expose().to_owned(),
+        Value::Varying(varying) => format!("varying: {}", *varying.render(&MOMENT)),
+    })
 }
+
+/// 2026-11-21T21:00:00Z.
+const MOMENT: Moment = Moment {
+    unix_seconds: 1_795_294_800,
+    random: [0; 16],
+};
 
 fn rendered(text: &str) -> String {
     let entries: &[(&str, &[u8])] = &[
@@ -64,6 +75,76 @@ fn variables_stand_for_their_values() {
     assert_eq!(rendered("${secret.json#/client_email}"), "a@b");
     assert_eq!(rendered("${secret.json#/n}${secret.json#/on}"), "7true");
     assert_eq!(rendered("${secret.json#/a~1b/0}"), "x");
+}
+
+#[test]
+fn the_base_url_is_that_of_the_environment() {
+    assert_eq!(rendered("${baseUrl}/x"), "https://api.example.com/v1/x");
+    assert_eq!(rendered("${baseUrl|upper}"), "HTTPS://API.EXAMPLE.COM/V1");
+}
+
+#[test]
+fn what_varies_is_rendered_as_far_as_it_is_known() {
+    for (text, expected) in [
+        ("${uuid}", "00000000-0000-4000-8000-000000000000"),
+        ("${now.unix}", "1795294800"),
+        ("${now.iso8601}", "2026-11-21T21:00:00Z"),
+        ("${secret.id} ${now.unix}.", "Aladdin 1795294800."),
+        (
+            "${uuid|upper|base64}",
+            "MDAwMDAwMDAtMDAwMC00MDAwLTgwMDAtMDAwMDAwMDAwMDAw",
+        ),
+        ("${now.iso8601|urlencode}", "2026-11-21T21%3A00%3A00Z"),
+        ("${(\" \" now.unix \" \")|trim}", "1795294800"),
+        (
+            // echo -n 1795294800:Aladdin | sha256sum
+            "${(now.unix \":\" secret.id)|sha256hex}",
+            "3713bc5547af3c65148050ce311efaa037549e7799ac0e0d08bc6fefcf2b5774",
+        ),
+        (
+            // … | openssl dgst -sha256 -hmac 'open sesame'
+            "${(now.unix secret.id|upper)|hmacSha256:key|hex}",
+            "e221477ed8e43f5792520e9f5410dc10dab39bf9e77b56d2ee81bb10b8e6c0c6",
+        ),
+        (
+            "${((now.unix)|base64 \".\" secret.id)|base64url}",
+            "TVRjNU5USTVORGd3TUE9PS5BbGFkZGlu",
+        ),
+    ] {
+        assert_eq!(rendered(text), format!("varying: {expected}"), "{text}");
+    }
+}
+
+#[test]
+fn nothing_varies_where_no_variable_does() {
+    for text in [
+        "",
+        "a",
+        "${secret.id}",
+        "${(secret.id values.region)|hmacSha256:key|hex}",
+    ] {
+        assert!(!rendered(text).starts_with("varying"), "{text}");
+    }
+}
+
+#[test]
+fn where_nothing_may_vary_it_is_an_error() {
+    let values = BTreeMap::new();
+    let scope = Scope {
+        secret: None,
+        values: &values,
+        base_url: None,
+        empty_allowed: false,
+    };
+    let fixed = |text: &str| Template::parse(text).unwrap().render_fixed(&scope);
+    assert_eq!(fixed("${(\"a\" uuid)|hex}"), Err(RenderError::PerCall));
+    assert_eq!(fixed("${baseUrl}"), Err(RenderError::OwnBaseUrl));
+    let path = |text: &str| Template::parse(text).unwrap().render_path(&scope);
+    assert_eq!(path("/${now.unix}"), Err(RenderError::PerCall));
+    assert_eq!(
+        path("/a/${(\"b/c\")}:${(\" \")}"),
+        Ok(Secret::new("/a/b%2Fc:%20"))
+    );
 }
 
 #[test]
@@ -181,7 +262,7 @@ fn what_is_not_there_is_an_error_and_never_an_empty_text() {
             },
         ),
         (
-            "${values.region|hmacSha256:h|hex}",
+            "${(uuid values.region)|hmacSha256:h|hex}",
             b"v",
             RenderError::KeyMissing {
                 key: "h".to_owned(),
@@ -199,6 +280,11 @@ fn references_name_everything_that_is_needed() {
     let references = template.references();
     assert_eq!(Vec::from_iter(references.secret_keys), ["a", "c", "e"]);
     assert_eq!(Vec::from_iter(references.values), ["b"]);
+    assert!(!references.base_url && references.per_call.is_empty());
+    let varying = Template::parse("${(baseUrl (now.unix uuid))|hex}").unwrap();
+    let references = varying.references();
+    assert!(references.base_url);
+    assert_eq!(Vec::from_iter(references.per_call), ["now.unix", "uuid"]);
     assert!(template.refers_to_secret());
     assert!(!Template::parse("${values.b}").unwrap().refers_to_secret());
 }
@@ -210,26 +296,41 @@ fn errors_say_where_and_what_to_write() {
         (
             "Bearer ${secrets.k}",
             "at character 10: unknown variable \"secrets.k\" (did you mean \"secret.k\"?); \
-             there are secret.KEY and values.NAME",
+             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
         ),
         (
             "${api-key}",
             "at character 3: unknown variable \"api-key\" (did you mean \"secret.api-key\"?); \
-             there are secret.KEY and values.NAME",
+             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
         ),
         (
             "${value.x}",
             "at character 3: unknown variable \"value.x\" (did you mean \"values.x\"?); \
-             there are secret.KEY and values.NAME",
+             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
         ),
         (
             "\u{e9}\u{e9}${token.x}",
-            "at character 5: unknown variable \"token.x\"; there are secret.KEY and values.NAME",
+            "at character 5: unknown variable \"token.x\"; there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
+        ),
+        (
+            "${baseURL}",
+            "at character 3: unknown variable \"baseURL\" (did you mean \"baseUrl\"?); \
+             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
+        ),
+        (
+            "${now.iso8501}",
+            "at character 3: unknown variable \"now.iso8501\" (did you mean \"now.iso8601\"?); \
+             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
+        ),
+        (
+            "${now}",
+            "at character 3: unknown variable \"now\" (did you mean \"now.unix\"?); \
+             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
         ),
         (
             "${secret}",
             "at character 3: unknown variable \"secret\" (did you mean \"secret.KEY\"?); \
-             there are secret.KEY and values.NAME",
+             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
         ),
         (
             "${secret.a",
@@ -241,15 +342,15 @@ fn errors_say_where_and_what_to_write() {
         ),
         (
             "${}",
-            "at character 3: a variable is missing here: write secret.KEY or values.NAME",
+            "at character 3: a variable is missing here: there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
         ),
         (
             "${()}",
-            "at character 4: a variable is missing here: write secret.KEY or values.NAME",
+            "at character 4: a variable is missing here: there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
         ),
         (
             "${|hex}",
-            "at character 3: a variable is missing here: write secret.KEY or values.NAME",
+            "at character 3: a variable is missing here: there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
         ),
         (
             "${secret.a b}",
@@ -325,7 +426,10 @@ fn nesting_has_an_end() {
 /// and any text at all can be written as a literal.
 #[test]
 fn parsing_is_total_and_literals_survive_it() {
-    const PIECES: [&str; 16] = [
+    const PIECES: [&str; 19] = [
+        "uuid",
+        "now.unix",
+        "baseUrl",
         "$",
         "$$",
         "{",
@@ -356,6 +460,8 @@ fn parsing_is_total_and_literals_survive_it() {
         if let Ok(template) = Template::parse(&text) {
             parsed += 1;
             assert_eq!(template.as_str(), text);
+            // Rendering does not panic either, whatever comes out.
+            _ = render_with(&text, &[("id", b"Aladdin")]);
             assert_eq!(Template::parse(template.as_str()), Ok(template));
         }
         let escaped = text.replace("${", "$${");

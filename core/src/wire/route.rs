@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::varying::{self, PieceForm};
 use crate::Secret;
 use crate::bundle::{ClientCertificate, Forwarding, OnConflict, Placed, Route, Timeouts, Value};
-use crate::template::Varying;
 
 /// What is absent is as usual, so that a sidecar that does not know a field
 /// serves every collection that does without it.
@@ -43,8 +43,8 @@ struct PlacedForm<'a> {
     name: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     value: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    varying: Option<Cow<'a, Varying>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    varying: Option<Vec<PieceForm<'a>>>,
     on_conflict: OnConflictForm,
 }
 
@@ -160,7 +160,7 @@ impl<'a> From<&'a Placed> for PlacedForm<'a> {
     fn from(placed: &'a Placed) -> Self {
         let (value, varying) = match &placed.value {
             Value::Fixed(secret) => (Some(secret.expose().into()), None),
-            Value::Varying(varying) => (None, Some(Cow::Borrowed(varying))),
+            Value::Varying(varying) => (None, Some(varying::form(varying))),
         };
         Self {
             name: placed.name.as_str().into(),
@@ -177,7 +177,7 @@ impl TryFrom<PlacedForm<'_>> for Placed {
     fn try_from(form: PlacedForm<'_>) -> Result<Self, Self::Error> {
         let value = match (form.value, form.varying) {
             (Some(value), None) => Value::Fixed(Secret::new(value)),
-            (None, Some(varying)) => Value::Varying(varying.into_owned()),
+            (None, Some(varying)) => Value::Varying(varying::read(varying)?),
             _ => return Err("value"),
         };
         Ok(Self {

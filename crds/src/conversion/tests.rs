@@ -189,7 +189,7 @@ fn problems_name_the_field_and_say_what_to_write() {
         (
             json!({"baseUrl": "https://${value.host}"}),
             "spec.baseUrl: at character 11: unknown variable \"value.host\" (did you mean \"values.host\"?); \
-             there are secret.KEY and values.NAME",
+             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
         ),
         (
             json!({"auth": {}}),
@@ -249,6 +249,20 @@ fn problems_name_the_field_and_say_what_to_write() {
             }),
             "spec.headers[0].name: must not be Cookie beside spec.auth.apiKey in: Cookie: remove it, cookies of the \
              caller are left alone",
+        ),
+        (
+            key(json!({"in": "Path", "value": "/${(secret.k now.unix)|hex}"})),
+            "spec.auth.apiKey.value: must not refer to ${now.unix}, which is new on each call: it can be used in \
+             headers, query, cookies and body",
+        ),
+        (
+            json!({"baseUrl": "https://a.test/${uuid}"}),
+            "spec.baseUrl: must not refer to ${uuid}, which is new on each call: it can be used in headers, query, \
+             cookies and body",
+        ),
+        (
+            json!({"live": {"baseUrl": "${baseUrl}/v2"}}),
+            "spec.live.baseUrl: must not refer to ${baseUrl}, which is made from it",
         ),
         (
             json!({"auth": {"clientCertificate": {}}}),

@@ -118,6 +118,16 @@ impl Case<'_> {
                     ),
                 )
             }
+            RenderError::OwnBaseUrl => unresolved(
+                Reason::BaseUrlInvalid,
+                field,
+                format!("{field} must not refer to ${{baseUrl}}, which is made from it."),
+            ),
+            RenderError::PerCall => unresolved(
+                Reason::ValueInvalid,
+                field,
+                format!("{field} must not refer to a variable that is new on each call."),
+            ),
             RenderError::EmptyValue { name } => unresolved(
                 Reason::ValueEmpty,
                 format!("{values}.{name}"),

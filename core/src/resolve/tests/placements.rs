@@ -1,6 +1,11 @@
 //! Where values go, and how they are written there.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
+use crate::bundle::{Feature, Value};
+use crate::template::Moment;
 
 fn keyed(placement: Placement, text: &str, key: &str) -> Result<Route, Reason> {
     let collection = with_method(api_key(placement, text));
@@ -178,4 +183,80 @@ fn a_live_key_by_a_stated_fallback_is_no_surprise() {
     };
     let resolved = in_development(&collection, &material).unwrap();
     assert_eq!(resolved.warnings, []);
+}
+
+#[test]
+fn what_is_new_on_each_call_is_left_to_the_sidecar() {
+    let moment = Moment {
+        unix_seconds: 1_795_294_800,
+        random: [0; 16],
+    };
+    let varying = |placed: &Placed| match &placed.value {
+        Value::Varying(varying) => varying.render(&moment).to_string(),
+        Value::Fixed(_) => panic!("{} is fixed", placed.name),
+    };
+    let collection = Collection {
+        headers: vec![field("X-Id", "${uuid}"), field("X-Base", "${baseUrl}")],
+        query: vec![field("t", "${now.unix}")],
+        ..with_method(api_key(
+            Placement::Body("sig".to_owned()),
+            "${(secret.api-key now.iso8601)|hmacSha256:api-key|hex}",
+        ))
+    };
+    let route = in_development(&collection, &material()).unwrap().route;
+    assert_eq!(
+        varying(&route.headers[0]),
+        "00000000-0000-4000-8000-000000000000"
+    );
+    assert_eq!(
+        route.headers[1].value.fixed(),
+        Some("https://api.openai.com/v1")
+    );
+    assert_eq!(varying(&route.query[0]), "1795294800");
+    assert_eq!(
+        varying(&route.body[0]),
+        // echo -n sk-dev2026-11-21T21:00:00Z | openssl dgst -sha256 -hmac sk-dev
+        "7fb38e0477086cd48f3e03f9fb6e9d0520dda706dbeeb769de45e01556ace20b"
+    );
+    assert!(route.requires().contains(&Feature::Varying));
+
+    let cookie = |text: &str| {
+        let method = api_key(Placement::Cookie("c".to_owned()), text);
+        in_development(&with_method(method), &material())
+    };
+    assert!(cookie("${secret.api-key}.${now.unix}").is_ok());
+    let refused = cookie("${secret.api-key}, ${now.unix}").unwrap_err();
+    assert_eq!(refused.reason, Reason::SecretValueInvalid);
+
+    let basic = with_method(basic("${now.unix}", "${secret.api-key}"));
+    let route = in_development(&basic, &material()).unwrap().route;
+    let expected = format!("Basic {}", STANDARD.encode("1795294800:sk-dev"));
+    assert_eq!(varying(&route.headers[0]), expected);
+}
+
+#[test]
+fn where_nothing_may_vary_the_collection_is_not_used() {
+    for (collection, reason) in [
+        (
+            with_method(api_key(Placement::Path, "${secret.api-key}${uuid}")),
+            Reason::ValueInvalid,
+        ),
+        (
+            Collection {
+                base_url: Some(template("https://${uuid}")),
+                ..openai()
+            },
+            Reason::ValueInvalid,
+        ),
+        (
+            Collection {
+                base_url: Some(template("${baseUrl}")),
+                ..openai()
+            },
+            Reason::BaseUrlInvalid,
+        ),
+    ] {
+        let unresolved = in_development(&collection, &material()).unwrap_err();
+        assert_eq!(unresolved.reason, reason, "{}", unresolved.message);
+    }
 }
