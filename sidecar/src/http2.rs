@@ -38,7 +38,7 @@ const SEND_BUFFER: usize = 64 * 1024;
 const MOST_HEADERS: u32 = 128 * 1024;
 
 /// Streams that were reset and whose late frames are still expected.
-const RESET_STREAMS: usize = 32;
+const RESET_STREAMS: usize = 50;
 
 /// Streams that a peer has reset before they were looked at, and those that we
 /// had to reset for errors of his, before the connection is given up: resets

@@ -25,11 +25,11 @@ use crate::metrics::OpenConnection;
 const STREAM_WINDOW: u32 = 256 * 1024;
 
 /// The most streams of one connection, whatever the provider allows.
-const MOST_STREAMS: usize = 64;
+const MOST_STREAMS: u32 = 64;
 
 /// Room for what may wait on all streams of a connection, so that those that
 /// nobody reads never stop the others.
-const CONNECTION_WINDOW: u32 = STREAM_WINDOW * 64;
+const CONNECTION_WINDOW: u32 = STREAM_WINDOW * MOST_STREAMS;
 
 /// An open connection.
 #[derive(Debug)]
@@ -113,7 +113,7 @@ impl Connection {
         if !is_open(&mut send) {
             return None;
         }
-        let most = send.current_max_send_streams().min(MOST_STREAMS);
+        let most = send.current_max_send_streams().min(MOST_STREAMS as usize);
         let streams = &self.life.streams;
         let taken = streams.fetch_update(Ordering::AcqRel, Ordering::Acquire, |streams| {
             (streams < most).then_some(streams + 1)
@@ -165,7 +165,7 @@ mod tests {
 
     #[tokio::test]
     async fn there_are_as_many_streams_as_both_sides_want() {
-        for (allowed, expected) in [(2, 2), (1000, MOST_STREAMS)] {
+        for (allowed, expected) in [(2, 2), (1000, MOST_STREAMS as usize)] {
             let connection = connection(allowed).await;
             let mut streams: Vec<_> = std::iter::from_fn(|| connection.stream()).collect();
             assert_eq!(streams.len(), expected);

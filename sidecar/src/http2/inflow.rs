@@ -14,7 +14,6 @@ use super::broken;
 use crate::http1::{Framing, chunk, field};
 
 /// The receiving half of a stream.
-#[derive(Debug)]
 pub(super) struct Inflow {
     body: RecvStream,
     /// Set whenever something arrives.
@@ -28,7 +27,6 @@ pub(super) struct Inflow {
     ends_with_reset: bool,
 }
 
-#[derive(Debug)]
 enum State {
     Chunks,
     /// So much of the declared length is to come.
@@ -75,7 +73,7 @@ impl Inflow {
     ) -> Poll<io::Result<()>> {
         let before = out.filled().len();
         loop {
-            self.give(out)?;
+            self.give(out);
             if out.remaining() == 0 || matches!(self.state, State::Ended) {
                 return Poll::Ready(Ok(()));
             }
@@ -96,20 +94,20 @@ impl Inflow {
         matches!(self.state, State::Ended) && self.lines.is_empty() && self.data.is_empty()
     }
 
-    fn give(&mut self, out: &mut ReadBuf<'_>) -> io::Result<()> {
+    fn give(&mut self, out: &mut ReadBuf<'_>) {
         loop {
             take(&mut self.lines, out);
             if !self.lines.is_empty() {
-                return Ok(());
+                return;
             }
             let taken = take(&mut self.data, out);
             if taken > 0 {
-                // What was read makes room for as much again.
-                let window = self.body.flow_control();
-                window.release_capacity(taken).map_err(broken)?;
+                // What was read makes room for as much again, unless the
+                // stream is gone meanwhile.
+                let _ = self.body.flow_control().release_capacity(taken);
             }
             if !self.data.is_empty() || !std::mem::take(&mut self.in_chunk) {
-                return Ok(());
+                return;
             }
             self.lines = Bytes::from_static(chunk::END);
         }

@@ -11,7 +11,6 @@ use super::{CUT, broken};
 use crate::http1::{Decoder, Event, Field, Framing, MAX_FIELDS, field};
 
 /// The sending half of a stream whose head has been sent.
-#[derive(Debug)]
 pub(super) struct Outflow {
     stream: SendStream<Bytes>,
     decoder: Decoder,

@@ -12,7 +12,6 @@ use crate::problem::Problem;
 use crate::slug::Slug;
 
 /// What a caller has asked for; by default nothing.
-#[derive(Debug)]
 pub(super) struct Received {
     /// The same in HTTP/1.1.
     pub(super) head: Vec<u8>,
@@ -143,7 +142,6 @@ fn bad(detail: &'static str) -> Problem {
 }
 
 /// What is sent to a provider.
-#[derive(Debug)]
 pub(super) struct Sent {
     pub(super) request: Request<()>,
     pub(super) framing: Framing,

@@ -9,7 +9,6 @@ use super::request;
 use crate::http1::{FieldStorage, Framing, Known, ResponseHead, field};
 
 /// What is sent to a caller.
-#[derive(Debug)]
 pub(super) struct Sent {
     pub(super) response: Response<()>,
     pub(super) framing: Framing,

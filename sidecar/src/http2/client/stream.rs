@@ -1,10 +1,10 @@
 //! One call, as the exchange knows it: it writes a request of HTTP/1.1 and
 //! reads an answer.
 
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::{fmt, io};
 
 use bytes::Bytes;
 use h2::Reason;
@@ -18,19 +18,18 @@ use crate::http2::inflow::Inflow;
 use crate::http2::outflow::Outflow;
 use crate::http2::{broken, request, response};
 
-/// What a provider is asked on one stream.
-#[derive(Debug)]
+/// What a provider is asked on one stream. Its `Debug` shows nothing of it.
 pub(crate) struct Stream {
-    send: SendRequest<Bytes>,
-    place: Place,
     up: Up,
     down: Down,
     /// What is to be read before anything else.
     head: Bytes,
     unprocessed: bool,
+    send: SendRequest<Bytes>,
+    /// Given back last, when the stream is no more.
+    place: Place,
 }
 
-#[derive(Debug)]
 enum Up {
     /// Nothing can be sent for anybody yet.
     Unaddressed,
@@ -44,7 +43,6 @@ enum Up {
     Failed,
 }
 
-#[derive(Debug)]
 enum Down {
     /// There is no request yet.
     Silent,
@@ -148,6 +146,12 @@ impl Stream {
         heard.store(true, std::sync::atomic::Ordering::Relaxed);
         self.down = Down::Body(Inflow::new(body, framing, heard));
         Poll::Ready(Ok(()))
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stream")
     }
 }
 

@@ -2,11 +2,11 @@
 //! HTTP/1.1 and writes an answer.
 
 use std::future::poll_fn;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll, ready};
+use std::{fmt, io};
 
 use bytes::Bytes;
 use h2::RecvStream;
@@ -21,8 +21,7 @@ use crate::http2::request::Received;
 use crate::http2::{CUT, broken, response};
 use crate::line::Line;
 
-/// What a caller asks on one stream.
-#[derive(Debug)]
+/// What a caller asks on one stream. Its `Debug` shows nothing of it.
 pub(crate) struct Stream {
     head: Bytes,
     body: Inflow,
@@ -32,7 +31,6 @@ pub(crate) struct Stream {
     down: Down,
 }
 
-#[derive(Debug)]
 enum Down {
     Head {
         respond: SendResponse<Bytes>,
@@ -125,6 +123,12 @@ impl Stream {
             self.down = Down::Body(Outflow::new(stream, sent.framing, ended));
         }
         Ok(length - before)
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stream")
     }
 }
 
