@@ -116,7 +116,10 @@ fn tell(error: &StartError) -> Exit {
                 Refused::Namespace(_) => Exit::Usage,
             }
         }
-        StartError::Read(_) | StartError::Listen(_) | StartError::Admin(_) => {
+        StartError::Read(_)
+        | StartError::Egress(_)
+        | StartError::Listen(_)
+        | StartError::Admin(_) => {
             eprintln!("{error}");
             Exit::Environment
         }

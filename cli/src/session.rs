@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use credence_sidecar::admin::{self, Admin};
-use credence_sidecar::{BindError, Bound, Handle, Proxy, ProxySettings};
+use credence_sidecar::{BindError, Bound, Egress, Handle, InvalidEgress, Proxy, ProxySettings};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
@@ -27,6 +27,9 @@ pub(crate) enum StartError {
     /// The files cannot be served.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// A variable of the environment names no proxy that can be used.
+    #[error(transparent)]
+    Egress(#[from] InvalidEgress),
     /// The proxy's address cannot be bound.
     #[error("{0}: choose another address with --listen (port 0 lets the system choose)")]
     Listen(BindError),
@@ -75,6 +78,7 @@ impl Session {
         let proxy = Proxy::bind(ProxySettings {
             listen: listening.proxy.clone(),
             names: listening.names.clone(),
+            egress: Egress::read(|variable| std::env::var_os(variable))?,
             ..ProxySettings::default()
         })
         .map_err(StartError::Listen)?;

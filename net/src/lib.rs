@@ -6,7 +6,8 @@
 //!
 //! [`dial::Dialer`] turns a host and a port into a TCP connection; what it
 //! connects to is what [`guard::Guard`] has looked at, address by address, so
-//! that a name cannot be pointed elsewhere between the look and the call.
+//! that a name cannot be pointed elsewhere between the look and the call. Where
+//! the network wants it, [`egress::Egress`] has a proxy do all but the last step.
 //! [`tls`] builds client configurations and completes handshakes.
 //!
 //! Errors are grouped by whose fault they are, because that is what a caller
@@ -16,13 +17,16 @@
 //! ([`tls::TlsError`]). None of them quotes what a peer or a manifest sent.
 
 pub mod dial;
+pub mod egress;
 pub mod guard;
 pub mod handshake;
 pub mod identity;
+mod resolve;
 pub mod roots;
 pub mod tls;
 
 pub use dial::{DialError, Dialer};
+pub use egress::{Egress, InvalidEgress};
 pub use guard::{Guard, Refused};
 pub use handshake::{HandshakeError, handshake};
 pub use identity::{Identity, IdentityError};

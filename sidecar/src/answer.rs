@@ -6,6 +6,7 @@ use credence_core::base_url::Scheme;
 use credence_core::placement::CompiledQuery;
 
 use crate::destination::Destination;
+use crate::entrance::Entrance;
 use crate::http1::{Field, Framing, Known, ResponseHead, Version, field};
 use crate::{redirect, target};
 
@@ -13,6 +14,8 @@ use crate::{redirect, target};
 #[derive(Debug)]
 pub(crate) struct Caller<'a> {
     pub(crate) version: Version,
+    /// The port that he called.
+    pub(crate) entrance: &'a Entrance,
     /// The authority that he called, if he said one.
     pub(crate) host: Option<&'a [u8]>,
     /// His connection is closed after the answer whatever it is.
@@ -65,7 +68,7 @@ pub(crate) fn write(
             }
             Some(_) | None if head.is_named(sent.name) => continue,
             Some(Known::Location) => {
-                write_location(sent, caller.host, destination, out);
+                write_location(sent, caller, destination, out);
                 continue;
             }
             None if destination.route.path.is_some() && tells(sent, destination) => continue,
@@ -105,7 +108,7 @@ fn tells(sent: &Field<'_>, destination: &Destination) -> bool {
 /// tell the caller the credential.
 fn write_location(
     sent: &Field<'_>,
-    host: Option<&[u8]>,
+    caller: &Caller<'_>,
     destination: &Destination,
     out: &mut Vec<u8>,
 ) {
@@ -128,13 +131,12 @@ fn write_location(
         }
         out.extend_from_slice(sent.name.as_bytes());
         out.extend_from_slice(b": ");
-        if let Some(host) = host.filter(|_| absolute) {
+        if let Some(host) = caller.host.filter(|_| absolute) {
             out.extend_from_slice(b"http://");
             out.extend_from_slice(host);
         }
-        out.push(b'/');
-        out.extend_from_slice(destination.collection.as_str().as_bytes());
-        out.extend_from_slice(rest);
+        let collection = &destination.collection;
+        caller.entrance.write_path(collection, rest, out);
         out.extend_from_slice(b"\r\n");
         return;
     }

@@ -15,6 +15,7 @@ use crate::collect::{Uncollected, collect};
 use crate::deadline::Deadline;
 use crate::decision::Decision;
 use crate::destination::Destination;
+use crate::entrance::Entrance;
 use crate::exchange::{Around, End, Exchange, Request};
 use crate::http1::{Framing, HeadError, HeadScan, Version};
 use crate::http2::server;
@@ -36,6 +37,7 @@ pub(crate) const LINGER_BYTES: usize = 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Connection<L: Line> {
     client: Side<L>,
+    entrance: Entrance,
     /// Nothing has been read from it that was not HTTP/2.
     fresh: bool,
     deadline: Deadline,
@@ -84,8 +86,13 @@ enum Arrival {
 }
 
 impl Connection<TcpStream> {
-    pub(crate) fn new(stream: TcpStream, session: OpenSession, shared: Arc<Shared>) -> Self {
-        Self::on(stream, true, session, shared)
+    pub(crate) fn new(
+        stream: TcpStream,
+        entrance: Entrance,
+        session: OpenSession,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self::on(stream, entrance, true, session, shared)
     }
 
     /// Answers requests in their order until one side has had enough.
@@ -98,7 +105,12 @@ impl Connection<TcpStream> {
                 Next::Again => {}
                 // On the heap, so that connections that never need it are small.
                 Next::Http2 => {
-                    return Box::pin(server::serve(&mut self.client, &self.shared)).await;
+                    return Box::pin(server::serve(
+                        &mut self.client,
+                        &self.entrance,
+                        &self.shared,
+                    ))
+                    .await;
                 }
                 Next::Close => return,
                 Next::Linger => return self.linger().await,
@@ -112,10 +124,11 @@ impl Connection<TcpStream> {
 impl Connection<server::Stream> {
     pub(crate) fn of_stream(
         stream: server::Stream,
+        entrance: Entrance,
         session: OpenSession,
         shared: Arc<Shared>,
     ) -> Self {
-        Self::on(stream, false, session, shared)
+        Self::on(stream, entrance, false, session, shared)
     }
 
     /// Answers the only request.
@@ -131,9 +144,16 @@ impl Connection<server::Stream> {
 }
 
 impl<L: Line> Connection<L> {
-    fn on(line: L, fresh: bool, session: OpenSession, shared: Arc<Shared>) -> Self {
+    fn on(
+        line: L,
+        entrance: Entrance,
+        fresh: bool,
+        session: OpenSession,
+        shared: Arc<Shared>,
+    ) -> Self {
         Self {
             client: Side::new(line),
+            entrance,
             fresh,
             deadline: Deadline::after(shared.settings.timeouts.idle),
             host: Vec::new(),
@@ -220,7 +240,7 @@ impl<L: Line> Connection<L> {
     fn decide(&mut self, length: usize) -> Decision {
         let head = &self.client.inbound.bytes()[..length];
         let out = self.client.outbound.room();
-        let decision = Decision::of(head, &self.shared, &mut self.host, out);
+        let decision = Decision::of(head, &self.entrance, &self.shared, &mut self.host, out);
         let destination = match &decision {
             Decision::Call(authorized, _) => Some(authorized.destination()),
             Decision::Collect(unfinished, _) => Some(unfinished.destination()),
@@ -328,6 +348,7 @@ impl<L: Line> Connection<L> {
             let around = Around {
                 client: &mut self.client,
                 destination,
+                entrance: &self.entrance,
                 host: Some(&*self.host).filter(|host| !host.is_empty()),
                 deadline: &mut self.deadline,
             };

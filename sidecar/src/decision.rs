@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::authorized::{Applied, Authorized, Unfinished};
 use crate::buffer;
+use crate::entrance::Entrance;
 use crate::exchange::Request;
 use crate::gate;
 use crate::http1::{FieldStorage, Framing, Known, RequestHead, Version};
@@ -12,7 +13,7 @@ use crate::moment;
 use crate::problem::{AnswerForm, Problem};
 use crate::shared::Shared;
 use crate::slug::Slug;
-use crate::target::Target;
+use crate::target::{Target, path_and_query};
 use crate::upgrade::Upgrade;
 
 /// What a request is answered with.
@@ -32,7 +33,13 @@ pub(crate) enum Decision {
 impl Decision {
     /// Decides on a whole head. `host` is set to the authority that the caller
     /// used, and an answer of ours is written to `out`.
-    pub(crate) fn of(head: &[u8], shared: &Shared, host: &mut Vec<u8>, out: &mut Vec<u8>) -> Self {
+    pub(crate) fn of(
+        head: &[u8],
+        entrance: &Entrance,
+        shared: &Shared,
+        host: &mut Vec<u8>,
+        out: &mut Vec<u8>,
+    ) -> Self {
         let mut storage = FieldStorage::new();
         let head = match RequestHead::parse(head, &mut storage) {
             Ok(head) => head,
@@ -53,7 +60,7 @@ impl Decision {
         };
         host.clear();
         host.extend_from_slice(head.host.unwrap_or_default());
-        match route(&head, shared, form, out) {
+        match route(&head, entrance, shared, form, out) {
             Ok(Some((applied, upgrade))) => {
                 let request = Request {
                     framing: head.framing,
@@ -95,13 +102,24 @@ impl Decision {
 /// was for the index, which has then been written to `out`.
 fn route(
     head: &RequestHead<'_, '_>,
+    entrance: &Entrance,
     shared: &Shared,
     form: AnswerForm,
     out: &mut Vec<u8>,
 ) -> Result<Option<(Applied, Option<Upgrade>)>, Problem> {
     let names = &shared.settings.names;
     gate::check(head, names)?;
-    let target = Target::parse(head.target, names)?;
+    let target = match entrance {
+        Entrance::Main => Target::parse(head.target, names)?,
+        Entrance::Own(collection) => {
+            let (path, query) = path_and_query(head.target, names)?;
+            Target::Call {
+                collection: collection.as_str(),
+                path,
+                query,
+            }
+        }
+    };
     let table = shared.table();
     let Some(table) = &*table else {
         return Err(Problem::new(
@@ -112,7 +130,7 @@ fn route(
     match target {
         Target::Index if matches!(head.method, "GET" | "HEAD") => {
             let host = head.host.map(String::from_utf8_lossy).unwrap_or_default();
-            index::write(table, &host, form, out);
+            index::write(table, &shared.own_ports(), &host, form, out);
             Ok(None)
         }
         Target::Index => Err(Problem {

@@ -13,6 +13,7 @@ use crate::answer::{self, Caller};
 use crate::buffer::Side;
 use crate::deadline::Deadline;
 use crate::destination::Destination;
+use crate::entrance::Entrance;
 use crate::http1::{BodyError, FieldStorage, Framing, HeadError, HeadScan, ResponseHead, Version};
 use crate::line::Line;
 use crate::problem::Problem;
@@ -111,6 +112,7 @@ enum Download {
 pub(crate) struct Around<'a, L> {
     pub(crate) client: &'a mut Side<L>,
     pub(crate) destination: &'a Destination,
+    pub(crate) entrance: &'a Entrance,
     pub(crate) host: Option<&'a [u8]>,
     pub(crate) deadline: &'a mut Deadline,
 }
@@ -325,6 +327,7 @@ impl Exchange {
         }
         let caller = Caller {
             version: self.request.version,
+            entrance: around.entrance,
             host: around.host,
             close: self.close,
             switching,

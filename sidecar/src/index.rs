@@ -1,6 +1,8 @@
 //! `GET /`: the collections that there are here.
 
-use credence_core::Environment;
+use std::collections::BTreeMap;
+
+use credence_core::{CollectionName, Environment};
 use serde::Serialize;
 
 use crate::problem::{AnswerForm, write_answer};
@@ -19,14 +21,24 @@ struct Collection<'a> {
     url: String,
 }
 
-/// Writes the list. `host` is the authority that the caller used.
-pub(crate) fn write(table: &Table, host: &str, form: AnswerForm, out: &mut Vec<u8>) {
+/// Writes the list. `own_ports` are the collections that have one, and `host`
+/// is the authority that the caller used.
+pub(crate) fn write(
+    table: &Table,
+    own_ports: &BTreeMap<CollectionName, u16>,
+    host: &str,
+    form: AnswerForm,
+    out: &mut Vec<u8>,
+) {
     let environment = Environment::as_str(table.environment());
     let collections = table.states().into_iter().map(|(name, state)| Collection {
         name,
         environment,
         state,
-        url: format!("http://{host}/{name}"),
+        url: match own_ports.get(name) {
+            Some(port) => format!("http://{}:{port}", without_port(host)),
+            None => format!("http://{host}/{name}"),
+        },
     });
     let index = Index {
         collections: collections.collect(),
@@ -34,4 +46,12 @@ pub(crate) fn write(table: &Table, host: &str, form: AnswerForm, out: &mut Vec<u
     // Strings only: there is nothing in it that could fail.
     let body = serde_json::to_vec(&index).unwrap_or_default();
     write_answer("200 OK", "application/json", "", &body, form, out);
+}
+
+/// The host of an authority, with the brackets of an IPv6 address.
+fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => host,
+        _ => authority,
+    }
 }

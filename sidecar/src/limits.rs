@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use credence_core::names;
+use credence_net::Egress;
 
 /// How a proxy listens and how long it waits.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct ProxySettings {
     /// addresses, without a port: a request with another Host is refused, so
     /// that no web page can lead a browser here (DNS rebinding).
     pub names: Vec<String>,
+    /// The proxies through which APIs are reached, if they are not directly.
+    pub egress: Egress,
     /// Client connections held at one time, and calls on those of HTTP/2; more
     /// are answered `overloaded`.
     pub max_connections: usize,
@@ -27,6 +30,7 @@ impl Default for ProxySettings {
         Self {
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, names::PROXY_PORT))],
             names: Vec::new(),
+            egress: Egress::default(),
             max_connections: 2048,
             timeouts: Timeouts::default(),
         }

@@ -13,7 +13,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::connection::Connection;
+use crate::entrance::Entrance;
 use crate::http1::Version;
+use crate::own_ports::OwnPorts;
 use crate::problem::{AnswerForm, Problem};
 use crate::session::OpenSession;
 use crate::shared::Shared;
@@ -43,6 +45,7 @@ pub(crate) async fn run(
         let mut shutdown = pin!(shutdown);
         let mut house = pin!(shared.keep_house());
         let listeners = adopted(listeners);
+        let mut own_ports = OwnPorts::default();
         loop {
             tokio::select! {
                 biased;
@@ -50,9 +53,15 @@ pub(crate) async fn run(
                 () = &mut house => {}
                 Some(ended) = connections.join_next() => report(ended),
                 Some(ended) = turned_away.join_next() => report(ended),
-                accepted = accept(&listeners) => match accepted {
-                    Ok(stream) => match shared.sessions.open(shared.settings.max_connections) {
-                        Some(session) => start(&mut connections, stream, session, &shared),
+                () = shared.bundled.notified() => {
+                    let wishes = shared.table().as_ref().map(|table| table.wishes());
+                    *shared.own_ports() = own_ports.follow(wishes.unwrap_or_default());
+                }
+                accepted = accept(&listeners, &own_ports) => match accepted {
+                    Ok((stream, entrance)) => match shared.sessions.open(shared.settings.max_connections) {
+                        Some(session) => {
+                            start(&mut connections, stream, entrance, session, &shared);
+                        }
                         None if turned_away.len() < MOST_TURNED_AWAY => {
                             turned_away.spawn(turn_away(stream));
                         }
@@ -82,14 +91,17 @@ fn adopted(listeners: Vec<StdListener>) -> Vec<TcpListener> {
         .collect()
 }
 
-async fn accept(listeners: &[TcpListener]) -> io::Result<TcpStream> {
+async fn accept(
+    listeners: &[TcpListener],
+    own_ports: &OwnPorts,
+) -> io::Result<(TcpStream, Entrance)> {
     poll_fn(|cx| {
         for listener in listeners {
             if let Poll::Ready(accepted) = listener.poll_accept(cx) {
-                return Poll::Ready(accepted.map(|(stream, _)| stream));
+                return Poll::Ready(accepted.map(|(stream, _)| (stream, Entrance::Main)));
             }
         }
-        Poll::Pending
+        own_ports.poll_accept(cx)
     })
     .await
 }
@@ -97,12 +109,13 @@ async fn accept(listeners: &[TcpListener]) -> io::Result<TcpStream> {
 fn start(
     connections: &mut JoinSet<()>,
     stream: TcpStream,
+    entrance: Entrance,
     session: OpenSession,
     shared: &Arc<Shared>,
 ) {
     let known = Arc::clone(session.session());
     let counted = shared.metrics.client_connection();
-    let connection = Connection::new(stream, session, Arc::clone(shared));
+    let connection = Connection::new(stream, entrance, session, Arc::clone(shared));
     let task = connections.spawn(async move {
         connection.serve().await;
         drop(counted);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use credence_core::bundle::Bundle;
 
+use crate::bind;
 use crate::limits::ProxySettings;
 use crate::listener;
 use crate::metrics::Metrics;
@@ -17,9 +18,6 @@ use crate::shared::Shared;
 /// How long requests in flight may go on once shutdown was asked for. Below
 /// the grace period that is left when the app containers have ended.
 const DRAIN: Duration = Duration::from_secs(2);
-
-/// Connections that wait in the kernel to be accepted.
-const BACKLOG: i32 = 1024;
 
 /// The proxy cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -52,9 +50,9 @@ impl Proxy {
     pub fn bind(settings: ProxySettings) -> Result<Bound, BindError> {
         let mut listeners = Vec::new();
         for &address in &settings.listen {
-            match listen(address) {
+            match bind::listen(address) {
                 Ok(listener) => listeners.push(listener),
-                Err(error) if address.is_ipv6() && is_absent(&error) => {
+                Err(error) if address.is_ipv6() && bind::is_absent(&error) => {
                     tracing::info!(%address, "not listening: there is no such address here");
                 }
                 Err(source) => return Err(BindError::Address { address, source }),
@@ -70,21 +68,6 @@ impl Proxy {
             },
         })
     }
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
-    // The standard library asks for 128, which a burst overflows.
-    rustix::net::listen(&listener, BACKLOG)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    // A kernel without IPv6 says "unsupported", one with it switched off for
-    // the loopback says "not available".
-    error.kind() == io::ErrorKind::AddrNotAvailable
-        || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
 }
 
 /// A proxy that holds its addresses.

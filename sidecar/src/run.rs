@@ -28,6 +28,7 @@ impl Sidecar {
             feed: Feed::new(settings.feed)?,
             proxy: Proxy::bind(ProxySettings {
                 listen: settings.listen,
+                egress: settings.egress,
                 ..ProxySettings::default()
             })?,
             admin: admin::bind(settings.admin)?,
@@ -86,6 +87,8 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
 
+    use credence_net::Egress;
+
     use super::*;
     use crate::feed::FeedSettings;
     use crate::feed::tests::operator::Operator;
@@ -95,6 +98,7 @@ mod tests {
 
     fn settings(operator: &Operator, token: &NamedTempFile) -> Settings {
         Settings {
+            egress: Egress::default(),
             listen: vec![ANY],
             admin: ANY,
             feed: FeedSettings {

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use credence_core::names;
+use credence_net::{Egress, InvalidEgress};
 
 use crate::feed::FeedSettings;
 
@@ -13,6 +14,8 @@ use crate::feed::FeedSettings;
 pub struct Settings {
     /// Where the proxy listens.
     pub listen: Vec<SocketAddr>,
+    /// How calls get out of this network; the feed is in the cluster.
+    pub egress: Egress,
     /// Where health and metrics are.
     pub admin: SocketAddr,
     /// Where the bundle comes from.
@@ -30,6 +33,9 @@ pub enum InvalidSettings {
         /// What to write.
         expected: &'static str,
     },
+    /// About a proxy.
+    #[error(transparent)]
+    Egress(#[from] InvalidEgress),
     /// It is not UTF-8.
     #[error("{variable} is not text: it must be {expected}")]
     NotText {
@@ -70,6 +76,7 @@ impl Settings {
                 (Ipv4Addr::LOCALHOST, names::PROXY_PORT).into(),
                 (Ipv6Addr::LOCALHOST, names::PROXY_PORT).into(),
             ],
+            egress: Egress::read(&lookup)?,
             admin: (Ipv6Addr::UNSPECIFIED, names::SIDECAR_ADMIN_PORT).into(),
             feed,
         })

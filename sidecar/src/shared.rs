@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -35,6 +35,9 @@ pub(crate) struct Shared {
     compiler: Mutex<Compiler>,
     withdrawn: Mutex<Vec<Withdrawn>>,
     changed: Notify,
+    /// For whoever opens the ports that the bundle names.
+    pub(crate) bundled: Notify,
+    own_ports: Mutex<BTreeMap<CollectionName, u16>>,
     draining: AtomicBool,
     drained: Notify,
 }
@@ -48,7 +51,11 @@ struct Withdrawn {
 impl Shared {
     pub(crate) fn new(settings: ProxySettings) -> Self {
         let metrics = Arc::<Metrics>::default();
-        let compiler = Compiler::new(BEFORE_LINEAGES, Arc::clone(&metrics));
+        let compiler = Compiler::new(
+            settings.egress.clone(),
+            BEFORE_LINEAGES,
+            Arc::clone(&metrics),
+        );
         Self {
             settings,
             sessions: Arc::default(),
@@ -58,6 +65,8 @@ impl Shared {
             compiler: Mutex::new(compiler),
             withdrawn: Mutex::default(),
             changed: Notify::new(),
+            bundled: Notify::new(),
+            own_ports: Mutex::default(),
             draining: AtomicBool::new(false),
             drained: Notify::new(),
         }
@@ -90,7 +99,16 @@ impl Shared {
                     .map(|lineage| Withdrawn { lineage, cut_at }),
             );
         self.changed.notify_one();
+        self.bundled.notify_one();
         refused
+    }
+
+    /// The ports that collections have of their own.
+    pub(crate) fn own_ports(&self) -> MutexGuard<'_, BTreeMap<CollectionName, u16>> {
+        // It is replaced whole, so a panic elsewhere leaves it in order.
+        self.own_ports
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts an answer that took no time: one that was made here.

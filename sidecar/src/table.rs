@@ -4,33 +4,19 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use credence_core::base_url::Scheme;
-use credence_core::bundle::{Bundle, ClientCertificate, Entry, Feature, Route, Unavailable};
+use credence_core::bundle::{Bundle, ClientCertificate, Entry, Route, Unavailable};
 use credence_core::placement::CompiledQuery;
 use credence_core::{CollectionName, Environment};
-use credence_net::{Identity, IdentityError, TlsError, tls};
+use credence_net::{Egress, Identity, IdentityError, TlsError, tls};
 use rustls::ClientConfig;
 
 use crate::destination::Destination;
 use crate::metrics::{CollectionMetrics, Metrics};
+use crate::own_ports::Wish;
 use crate::plan::{BodyPlan, CookiePlan, HeaderPlan, PathPlan, Unplaceable};
 use crate::problem::Problem;
 use crate::slug::Slug;
 use crate::upstream::{ALPN, Upstream};
-
-/// What this program can do.
-const SERVED: [Feature; 11] = [
-    Feature::Header,
-    Feature::Query,
-    Feature::Path,
-    Feature::Cookie,
-    Feature::Body,
-    Feature::Varying,
-    Feature::Trust,
-    Feature::ClientCertificate,
-    Feature::InsecureHttp,
-    Feature::Forwarding,
-    Feature::Timeouts,
-];
 
 /// Everything that can be called, by the first segment of a path.
 #[derive(Debug)]
@@ -50,8 +36,6 @@ enum Slot {
 /// Why a collection cannot be served by this program.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
-    #[error("feature {0}")]
-    Feature(&'static str),
     #[error(transparent)]
     Unplaceable(#[from] Unplaceable),
     #[error("its certificates are of no use: {0}")]
@@ -61,6 +45,7 @@ enum Refused {
 /// Makes tables, each from a bundle and the table before it.
 #[derive(Debug)]
 pub(crate) struct Compiler {
+    egress: Egress,
     lineages: u64,
     metrics: Arc<Metrics>,
     /// The same for all collections that trust the public roots only.
@@ -69,8 +54,9 @@ pub(crate) struct Compiler {
 
 impl Compiler {
     /// `lineages` counts from there.
-    pub(crate) fn new(lineages: u64, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(egress: Egress, lineages: u64, metrics: Arc<Metrics>) -> Self {
         Self {
+            egress,
             lineages,
             metrics,
             public: None,
@@ -129,9 +115,6 @@ impl Compiler {
         if let Some(same) = before.filter(|before| before.route == route) {
             return Ok(Arc::clone(same));
         }
-        if let Some(feature) = route.requires().iter().find(|each| !SERVED.contains(each)) {
-            return Err(Refused::Feature(feature.as_str()));
-        }
         let path = PathPlan::compile(route.base_url.path(), route.path.as_ref())?;
         let headers = HeaderPlan::compile(&route.headers)?;
         let cookies = CookiePlan::compile(&route.cookies)?;
@@ -146,7 +129,7 @@ impl Compiler {
                     Scheme::Http => None,
                 };
                 let metrics = Arc::clone(&self.metrics);
-                Arc::new(Upstream::new(&route, tls, metrics))
+                Arc::new(Upstream::new(&route, tls, &self.egress, metrics))
             }
         };
         let lineage = before.map_or_else(
@@ -234,6 +217,21 @@ impl Table {
             Slot::Ready(destination) => Some(destination),
             Slot::Unavailable(_) | Slot::Unsupported => None,
         })
+    }
+
+    /// What each collection wants with a port of its own.
+    pub(crate) fn wishes(&self) -> BTreeMap<CollectionName, Wish> {
+        let wish = |slot: &Slot| match slot {
+            Slot::Ready(destination) => match destination.route.sidecar_port {
+                Some(port) => Wish::Port(port),
+                None => Wish::None,
+            },
+            Slot::Unavailable(_) | Slot::Unsupported => Wish::Unknown,
+        };
+        let slots = self.slots.iter();
+        slots
+            .map(|(name, slot)| (name.clone(), wish(slot)))
+            .collect()
     }
 
     /// The environment of all of them.

@@ -50,20 +50,7 @@ impl<'b> Target<'b> {
     /// # Errors
     /// [`TargetError`], also for what a server could read in two ways.
     pub(crate) fn parse(target: &'b str, names: &[String]) -> Result<Self, TargetError> {
-        let origin = match target.as_bytes() {
-            [b'/', ..] => target,
-            _ => absolute(target, names)?,
-        };
-        let (path, query) = match origin.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (origin, None),
-        };
-        if target.contains('#') {
-            return Err(TargetError::Fragment);
-        }
-        if is_ambiguous(path.as_bytes()) {
-            return Err(TargetError::Ambiguous);
-        }
+        let (path, query) = path_and_query(target, names)?;
         let inner = path.strip_prefix('/').unwrap_or(path);
         if inner.is_empty() {
             return Ok(Self::Index);
@@ -76,6 +63,32 @@ impl<'b> Target<'b> {
             query,
         })
     }
+}
+
+/// The path of a target, which is unambiguous, and what follows its question
+/// mark.
+///
+/// # Errors
+/// [`TargetError`].
+pub(crate) fn path_and_query<'b>(
+    target: &'b str,
+    names: &[String],
+) -> Result<(&'b str, Option<&'b str>), TargetError> {
+    let origin = match target.as_bytes() {
+        [b'/', ..] => target,
+        _ => absolute(target, names)?,
+    };
+    let (path, query) = match origin.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (origin, None),
+    };
+    if target.contains('#') {
+        return Err(TargetError::Fragment);
+    }
+    if is_ambiguous(path.as_bytes()) {
+        return Err(TargetError::Ambiguous);
+    }
+    Ok((path, query))
 }
 
 /// The path and query of `http://authority/path?query` (RFC 9112 §3.2.2).

@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 
 use credence_core::base_url::Scheme;
 use credence_core::bundle::{ClientCertificate, Route};
-use credence_net::{DialError, Dialer, Guard, HandshakeError, handshake};
+use credence_net::{DialError, Dialer, Egress, Guard, HandshakeError, handshake};
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tokio::task::coop::unconstrained;
@@ -101,8 +101,17 @@ impl Upstream {
     pub(crate) fn new(
         route: &Route,
         tls: Option<Arc<ClientConfig>>,
+        egress: &Egress,
         metrics: Arc<Metrics>,
     ) -> Self {
+        let guard = Guard {
+            allow_private: route.allow_private_networks,
+        };
+        // What needs no protection is near, and proxies let only TLS through.
+        let egress = match tls {
+            Some(_) => egress.clone(),
+            None => Egress::default(),
+        };
         Self {
             host: route.base_url.host().into(),
             port: route.base_url.port(),
@@ -110,12 +119,7 @@ impl Upstream {
             client_certificate: route.client_certificate.clone(),
             tls,
             tls_http1: OnceLock::new(),
-            dialer: Dialer {
-                guard: Guard {
-                    allow_private: route.allow_private_networks,
-                },
-                timeout: route.timeouts.connect,
-            },
+            dialer: Dialer::new(guard, route.timeouts.connect).through(egress),
             pool: Pool::default(),
             shared: Shared::default(),
             metrics,

@@ -3,6 +3,8 @@ use std::sync::Arc;
 use credence_core::bundle::{Bundle, Entry, Route};
 use credence_core::{CollectionName, Environment};
 
+use credence_net::Egress;
+
 use super::*;
 use crate::http1::FieldStorage;
 use crate::table::Compiler;
@@ -15,7 +17,7 @@ fn destination() -> Arc<Destination> {
         environment: Environment::Live,
         collections: [(name, Entry::Ready(Arc::new(route)))].into(),
     };
-    let (table, _) = Compiler::new(0, Arc::default()).compile(bundle, None);
+    let (table, _) = Compiler::new(Egress::default(), 0, Arc::default()).compile(bundle, None);
     Arc::clone(table.find("openai").unwrap())
 }
 
@@ -24,6 +26,7 @@ fn passed(head: &str, version: Version) -> (String, Passing) {
     let head = ResponseHead::parse(head.as_bytes(), false, &mut storage).unwrap();
     let caller = Caller {
         version,
+        entrance: &Entrance::Main,
         host: Some(b"localhost:2733"),
         close: false,
         switching: false,

@@ -37,12 +37,10 @@ impl Connection {
     pub(super) async fn open(peer: &Peer, token: &Secret) -> Result<Self, FeedError> {
         // The feed is in the cluster, and the address is the installation's own
         // and not a collection's.
-        let dialer = Dialer {
-            guard: Guard {
-                allow_private: true,
-            },
-            timeout: STEP,
+        let guard = Guard {
+            allow_private: true,
         };
+        let dialer = Dialer::new(guard, STEP);
         let stream = dialer.connect(&peer.host, peer.port).await?;
         let stream = handshake(&peer.tls, &peer.server_name, stream, STEP).await?;
         if stream.get_ref().1.alpn_protocol() != Some(b"h2") {

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::buffer::Side;
 use crate::connection::{Connection, LINGER, LINGER_BYTES};
+use crate::entrance::Entrance;
 use crate::http1::Version;
 use crate::problem::{AnswerForm, Problem};
 use crate::session::OpenSession;
@@ -47,7 +48,7 @@ const STREAM_WINDOW: u32 = 128 * 1024;
 const CONNECTION_WINDOW: u32 = STREAM_WINDOW * MOST_STREAMS;
 
 /// Answers calls until one side has had enough.
-pub(crate) async fn serve(client: &mut Side<TcpStream>, shared: &Arc<Shared>) {
+pub(crate) async fn serve(client: &mut Side<TcpStream>, entrance: &Entrance, shared: &Arc<Shared>) {
     let timeouts = shared.settings.timeouts;
     let opening = Builder::new()
         .max_concurrent_streams(MOST_STREAMS)
@@ -86,7 +87,7 @@ pub(crate) async fn serve(client: &mut Side<TcpStream>, shared: &Arc<Shared>) {
             accepted = connection.accept() => match accepted {
                 Some(Ok((request, respond))) => {
                     heard.store(true, Ordering::Relaxed);
-                    start(&mut streams, request, respond, shared, &heard);
+                    start(&mut streams, request, respond, entrance, shared, &heard);
                 }
                 Some(Err(_)) | None => return,
             },
@@ -107,6 +108,7 @@ fn start(
     streams: &mut JoinSet<()>,
     request: Request<RecvStream>,
     respond: SendResponse<Bytes>,
+    entrance: &Entrance,
     shared: &Arc<Shared>,
     heard: &Arc<AtomicBool>,
 ) {
@@ -129,7 +131,7 @@ fn start(
     // So that a shutdown waits for it from now on.
     session.session().begin();
     let known = Arc::clone(session.session());
-    let connection = Connection::of_stream(stream, session, Arc::clone(shared));
+    let connection = Connection::of_stream(stream, entrance.clone(), session, Arc::clone(shared));
     let task = streams.spawn(connection.answer());
     OpenSession::runs_in(&known, task);
 }

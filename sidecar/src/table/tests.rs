@@ -30,7 +30,7 @@ fn live(route: Route) -> Bundle {
 }
 
 fn compiler() -> Compiler {
-    Compiler::new(2, Arc::default())
+    Compiler::new(Egress::default(), 2, Arc::default())
 }
 
 fn destination(table: &Table) -> &Arc<Destination> {
