@@ -12,9 +12,10 @@ use base64::engine::general_purpose::STANDARD;
 use credence_core::Environment;
 use credence_core::bundle::{Bundle, Entry, Route};
 use credence_core::collection::Collection;
-use credence_core::resolve::{Material, resolve};
+use credence_core::resolve::{Material, SecretObject, resolve};
 use credence_sidecar::{Proxy, ProxySettings};
 use jiff::Timestamp;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 use crate::demands::{CASES, Case, Demand};
 use crate::manifests::{collection, examples, providers, secrets};
@@ -38,7 +39,7 @@ fn folder(case: &Case) -> PathBuf {
 
 /// Values that no other key has, so that nothing is right by chance.
 fn material(case: &Case) -> Material {
-    let mut secrets = secrets(&folder(case).join("secrets.yaml"));
+    let mut secrets = secrets(&folder(case));
     for (name, secret) in &mut secrets {
         for (key, value) in &mut secret.data {
             *value = format!("{name}.{key}").into_bytes().into();
@@ -48,6 +49,45 @@ fn material(case: &Case) -> Material {
         secrets,
         config_maps: BTreeMap::new(),
     }
+}
+
+/// Whose client certificates the stand-ins trust.
+fn authority() -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// Gives a case what cannot stand in a file that everybody reads.
+fn certify(case: &Case, material: &mut Material, authority: &CertifiedIssuer<'static, KeyPair>) {
+    if !case.demands.contains(&Demand::Certificate) {
+        return;
+    }
+    for environment in ["dev", "live"] {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(Vec::new()).unwrap();
+        let certificate = params.signed_by(&key, authority).unwrap();
+        let data = [
+            ("tls.crt", certificate.pem()),
+            ("tls.key", key.serialize_pem()),
+        ];
+        let data = data.map(|(key, pem)| (key.to_owned(), pem.into_bytes().into()));
+        let secret = SecretObject {
+            kind: "kubernetes.io/tls".to_owned(),
+            data: data.into(),
+            ..SecretObject::default()
+        };
+        let name = format!("{}-{environment}", case.folder);
+        material.secrets.insert(name, secret);
+    }
+    let authorities = BTreeMap::from([("ca.crt".to_owned(), authority.pem())]);
+    let name = format!("{}-sandbox-ca", case.folder);
+    material.config_maps.insert(name, authorities);
+}
+
+/// The DER of a certificate in base64, which is what stands in its PEM.
+fn der(pem: &str) -> String {
+    pem.lines().filter(|line| !line.starts_with('-')).collect()
 }
 
 fn known(collection: &Collection, environment: Environment, material: &Material) -> Known {
@@ -63,6 +103,11 @@ fn known(collection: &Collection, environment: Environment, material: &Material)
     for (key, value) in secret.iter().flat_map(|secret| &secret.data) {
         let value = String::from_utf8(value.to_vec()).unwrap();
         known.insert(key.clone(), value);
+    }
+    let tls = settings.tls_secret.as_ref();
+    if let Some(secret) = tls.and_then(|name| material.secrets.get(name)) {
+        let pem = String::from_utf8(secret.data["tls.crt"].to_vec()).unwrap();
+        known.insert("certificate".to_owned(), der(&pem));
     }
     known
 }
@@ -85,18 +130,34 @@ fn judge(case: &Case, known: &Known, arrived: &Arrived) -> Result<(), String> {
         expect("its type", &arrived.values("content-type"), kind)?;
     }
     for demand in case.demands {
-        let (name, expected) = match *demand {
+        match *demand {
             Demand::Header(name, value) | Demand::Default(name, value) => {
-                (name, filled(value, known))
+                expect(name, &arrived.values(name), &filled(value, known))?;
             }
             Demand::Basic(user, password) => {
-                let pair = filled(&format!("{user}:{password}"), known);
-                ("authorization", format!("Basic {}", STANDARD.encode(pair)))
+                let pair = STANDARD.encode(filled(&format!("{user}:{password}"), known));
+                let given = arrived.values("authorization");
+                expect("authorization", &given, &format!("Basic {pair}"))?;
             }
-        };
-        expect(name, &arrived.values(name), &expected)?;
+            Demand::Uuid(name) => match arrived.values(name).as_slice() {
+                [id] if is_random_uuid(id) => {}
+                other => return Err(format!("{name} is {other:?}, not a UUID")),
+            },
+            Demand::Certificate => {
+                let shown: Vec<&str> = arrived.certificate.as_deref().into_iter().collect();
+                expect("the certificate", &shown, &known["certificate"])?;
+            }
+        }
     }
     Ok(())
+}
+
+/// RFC 9562 §5.4: `xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx`.
+fn is_random_uuid(text: &str) -> bool {
+    let lengths: Vec<usize> = text.split('-').map(str::len).collect();
+    lengths == [8, 4, 4, 4, 12]
+        && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
+        && text.as_bytes()[14] == b'4'
 }
 
 /// What an app sends that holds no credential, or whose SDK wants one and got
@@ -108,7 +169,7 @@ fn request(case: &Case, host: SocketAddr, path: &str) -> String {
         let name = match demand {
             Demand::Header(name, _) => name,
             Demand::Basic(..) => "authorization",
-            Demand::Default(..) => continue,
+            Demand::Default(..) | Demand::Uuid(_) | Demand::Certificate => continue,
         };
         request += &format!("{name}: anything\r\n");
     }
@@ -161,16 +222,21 @@ fn call(collection: &Collection, environment: Environment, route: Route, case: &
 #[test]
 fn a_call_has_all_that_its_providers_documentation_demands() {
     let environments = [Environment::Development, Environment::Live];
+    let authority = authority();
     for case in CASES {
         let name = case.folder;
         let collection = collection(&folder(case).join("collection.yaml"));
-        let material = material(case);
+        let mut material = material(case);
+        certify(case, &mut material, &authority);
         for (environment, host) in environments.into_iter().zip(case.hosts) {
             let resolved = resolve(&collection, environment, &material, Timestamp::now());
             let mut route = resolved.unwrap_or_else(|e| panic!("{name}: {e}")).route;
             assert_eq!(route.base_url.authority(), host, "{name}, {environment}");
             let known = known(&collection, environment, &material);
-            let provider = Provider::start(Box::new(move |arrived| judge(case, &known, arrived)));
+            let provider = Provider::start(
+                &authority,
+                Box::new(move |arrived| judge(case, &known, arrived)),
+            );
             // The provider's stand-in: everything but the host is the example's.
             let base = format!("https://{}{}", provider.address, route.base_url.path());
             route.base_url = base.parse().unwrap();
@@ -187,10 +253,13 @@ fn a_call_has_all_that_its_providers_documentation_demands() {
 
 #[test]
 fn what_the_app_sends_is_not_enough_by_itself() {
+    let authority = authority();
     let anywhere = SocketAddr::from(([127, 0, 0, 1], 1));
     for case in CASES {
         let collection = collection(&folder(case).join("collection.yaml"));
-        let known = known(&collection, Environment::Development, &material(case));
+        let mut material = material(case);
+        certify(case, &mut material, &authority);
+        let known = known(&collection, Environment::Development, &material);
         let sent = request(case, anywhere, case.target);
         let arrived = provider::arrived(&mut sent.as_bytes()).unwrap();
         assert!(judge(case, &known, &arrived).is_err(), "{}", case.folder);

@@ -1,12 +1,16 @@
 //! What the documentation of each provider demands of a call.
 
 /// One thing that a request must have.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Demand {
     /// A header, whatever the caller sent in its place.
     Header(&'static str, &'static str),
     /// A header that a caller who knows better may send himself.
     Default(&'static str, &'static str),
+    /// A UUID of its own (RFC 9562 version 4), unless the caller sends one.
+    Uuid(&'static str),
+    /// The client certificate of the environment.
+    Certificate,
     /// HTTP Basic with this user name and this password.
     Basic(&'static str, &'static str),
 }
@@ -141,5 +145,12 @@ pub(crate) const CASES: &[Case] = &[
         hosts: ["us14.api.mailchimp.com", "us6.api.mailchimp.com"],
         target: "/3.0/lists",
         demands: &[Demand::Basic("credence", "{api-key}")],
+    },
+    Case {
+        folder: "bank",
+        call: ("GET", "/bank/accounts?withBalance=true", None),
+        hosts: ["sandbox.bank.example", "api.bank.example"],
+        target: "/psd2/v1/accounts?withBalance=true",
+        demands: &[Demand::Certificate, Demand::Uuid("x-request-id")],
     },
 ];

@@ -4,9 +4,12 @@ use std::io::{Read, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
-use rcgen::{CertificateParams, KeyPair, SanType};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rcgen::{CertificateParams, CertifiedIssuer, KeyPair, SanType};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 /// A request as it arrived.
 #[derive(Debug)]
@@ -15,6 +18,8 @@ pub(crate) struct Arrived {
     pub(crate) target: String,
     fields: Vec<(String, String)>,
     pub(crate) body: String,
+    /// The client certificate of the connection, DER in base64.
+    pub(crate) certificate: Option<String>,
 }
 
 impl Arrived {
@@ -35,8 +40,9 @@ pub(crate) struct Provider {
 }
 
 impl Provider {
-    /// Serves until the test's process ends.
-    pub(crate) fn start(judge: Box<Judge>) -> Self {
+    /// Serves until the test's process ends. Clients may show a certificate of
+    /// this authority.
+    pub(crate) fn start(clients: &CertifiedIssuer<'static, KeyPair>, judge: Box<Judge>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let key = KeyPair::generate().unwrap();
@@ -45,10 +51,15 @@ impl Provider {
         let certificate = params.self_signed(&key).unwrap();
         let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut roots = RootCertStore::empty();
+        roots.add(clients.der().clone()).unwrap();
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&crypto));
+        let verifier = verifier.allow_unauthenticated().build().unwrap();
         let tls = ServerConfig::builder_with_provider(crypto)
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_no_client_auth()
+            .with_client_cert_verifier(verifier)
             .with_single_cert(vec![certificate.der().clone()], private)
             .unwrap();
         let (tls, judge) = (Arc::new(tls), Arc::from(judge));
@@ -68,7 +79,9 @@ impl Provider {
 /// Answers until the caller goes.
 fn converse(stream: TcpStream, tls: Arc<ServerConfig>, judge: &Judge) {
     let mut stream = StreamOwned::new(ServerConnection::new(tls).unwrap(), stream);
-    while let Some(arrived) = arrived(&mut stream) {
+    while let Some(mut arrived) = arrived(&mut stream) {
+        let chain = stream.conn.peer_certificates().unwrap_or_default();
+        arrived.certificate = chain.first().map(|own| STANDARD.encode(own));
         let (status, body) = match judge(&arrived) {
             Ok(()) => ("200 OK", "welcome".to_owned()),
             Err(reason) => ("401 Unauthorized", reason),
@@ -105,5 +118,6 @@ pub(crate) fn arrived(stream: &mut impl Read) -> Option<Arrived> {
         target: request_line.next()?.to_owned(),
         fields,
         body: String::from_utf8(body).ok()?,
+        certificate: None,
     })
 }
