@@ -146,6 +146,7 @@ mod tests {
         }
     }
 
+    /// Requirements 15 and 16.
     #[test]
     fn development_gets_live_settings_only_by_an_explicit_fallback_without_a_block_of_its_own() {
         use DevelopmentFallback::{Deny, UseLive};

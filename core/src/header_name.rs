@@ -75,6 +75,7 @@ mod tests {
         }
     }
 
+    /// Requirement 89.
     #[test]
     fn what_is_no_token_cannot() {
         for name in ["", "a b", "a:", ":path", "a\r\nb", "ä", "a(b)"] {

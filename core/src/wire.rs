@@ -276,7 +276,9 @@ mod tests {
 
     use super::*;
     use crate::Secret;
-    use crate::bundle::{ClientCertificate, Forwarding, OnConflict, Placed, Route, Timeouts};
+    use crate::bundle::{
+        ClientCertificate, Forwarding, OnConflict, Placed, Route, Timeouts, Value,
+    };
 
     fn route() -> Route {
         let placed = |name: &str, value: &str| Placed {
@@ -287,7 +289,16 @@ mod tests {
         Route {
             path: Some(Secret::new("/bot1")),
             headers: vec![placed("Authorization", "Bearer \"k\"")],
-            query: vec![placed("key", "k")],
+            query: vec![
+                placed("key", "k"),
+                Placed {
+                    name: "at".to_owned(),
+                    value: Value::Varying(
+                        serde_json::from_str(r#"[{"variable":"nowUnix"}]"#).unwrap(),
+                    ),
+                    on_conflict: OnConflict::Replace,
+                },
+            ],
             cookies: vec![placed("session", "s")],
             body: vec![placed("api_key", "b")],
             trust: Some("PEM".into()),

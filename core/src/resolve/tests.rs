@@ -136,6 +136,7 @@ fn shown(placed: &[Placed]) -> Vec<(&str, &str, OnConflict)> {
         .collect()
 }
 
+/// Requirements 25 and 72.
 #[test]
 fn each_environment_gets_its_own_key() {
     for (environment, name, key) in [
@@ -162,6 +163,7 @@ fn only_the_active_environment_is_asked_for() {
     assert_eq!(Vec::from_iter(live.secrets), ["openai-live"]);
 }
 
+/// Requirement 16.
 #[test]
 fn development_never_asks_for_the_live_secret_without_a_fallback() {
     let without = |development_fallback| Collection {
@@ -219,6 +221,7 @@ fn the_method_wins_over_fields_of_the_same_name() {
     assert!(route.allow_private_networks);
 }
 
+/// Requirement 28.
 #[test]
 fn a_key_in_the_query_is_not_encoded_yet() {
     let collection = with_method(api_key(query("key"), "${secret.api-key}"));
@@ -227,6 +230,7 @@ fn a_key_in_the_query_is_not_encoded_yet() {
     assert_eq!(shown(&route.query), [("key", "a&b", OnConflict::Replace)]);
 }
 
+/// Requirements 31, 32 and 34.
 #[test]
 fn basic_follows_rfc_7617() {
     for (username, password, expected) in [
@@ -236,7 +240,9 @@ fn basic_follows_rfc_7617() {
             "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
         ),
         ("test", "123\u{a3}", "Basic dGVzdDoxMjPCow=="),
+        ("username", "password", "Basic dXNlcm5hbWU6cGFzc3dvcmQ="),
         ("key", "", "Basic a2V5Og=="),
+        ("key", "x", "Basic a2V5Ong="),
         ("", "key", "Basic OmtleQ=="),
     ] {
         let collection = with_method(basic("${secret.username}", "${secret.password}"));
@@ -245,6 +251,21 @@ fn basic_follows_rfc_7617() {
         let expected = ("Authorization", expected, OnConflict::Replace);
         assert_eq!(shown(&route.headers), [expected]);
     }
+}
+
+/// Requirement 23.
+#[test]
+fn without_a_method_headers_and_parameters_may_be_secret_all_the_same() {
+    let collection = Collection {
+        headers: vec![field("X-Key", "${secret.api-key}")],
+        query: vec![field("sig", "${secret.api-key|sha256hex}")],
+        ..with_method(Method::None)
+    };
+    let resolved = in_development(&collection, &material()).unwrap();
+    assert_eq!(resolved.secret.as_deref(), Some("openai-dev"));
+    assert_eq!(resolved.route.headers[0].value.fixed(), Some("sk-dev"));
+    let digest = resolved.route.query[0].value.fixed().unwrap();
+    assert_eq!(digest.len(), 64);
 }
 
 #[test]
@@ -270,6 +291,7 @@ fn base_urls_take_values_of_their_environment() {
     }
 }
 
+/// Requirement 16.
 #[test]
 fn a_label_keeps_a_secret_in_its_environment() {
     let labelled = |label: &str| SecretObject {

@@ -164,6 +164,7 @@ fn headers_of_the_connection_are_refused() {
     }
 }
 
+/// Requirement 89.
 #[test]
 fn what_is_no_header_name_is_refused() {
     for name in ["a b", "a:", "\u{e9}", "a\n", "a\"", "a\\b", "(a)"] {

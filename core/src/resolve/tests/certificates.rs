@@ -266,3 +266,57 @@ fn the_end_of_a_certificate_is_told_in_time() {
     assert_eq!(too_early.reason, Reason::ClientCertificateNotYetValid);
     assert_eq!(too_early.changes_at, Some(first.parse().unwrap()));
 }
+
+/// Requirement 19.
+#[test]
+fn every_method_has_credentials_of_its_own_in_each_environment() {
+    let (live, development) = (Identity::new(), Identity::new());
+    let mut material = Material::default();
+    for (block, identity) in [("live", &live), ("dev", &development)] {
+        let keys = secret(&[("k", block), ("username", block), ("password", "p")]);
+        let certificate = identity.secret();
+        material.secrets.insert(format!("keys-{block}"), keys);
+        material.secrets.insert(format!("tls-{block}"), certificate);
+    }
+    let block = |name: &str| {
+        Some(Settings {
+            secret: Some(format!("keys-{name}")),
+            tls_secret: Some(format!("tls-{name}")),
+            ..Settings::default()
+        })
+    };
+    let name = || "n".to_owned();
+    let placements = [
+        Placement::Header(name()),
+        Placement::Query(name()),
+        Placement::Cookie(name()),
+        Placement::Body(name()),
+        Placement::Path,
+    ];
+    let mut methods = vec![
+        basic("${secret.username}", "${secret.password}"),
+        Method::ClientCertificate,
+    ];
+    methods.extend(placements.map(|placement| api_key(placement, "${secret.k}")));
+    for method in methods {
+        let collection = Collection {
+            live: block("live"),
+            development: block("dev"),
+            ..with_method(method)
+        };
+        let route = |environment| {
+            let resolved = resolve(&collection, environment, &material, now());
+            resolved.unwrap().route
+        };
+        let (live, development) = (route(Environment::Live), route(Environment::Development));
+        let method = collection.method.as_str();
+        assert_ne!(live.client_certificate, development.client_certificate);
+        if !matches!(collection.method, Method::ClientCertificate) {
+            let bare = |route: Route| Route {
+                client_certificate: None,
+                ..route
+            };
+            assert_ne!(bare(live), bare(development), "{method}");
+        }
+    }
+}

@@ -110,6 +110,7 @@ fn what_is_no_value_arrives_too() {
     );
 }
 
+/// Requirement 33.
 #[test]
 fn http_is_used_where_the_environment_allows_it() {
     let plain = |allow_insecure_http| Collection {
