@@ -30,9 +30,10 @@ pub fn read(input: &[u8], heads: Heads, ours: &Reading) -> Reading {
         panic!("a handshake needs nobody");
     };
     let mut io = pin!(io);
+    let mut over = false;
     let mut drive = |cx: &mut Context<'_>| {
         // Its errors show in what was asked of it.
-        let _ = io.as_mut().poll(cx);
+        over = over || io.as_mut().poll(cx).is_ready();
     };
     let mut sent = 0;
     let finals = ours.messages.iter().filter(|message| !is_interim(message));
