@@ -103,7 +103,6 @@ impl Connection<TcpStream> {
         loop {
             match self.turn().await {
                 Next::Again => {}
-                // On the heap, so that connections that never need it are small.
                 Next::Http2 => {
                     return Box::pin(server::serve(
                         &mut self.client,
@@ -182,7 +181,9 @@ impl<L: Line> Connection<L> {
             Decision::Call(authorized, request) => {
                 self.call(authorized, request, Instant::now()).await
             }
-            Decision::Collect(unfinished, request) => self.collect(unfinished, request).await,
+            Decision::Collect(unfinished, request) => {
+                Box::pin(self.collect(unfinished, request)).await
+            }
         };
         self.session.session().end();
         next
@@ -339,8 +340,10 @@ impl<L: Line> Connection<L> {
         let reused = pooled.is_some();
         let connection = match pooled {
             Some(connection) => connection,
-            None if request.upgrade.is_some() => upstream.connect_http1().await?,
-            None => upstream.connect().await?,
+            // On the heap, as all that is rare: it would be the better part of
+            // what each connection takes, also while it is idle.
+            None if request.upgrade.is_some() => Box::pin(upstream.connect_http1()).await?,
+            None => Box::pin(upstream.connect()).await?,
         };
         let reused = reused || connection.is_stream();
         let mut exchange = Exchange::new(connection.send(authorized), request, reused);
@@ -393,7 +396,7 @@ impl<L: Line> Connection<L> {
                 }
                 End::Failed(problem) => return Err(problem),
                 End::Stale(stale) => {
-                    let connection = upstream.connect().await?;
+                    let connection = Box::pin(upstream.connect()).await?;
                     exchange = stale.retry_on(connection).ok_or_else(|| {
                         Problem::new(
                             Slug::UpstreamUnreachable,
