@@ -21,7 +21,8 @@ Exit status:
   0  done; of `run`: ended by SIGINT or SIGTERM after calls in flight were finished
   1  the manifests have errors; of `demo`: a call did not do what it must
   2  the command line is wrong, or the namespace must be chosen with --namespace
-  3  a file could not be read, or an address not be listened on";
+  3  a file could not be read, an address not be listened on, or a variable such
+     as HTTPS_PROXY not be used";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

@@ -21,6 +21,8 @@ mod folder;
 mod lint;
 #[path = "cli/lint_json.rs"]
 mod lint_json;
+#[path = "cli/ports.rs"]
+mod ports;
 #[path = "cli/provider.rs"]
 mod provider;
 #[path = "cli/run.rs"]

@@ -191,22 +191,3 @@ fn cluster_collections_are_checked_like_others() {
         assert!(!printed.contains("sk_1"), "{printed}");
     }
 }
-
-#[test]
-fn a_port_that_two_ask_for_is_told() {
-    let provider = Provider::start();
-    let with_port = |name: &str| {
-        collection(name, provider.address).replace("spec:\n", "spec:\n  sidecarPort: 29001\n")
-    };
-    let folder = Folder::empty()
-        .with("a.yaml", &with_port("a"))
-        .with("b.yaml", &with_port("b"));
-    let linted = output(folder.path(), &["lint", "."]);
-    let told = text(&linted.stdout);
-    assert!(
-        told.contains("./b.yaml:5:16: spec.sidecarPort: warning: \"a\" has the same port"),
-        "{told}"
-    );
-    assert_eq!(told.matches("spec.sidecarPort").count(), 1, "{told}");
-    assert_eq!(linted.status.code(), Some(0));
-}

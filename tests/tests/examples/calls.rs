@@ -13,7 +13,7 @@ use credence_core::Environment;
 use credence_core::bundle::{Bundle, Entry, Route};
 use credence_core::collection::Collection;
 use credence_core::resolve::{Material, SecretObject, resolve};
-use credence_sidecar::{Proxy, ProxySettings};
+use credence_sidecar::{Egress, Proxy, ProxySettings};
 use jiff::Timestamp;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
@@ -190,8 +190,14 @@ fn answer(proxy: SocketAddr, request: &str) -> String {
     answer
 }
 
-/// Calls through a proxy that has this route.
-fn call(collection: &Collection, environment: Environment, route: Route, case: &Case) -> String {
+/// Calls through a proxy that has this route and gets out by `egress`.
+fn call(
+    collection: &Collection,
+    environment: Environment,
+    route: Route,
+    case: &Case,
+    egress: Egress,
+) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -199,6 +205,7 @@ fn call(collection: &Collection, environment: Environment, route: Route, case: &
     let listen = vec!["127.0.0.1:0".parse().unwrap()];
     let proxy = Proxy::bind(ProxySettings {
         listen,
+        egress,
         ..ProxySettings::default()
     });
     let proxy = proxy.unwrap();
@@ -233,16 +240,19 @@ fn a_call_has_all_that_its_providers_documentation_demands() {
             let mut route = resolved.unwrap_or_else(|e| panic!("{name}: {e}")).route;
             assert_eq!(route.base_url.authority(), host, "{name}, {environment}");
             let known = known(&collection, environment, &material);
-            let provider = Provider::start(
-                &authority,
-                Box::new(move |arrived| judge(case, &known, arrived)),
-            );
-            // The provider's stand-in: everything but the host is the example's.
-            let base = format!("https://{}{}", provider.address, route.base_url.path());
-            route.base_url = base.parse().unwrap();
+            let judge = move |arrived: &Arrived| match arrived.values("host").as_slice() {
+                [only] if *only == host => judge(case, &known, arrived),
+                other => Err(format!("the host is {other:?}")),
+            };
+            let provider = Provider::start(host, &authority, Box::new(judge));
+            // All but the authority of the stand-in is the example's.
             route.trust = Some(provider.pem.as_str().into());
-            route.allow_private_networks = true;
-            let answer = call(&collection, environment, route, case);
+            let by = |variable: &str| {
+                let proxy = format!("http://{}", provider.address);
+                (variable == "HTTPS_PROXY").then(|| proxy.into())
+            };
+            let egress = Egress::read(by).unwrap();
+            let answer = call(&collection, environment, route, case, egress);
             assert!(
                 answer.starts_with("HTTP/1.1 200 "),
                 "{name}, {environment}: {answer}"

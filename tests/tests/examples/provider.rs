@@ -1,12 +1,13 @@
-//! An HTTPS server that lets in who sends what it demands.
+//! An HTTPS server that lets in who sends what it demands. It is reached by its
+//! real name, through a proxy which leads there whatever is asked for.
 
 use std::io::{Read, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rcgen::{CertificateParams, CertifiedIssuer, KeyPair, SanType};
+use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
@@ -34,20 +35,24 @@ impl Arrived {
 pub(crate) type Judge = dyn Fn(&Arrived) -> Result<(), String> + Send + Sync;
 
 pub(crate) struct Provider {
+    /// Of the proxy.
     pub(crate) address: SocketAddr,
     /// Its own certificate, which is its own authority.
     pub(crate) pem: String,
 }
 
 impl Provider {
-    /// Serves until the test's process ends. Clients may show a certificate of
-    /// this authority.
-    pub(crate) fn start(clients: &CertifiedIssuer<'static, KeyPair>, judge: Box<Judge>) -> Self {
+    /// Serves as `host` until the test's process ends. Clients may show a
+    /// certificate of this authority.
+    pub(crate) fn start(
+        host: &str,
+        clients: &CertifiedIssuer<'static, KeyPair>,
+        judge: Box<Judge>,
+    ) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.subject_alt_names = vec![SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST))];
+        let params = CertificateParams::new([host.to_owned()]).unwrap();
         let certificate = params.self_signed(&key).unwrap();
         let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -63,8 +68,12 @@ impl Provider {
             .with_single_cert(vec![certificate.der().clone()], private)
             .unwrap();
         let (tls, judge) = (Arc::new(tls), Arc::from(judge));
+        let asked = format!("{host}:443");
         std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
+            for mut stream in listener.incoming().flatten() {
+                let connect = arrived(&mut stream).unwrap();
+                assert_eq!((&*connect.method, &connect.target), ("CONNECT", &asked));
+                stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
                 let (tls, judge) = (Arc::clone(&tls), Arc::clone(&judge));
                 std::thread::spawn(move || converse(stream, tls, &*judge));
             }
