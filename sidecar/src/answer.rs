@@ -72,6 +72,12 @@ pub(crate) fn write(
                 continue;
             }
             None if destination.route.path.is_some() && tells(sent, destination) => continue,
+            None if !destination.cookies.is_empty() && sets_ours(sent, destination) => continue,
+            None if !destination.route.query.is_empty() && holds_references(sent) => {
+                let value = without_ours_anywhere(sent.value, &destination.query);
+                field::write(sent.name, &value, out);
+                continue;
+            }
             Some(
                 Known::Expect
                 | Known::Forwarded
@@ -97,10 +103,17 @@ pub(crate) fn write(
 /// Whether one of the fields that hold references would tell the caller the
 /// credential in the path.
 fn tells(sent: &Field<'_>, destination: &Destination) -> bool {
+    holds_references(sent) && destination.path.is_told_by(sent.value)
+}
+
+fn holds_references(sent: &Field<'_>) -> bool {
     ["Content-Location", "Link", "Refresh"]
         .iter()
         .any(|name| name.eq_ignore_ascii_case(sent.name))
-        && destination.path.is_told_by(sent.value)
+}
+
+fn sets_ours(sent: &Field<'_>, destination: &Destination) -> bool {
+    sent.name.eq_ignore_ascii_case("Set-Cookie") && destination.cookies.is_told_by(sent.value)
 }
 
 /// A redirect within the API leads to the sidecar again, where the credential
@@ -171,6 +184,21 @@ fn without_ours<'a>(reference: &'a [u8], ours: &CompiledQuery) -> Cow<'a, [u8]> 
     }
     let separator: &[u8] = if kept.is_empty() { b"" } else { b"?" };
     Cow::Owned([before, separator, &kept, fragment].concat())
+}
+
+/// The same for the value of a field with several references, each between
+/// angle brackets (RFC 8288 §3), or with a single one.
+fn without_ours_anywhere(value: &[u8], ours: &CompiledQuery) -> Vec<u8> {
+    let mut kept = Vec::with_capacity(value.len());
+    for piece in value.split_inclusive(|b| matches!(b, b'<' | b'>')) {
+        let (reference, bracket) = match piece {
+            [reference @ .., bracket @ (b'<' | b'>')] => (reference, Some(*bracket)),
+            _ => (piece, None),
+        };
+        kept.extend_from_slice(&without_ours(reference, ours));
+        kept.extend(bracket);
+    }
+    kept
 }
 
 /// A reference to something on the API's own host.

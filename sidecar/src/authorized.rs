@@ -251,10 +251,6 @@ fn write_cookies(
     out.extend_from_slice(sent.name.as_bytes());
     out.extend_from_slice(b": ");
     let start = out.len();
-    destination
-        .cookies
-        .write_others(sent.value, out)
-        .map_err(|name| refused(destination, name))?;
     if first {
         let passed_on =
             |field: &&field::Field<'_>| cookies::is_cookie(field) && !request.is_named(field.name);
@@ -263,8 +259,12 @@ fn write_cookies(
             .iter()
             .filter(passed_on)
             .map(|field| field.value);
-        destination.cookies.write(&all, start, moment, out);
+        destination.cookies.write(&all, moment, out);
     }
+    destination
+        .cookies
+        .write_others(sent.value, start, out)
+        .map_err(|name| refused(destination, name))?;
     if out.len() == start {
         out.truncate(line);
     } else {
@@ -280,6 +280,7 @@ fn unwritable(destination: &Destination, error: &Unwritable) -> Problem {
         | Unwritable::NoType
         | Unwritable::OtherType
         | Unwritable::Encoded
+        | Unwritable::Charset
         | Unwritable::NotJson
         | Unwritable::NotAnObject => Slug::BadRequest,
     };

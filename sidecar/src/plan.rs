@@ -53,8 +53,11 @@ fn sample(value: &Value) -> Zeroizing<String> {
 
 /// RFC 9110 §5.6.2.
 fn is_token(name: &str) -> bool {
-    let may = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !name.is_empty() && name.bytes().all(may)
+    !name.is_empty() && name.bytes().all(is_token_byte)
+}
+
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// Whether a byte ends or breaks a field's value.

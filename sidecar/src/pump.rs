@@ -146,22 +146,26 @@ impl Pump {
 }
 
 /// Passes on the trailers that may be one (RFC 9110 §6.5.1): not what says how
-/// the message is read, routed or authenticated, and nothing that the
-/// collection sets itself.
+/// the message is read, routed or authenticated, not what an answer's head
+/// could hold of a credential, and nothing that the collection sets itself.
 fn write_trailers(
     lines: &[u8],
     owned: Option<&HeaderPlan>,
     out: &mut Vec<u8>,
 ) -> Result<(), BodyError> {
-    const FORBIDDEN: [&str; 10] = [
+    const FORBIDDEN: [&str; 14] = [
         "authorization",
         "cache-control",
         "content-encoding",
+        "content-location",
         "content-range",
         "content-type",
         "cookie",
         "expect",
+        "link",
+        "location",
         "range",
+        "refresh",
         "set-cookie",
         "www-authenticate",
     ];

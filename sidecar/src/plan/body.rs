@@ -55,6 +55,8 @@ pub(crate) enum Unwritable {
     OtherType,
     #[error("it has a Content-Encoding")]
     Encoded,
+    #[error("its Content-Type names a charset in which other bytes may be its names: use UTF-8")]
+    Charset,
     #[error("it is not valid JSON")]
     NotJson,
     #[error("its JSON is not an object")]
@@ -174,14 +176,47 @@ impl Format {
         let end = content_type.iter().position(|byte| *byte == b';');
         let essence = content_type[..end.unwrap_or(content_type.len())].trim_ascii();
         let essence = essence.to_ascii_lowercase();
-        if essence == b"application/json" || essence.ends_with(b"+json") {
-            Ok(Self::Json)
+        let format = if essence == b"application/json" || essence.ends_with(b"+json") {
+            Self::Json
         } else if essence == b"application/x-www-form-urlencoded" {
-            Ok(Self::Form)
+            Self::Form
         } else {
-            Err(Unwritable::OtherType)
+            return Err(Unwritable::OtherType);
+        };
+        let mut parameters = content_type.split(|byte| *byte == b';').skip(1);
+        match parameters.all(keeps_ascii) {
+            true => Ok(format),
+            false => Err(Unwritable::Charset),
         }
     }
+}
+
+/// Whether a parameter of a type is no charset, or one in which names of ASCII
+/// are the bytes that they are here. A server that is told to read a body as
+/// UTF-7 or UTF-16 sees other names in it than are looked for.
+fn keeps_ascii(parameter: &[u8]) -> bool {
+    const WHOLE: [&[u8]; 6] = [
+        b"utf-8",
+        b"utf8",
+        b"us-ascii",
+        b"ascii",
+        b"shift_jis",
+        b"big5",
+    ];
+    const FAMILIES: [&[u8]; 5] = [b"iso-8859-", b"windows-125", b"gb", b"euc-", b"koi8-"];
+    let parameter = parameter.trim_ascii().to_ascii_lowercase();
+    let Some(rest) = parameter.strip_prefix(b"charset") else {
+        return true;
+    };
+    let Some(value) = rest.trim_ascii().strip_prefix(b"=") else {
+        return false;
+    };
+    let value = value.trim_ascii();
+    let quoted = value
+        .strip_prefix(b"\"")
+        .and_then(|rest| rest.strip_suffix(b"\""));
+    let value = quoted.unwrap_or(value);
+    WHOLE.contains(&value) || FAMILIES.iter().any(|family| value.starts_with(family))
 }
 
 /// Whether a field says something about the bytes of a body that is no longer

@@ -2,7 +2,10 @@
 //!
 //! A caller's field is not parsed beyond the semicolons between its pairs (RFC
 //! 6265 §4.2.1): what is the collection's is cut out, and the rest goes as it
-//! came, odd values and `$Version` included.
+//! came, odd values and `$Version` included. It goes behind the collection's:
+//! where quotes may hold semicolons (RFC 2109 §4.1), a quote that the caller
+//! opens would make what follows a part of his own cookie's value, which a
+//! server may well show to him.
 
 use std::fmt;
 use std::ops::Deref;
@@ -11,7 +14,7 @@ use credence_core::bundle::{OnConflict, Placed, Value};
 use credence_core::template::{Moment, Varying};
 use zeroize::Zeroizing;
 
-use super::{Unplaceable, is_control, is_token, sample};
+use super::{Unplaceable, is_control, is_token, is_token_byte, sample};
 use crate::http1::Field;
 
 /// The cookies of a collection, rendered. Its `Debug` shows names only.
@@ -59,13 +62,34 @@ impl CookiePlan {
         self.0.is_empty()
     }
 
-    /// Appends what is left of a caller's value; says the name of a pair that
-    /// the collection refuses.
+    /// Whether a provider's Set-Cookie is about a cookie that the collection
+    /// sets: servers repeat a session's cookie to make it last, and the caller
+    /// would see it. Where he may have one of his own, only the collection's
+    /// value is meant.
+    pub(crate) fn is_told_by(&self, set_cookie: &[u8]) -> bool {
+        let end = set_cookie.iter().position(|byte| *byte == b';');
+        let sent = &set_cookie[..end.unwrap_or(set_cookie.len())];
+        self.owner(sent)
+            .is_some_and(|ours| match (ours.on_conflict, &ours.pair) {
+                (OnConflict::IfAbsent, Pair::Whole(pair)) => sent.trim_ascii() == pair.as_slice(),
+                (OnConflict::IfAbsent, Pair::Varying(_)) => false,
+                (OnConflict::Replace | OnConflict::Reject, _) => true,
+            })
+    }
+
+    /// Appends what is left of a caller's value, behind what is there after
+    /// `start`; says the name of a pair that the collection refuses.
     pub(crate) fn write_others<'a>(
         &'a self,
         sent: &[u8],
+        start: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), &'a str> {
+        let before = out.len();
+        if before > start {
+            out.extend_from_slice(b"; ");
+        }
+        let begin = out.len();
         let mut first = true;
         let mut cut = false;
         for piece in sent.split(|byte| *byte == b';') {
@@ -86,18 +110,21 @@ impl CookiePlan {
                 }
             }
         }
+        if out.len() == begin {
+            out.truncate(before);
+        }
         Ok(())
     }
 
-    /// Appends the collection's pairs to what is there after `start`. `sent`
-    /// are the values of all Cookie fields of the caller that are passed on.
+    /// Appends the collection's pairs. `sent` are the values of all Cookie
+    /// fields of the caller that are passed on.
     pub(crate) fn write<'b>(
         &self,
         sent: &(impl Iterator<Item = &'b [u8]> + Clone),
-        start: usize,
         moment: &impl Deref<Target = Moment>,
         out: &mut Vec<u8>,
     ) {
+        let start = out.len();
         for ours in &self.0 {
             let named = |value: &[u8]| {
                 value
@@ -131,9 +158,22 @@ pub(crate) fn is_cookie(field: &Field<'_>) -> bool {
     field.name.eq_ignore_ascii_case("cookie")
 }
 
+/// Without what no name begins or ends with (RFC 6265 §4.1.1): servers trim
+/// different things, quotes and the no-break space of Latin-1 among them.
 fn name(piece: &[u8]) -> &[u8] {
     let end = piece.iter().position(|byte| *byte == b'=');
-    piece[..end.unwrap_or(piece.len())].trim_ascii()
+    let mut name = &piece[..end.unwrap_or(piece.len())];
+    while let [first, rest @ ..] = name
+        && !is_token_byte(*first)
+    {
+        name = rest;
+    }
+    while let [rest @ .., last] = name
+        && !is_token_byte(*last)
+    {
+        name = rest;
+    }
+    name
 }
 
 fn pair(name: &str, value: &str) -> Zeroizing<Vec<u8>> {
@@ -173,9 +213,9 @@ mod tests {
 
     fn written(plan: &CookiePlan, sent: &str) -> String {
         let mut out = b"Cookie: ".to_vec();
-        plan.write_others(sent.as_bytes(), &mut out).unwrap();
-        let sent = std::iter::once(sent.as_bytes());
-        plan.write(&sent, "Cookie: ".len(), &&MOMENT, &mut out);
+        let start = out.len();
+        plan.write(&std::iter::once(sent.as_bytes()), &&MOMENT, &mut out);
+        plan.write_others(sent.as_bytes(), start, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -185,18 +225,22 @@ mod tests {
         for (sent, expected) in [
             ("", "sid=k"),
             ("sid=x", "sid=k"),
-            ("a=1", "a=1; sid=k"),
-            ("a=1; sid=x; b=2", "a=1; b=2; sid=k"),
-            ("sid=x; a=1", "a=1; sid=k"),
-            ("a=1;sid=x;;b = 2 ;c", "a=1;;b = 2 ;c; sid=k"),
+            ("a=1", "sid=k; a=1"),
+            ("a=1; sid=x; b=2", "sid=k; a=1; b=2"),
+            ("sid=x; a=1", "sid=k; a=1"),
+            ("sid=x;", "sid=k"),
+            ("a=1;sid=x;;b = 2 ;c", "sid=k; a=1;;b = 2 ;c"),
             (" sid = x ; sid", "sid=k"),
-            ("SID=x; sid2=y; xsid=z", "SID=x; sid2=y; xsid=z; sid=k"),
+            ("SID=x; sid2=y; xsid=z", "sid=k; SID=x; sid2=y; xsid=z"),
             (
                 "$Version=1; a=\"sid\"; $Path=/",
-                "$Version=1; a=\"sid\"; $Path=/; sid=k",
+                "sid=k; $Version=1; a=\"sid\"; $Path=/",
             ),
-            ("a=b=sid=c", "a=b=sid=c; sid=k"),
-            (";;a", ";;a; sid=k"),
+            ("a=b=sid=c", "sid=k; a=b=sid=c"),
+            (";;a", "sid=k; ;;a"),
+            // Nothing of ours can come to stand within the caller's quotes.
+            ("$Version=1; a=\"1", "sid=k; $Version=1; a=\"1"),
+            ("\u{a0}sid\u{a0}=x; \"sid\"=x; a", "sid=k; a"),
         ] {
             assert_eq!(
                 written(&plan, sent),
@@ -213,9 +257,30 @@ mod tests {
             placed("b", "2", OnConflict::Reject),
         ])
         .unwrap();
-        assert_eq!(written(&plan, "a=x"), "Cookie: a=x; b=2");
-        assert_eq!(written(&plan, "c=x"), "Cookie: c=x; a=1; b=2");
-        assert_eq!(plan.write_others(b"c; b=x", &mut Vec::new()), Err("b"));
+        assert_eq!(written(&plan, "a=x"), "Cookie: b=2; a=x");
+        assert_eq!(written(&plan, "c=x"), "Cookie: a=1; b=2; c=x");
+        assert_eq!(plan.write_others(b"c; b=x", 0, &mut Vec::new()), Err("b"));
+    }
+
+    #[test]
+    fn a_providers_cookie_of_a_name_that_is_set_tells_it() {
+        let plan = CookiePlan::compile(&[
+            placed("sid", "k", OnConflict::Replace),
+            placed("lang", "en", OnConflict::IfAbsent),
+        ])
+        .unwrap();
+        for (set_cookie, told) in [
+            ("sid=k; Path=/; HttpOnly", true),
+            (" sid = other", true),
+            ("sid=; Max-Age=0", true),
+            ("lang=en; Path=/", true),
+            ("lang=de", false),
+            ("other=k; sid=k", false),
+            ("SID=k", false),
+            ("", false),
+        ] {
+            assert_eq!(plan.is_told_by(set_cookie.as_bytes()), told, "{set_cookie}");
+        }
     }
 
     #[test]

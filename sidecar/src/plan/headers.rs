@@ -124,11 +124,12 @@ impl fmt::Debug for HeaderPlan {
 }
 
 /// Servers that hand fields on as variables (RFC 3875 §4.1.18) do not tell `_`
-/// from `-`, and would see the caller's beside ours.
+/// from `-`, some of them no punctuation at all, and would see the caller's
+/// beside ours.
 fn is_same(ours: &[u8], sent: &[u8]) -> bool {
     let fold = |byte: &u8| match byte {
-        b'_' => b'-',
-        other => other.to_ascii_lowercase(),
+        byte if byte.is_ascii_alphanumeric() => byte.to_ascii_lowercase(),
+        _ => b'-',
     };
     ours.len() == sent.len() && ours.iter().map(fold).eq(sent.iter().map(fold))
 }
@@ -191,6 +192,8 @@ mod tests {
         .unwrap();
         assert_eq!(plan.on_conflict("AUTHORIZATION"), Some(OnConflict::Replace));
         assert_eq!(plan.on_conflict("x-team"), Some(OnConflict::Reject));
+        assert_eq!(plan.on_conflict("X_Team"), Some(OnConflict::Reject));
+        assert_eq!(plan.on_conflict("X.Team"), Some(OnConflict::Reject));
         assert_eq!(plan.on_conflict("Authorisation"), None);
         assert_eq!(plan.on_conflict("Accept"), None);
     }

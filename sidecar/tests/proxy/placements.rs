@@ -91,12 +91,12 @@ async fn a_cookie_is_put_beside_the_callers() {
         ("", vec!["Cookie: sid=k1"]),
         (
             "cookie: a=1; sid=mine; $b=2\r\n",
-            vec!["cookie: a=1; $b=2; sid=k1"],
+            vec!["cookie: sid=k1; a=1; $b=2"],
         ),
         ("Cookie: sid=mine\r\n", vec!["Cookie: sid=k1"]),
         (
             "Cookie: a=1\r\nX: y\r\nCookie: sid=mine\r\nCookie: sid=mine;b\r\n",
-            vec!["Cookie: a=1; sid=k1", "Cookie: b"],
+            vec!["Cookie: sid=k1; a=1", "Cookie: b"],
         ),
         (
             "Connection: cookie\r\nCookie: a=1\r\n",
@@ -108,6 +108,39 @@ async fn a_cookie_is_put_beside_the_callers() {
         let cookies: Vec<_> = head.lines().filter(is_cookie).collect();
         assert_eq!(cookies, expected, "{fields:?}");
     }
+}
+
+#[tokio::test]
+async fn a_key_that_the_provider_repeats_is_not_shown_to_the_caller() {
+    let provider = Provider::answering(
+        "HTTP/1.1 200 OK\r\nSet-Cookie: sid=k1; Path=/\r\nSet-Cookie: other=2\r\n\
+         Link: <https://b.test/v1/x?page=2&key=k2>; rel=\"next\", </v1/x?%6bey=k2#a>; rel=last\r\n\
+         Content-Location: /v1/x?key=k2&a=1\r\nRefresh: 0; url=/v1/x?a&key=k2\r\n\
+         Transfer-Encoding: chunked\r\n\r\n0\r\nLocation: /v1/x?key=k2\r\nX-End: 1\r\n\r\n",
+    )
+    .await;
+    let rig = Rig::whose(&provider, |route| {
+        route.cookies = vec![placed("sid", "k1", OnConflict::Replace)];
+        route.query = vec![placed("key", "k2", OnConflict::Replace)];
+    });
+    let mut caller = rig.caller().await;
+    caller
+        .send("GET /api/x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .await;
+    let answer = String::from_utf8(caller.rest().await.unwrap()).unwrap();
+    assert!(answer.contains("\r\nX-End: 1\r\n"), "{answer}");
+    for line in [
+        "Set-Cookie: other=2",
+        "Link: <https://b.test/v1/x?page=2>; rel=\"next\", </v1/x#a>; rel=last",
+        "Content-Location: /v1/x?a=1",
+        "Refresh: 0; url=/v1/x?a",
+    ] {
+        assert!(
+            answer.contains(&format!("\r\n{line}\r\n")),
+            "{line}: {answer}"
+        );
+    }
+    assert!(!answer.contains("k1") && !answer.contains("k2"), "{answer}");
 }
 
 #[tokio::test]

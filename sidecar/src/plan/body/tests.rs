@@ -174,6 +174,23 @@ fn the_format_is_known_by_the_type() {
             "application/x-www-form-urlencoded;charset=utf-8",
             Ok(Format::Form),
         ),
+        (
+            "application/x-www-form-urlencoded ; Charset = \"ISO-8859-1\" ;x",
+            Ok(Format::Form),
+        ),
+        ("application/json; charset=utf-7", Err(Unwritable::Charset)),
+        (
+            "application/x-www-form-urlencoded;charset=UTF-16LE",
+            Err(Unwritable::Charset),
+        ),
+        (
+            "application/x-www-form-urlencoded; charset=utf-8; charset=ibm037",
+            Err(Unwritable::Charset),
+        ),
+        (
+            "application/json; charset*=us-ascii'en'utf-7",
+            Err(Unwritable::Charset),
+        ),
         ("text/plain", Err(Unwritable::OtherType)),
         (
             "multipart/form-data; boundary=x",
