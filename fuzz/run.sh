@@ -24,7 +24,7 @@ run() {
 	while kill -0 $running 2>/dev/null; do
 		sleep 1
 		clock=$((clock + 1))
-		[ $((clock % 15)) != 0 ] || echo "fuzz $1: ${clock} s, $(grep -a '^#' "$log" | tail -n 1)"
+		[ $((clock % 15)) != 0 ] || echo "fuzz $1: ${clock} s, $(grep -a '^#[0-9]' "$log" | tail -n 1)"
 	done
 	trap - EXIT INT TERM
 	if ! wait $running; then

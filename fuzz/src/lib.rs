@@ -10,7 +10,9 @@
 //! The codec may refuse what another accepts. What it accepts it must read as
 //! they do: the same method, target, status, fields and body, an end at the
 //! same byte, and a connection that goes on only where theirs does. Anything
-//! else is how requests are smuggled (RFC 9112 §11.2), and stops the run.
+//! else is how requests are smuggled (RFC 9112 §11.2), and stops the run; so does
+//! what hyper refuses and the codec accepts, but for targets, which the sidecar
+//! judges by other code.
 
 #![forbid(unsafe_code)]
 

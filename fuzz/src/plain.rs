@@ -105,7 +105,7 @@ impl Head {
             let lower = name.to_ascii_lowercase();
             assert!(!request.names_fields || request.is_named(name) == self.connection_has(&lower));
         }
-        self.is_framed(request.framing, Framing::None);
+        self.is_framed(request.framing, Framing::None, minor == 0);
     }
 
     fn is_answer(&self, answer: &ResponseHead<'_, '_>) {
@@ -117,16 +117,21 @@ impl Head {
             answer.status_and_reason
         );
         assert_eq!(self.fields, owned(answer.fields));
-        let until_close = match answer.status {
-            100..=199 | 204 | 304 => return assert_eq!(answer.framing, Framing::None),
-            _ => Framing::UntilClose,
-        };
-        assert!(answer.close || answer.framing != until_close);
-        assert!(answer.close || !self.connection_has("close"));
-        self.is_framed(answer.framing, until_close);
+        let old = line.starts_with(b"HTTP/1.0");
+        assert_eq!(
+            answer.close,
+            self.connection_has("close")
+                || old && !self.connection_has("keep-alive")
+                || answer.framing == Framing::UntilClose
+        );
+        if matches!(answer.status, 100..=199 | 204 | 304) {
+            assert_eq!(answer.framing, Framing::None);
+        } else {
+            self.is_framed(answer.framing, Framing::UntilClose, old);
+        }
     }
 
-    fn is_framed(&self, framing: Framing, undeclared: Framing) {
+    fn is_framed(&self, framing: Framing, undeclared: Framing, old: bool) {
         let lengths = self.values("content-length");
         let codings = self.values("transfer-encoding");
         match (lengths.as_slice(), codings.as_slice()) {
@@ -137,6 +142,7 @@ impl Head {
                 assert_eq!(text.parse().map(Framing::Length), Ok(framing));
             }
             ([], [coding]) => {
+                assert!(!old, "chunks before there were any");
                 assert!(coding.0.eq_ignore_ascii_case(b"chunked"));
                 assert_eq!(framing, Framing::Chunked);
             }
