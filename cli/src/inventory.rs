@@ -185,13 +185,17 @@ impl Inventory {
         labels
     }
 
-    /// Looks up what a collection needs in this namespace.
+    /// Looks up what a collection needs in this namespace. What names none is in
+    /// each, unless that has an object of the same name.
     pub(crate) fn gather(&self, namespace: Option<&str>, needs: &Needs) -> Material {
         let mut material = Material::default();
-        for object in &self.objects {
-            if object.namespace.as_deref() != namespace {
-                continue;
-            }
+        let objects = self.objects.iter();
+        let anywhere = objects.filter(|object| object.namespace.is_none());
+        let objects = self.objects.iter();
+        let here = objects
+            .filter(|object| namespace.is_some() && object.namespace.as_deref() == namespace);
+        // The last one of a name stays.
+        for object in anywhere.chain(here) {
             match &object.content {
                 Content::Secret(secret) if needs.secrets.contains(&object.name) => {
                     material.secrets.insert(object.name.clone(), secret.clone());

@@ -64,14 +64,14 @@ impl WholeBody {
         if length > LARGEST {
             return Err(Problem::new(
                 Slug::BodyTooLarge,
-                "The collection sets a part of the body, so the sidecar must keep it, and keeps no more than 1 MiB.",
+                "The collection sets a part of the body, so Credence must keep it, and keeps no more than 1 MiB.",
             ));
         }
         let after = length.max(2 * before).clamp(FIRST, LARGEST);
         if !self.reserved.grow(after - before) {
             return Err(Problem::new(
                 Slug::Overloaded,
-                "The collection sets a part of the body, so the sidecar must keep it, and keeps as many as it can: try again.",
+                "The collection sets a part of the body, so Credence must keep it, and keeps as many as it can: try again.",
             ));
         }
         // A copy, and not a reallocation: that would leave the old bytes behind.

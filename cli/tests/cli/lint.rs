@@ -304,6 +304,10 @@ fn one_manifest_for_two_namespaces_is_checked_in_both() {
         .with("shop/namespaces.yaml", &namespaces)
         .with("shop/secrets.yaml", &secrets);
     assert_eq!(lint(&folder), (String::new(), 0));
+    // Secrets that name no namespace go where the collection goes.
+    let anywhere = SECRETS.replace(", namespace: shop", "");
+    folder.write("shop/secrets.yaml", &anywhere);
+    assert_eq!(lint(&folder), (String::new(), 0));
     folder.write(
         "shop/secrets.yaml",
         &secrets.replace("{api-key: Z", "{apikey: Z"),

@@ -139,7 +139,7 @@ fn start(
 fn overloaded() -> Problem {
     Problem::new(
         Slug::Overloaded,
-        "The sidecar holds as many calls as it can: make fewer at a time.",
+        "Credence holds as many calls as it can: make fewer at a time.",
     )
 }
 
