@@ -1,5 +1,7 @@
 //! What the flags of `credence run` change.
 
+use std::net::SocketAddr;
+
 use crate::command::{Running, assert_silent, get, get_as, get_until, output, text};
 use crate::folder::{Folder, authority, collection, secret};
 use crate::provider::Provider;
@@ -106,23 +108,62 @@ fn other_machines_are_let_in_only_by_a_name_that_was_allowed() {
     assert_eq!(provider.requests(), before);
 }
 
+/// The same collection with its key in another place.
+fn placed(provider: &Provider, name: &str, place: &str) -> String {
+    let header = "in: Header, name: Authorization, value: \"Bearer ${secret.key}\"";
+    let manifest = collection(name, provider.address);
+    assert!(manifest.contains(header), "{manifest}");
+    manifest.replace(header, &format!("{place}, value: \"${{secret.key}}\""))
+}
+
 #[test]
 fn no_level_of_detail_shows_a_secret() {
     let provider = Provider::start();
-    let folder = shop(&provider)
+    let mut folder = shop(&provider)
         .with("dev.yaml", &secret("shop-dev", DEV))
         .with("live.yaml", &secret("shop-live", LIVE));
+    for (name, place) in [
+        ("seek", "in: Query, name: key"),
+        ("jar", "in: Cookie, name: key"),
+        ("bot", "in: Path"),
+        ("gone", "in: Path"),
+    ] {
+        let manifest = placed(&provider, name, place);
+        let nobody = SocketAddr::from(([127, 0, 0, 1], 1)).to_string();
+        let manifest = match name {
+            "gone" => manifest.replace(&provider.address.to_string(), &nobody),
+            _ => manifest,
+        };
+        folder = folder.with(&format!("{name}.yaml"), &manifest).with(
+            &format!("{name}-dev.yaml"),
+            &secret(&format!("{name}-dev"), DEV),
+        );
+    }
     let running = Running::serve(folder.path(), &["-vvv"]);
     let (proxy, admin) = (running.address("proxy"), running.address("admin"));
-    assert!(get(proxy, "/shop/a").contains(DEV));
-    let mut seen = String::new();
-    for path in ["/", "/none/a", "/shop/../a"] {
-        seen += &get(proxy, path);
+    for (path, seen) in [
+        ("/shop/a", format!("/v1/a Authorization: Bearer {DEV}")),
+        ("/seek/a", format!("/v1/a?key={DEV}")),
+        ("/bot/a", format!("/v1/{DEV}/a")),
+    ] {
+        let answer = get(proxy, path);
+        assert!(answer.contains(&seen), "{answer}");
     }
-    seen += &get_as("evil.example", proxy, "/shop/a");
-    seen += &get(admin, "/metrics");
+    assert!(get(proxy, "/jar/a").starts_with("HTTP/1.1 200"));
+    let mut said = String::new();
+    for path in ["/", "/none/a", "/shop/../a", "/gone/a"] {
+        said += &get(proxy, path);
+    }
+    assert!(said.contains("upstream-unreachable"), "{said}");
+    said += &get_as("evil.example", proxy, "/shop/a");
+    said += &get(admin, "/metrics");
     folder.write("shop.yaml", "broken: [");
     running.wait_for("the last good state is still served");
-    let printed = running.wait_for("answered collection=\"shop\" method=\"GET\" status=200");
-    assert_silent(&(printed + &seen), &[DEV, LIVE]);
+    for name in ["shop", "seek", "jar", "bot", "gone"] {
+        running.wait_for(&format!("answered collection=\"{name}\" method=\"GET\""));
+    }
+    let linted = output(folder.path(), &["lint", "."]);
+    said += &text(&linted.stdout);
+    said += &text(&linted.stderr);
+    assert_silent(&(running.printed() + &said), &[DEV, LIVE]);
 }
