@@ -153,7 +153,7 @@ fn write_location(
         out.extend_from_slice(b"\r\n");
         return;
     }
-    if redirect::leads_astray(value) || destination.path.is_told_by(value) {
+    if redirect::leads_astray(value, caller.host) || destination.path.is_told_by(value) {
         return;
     }
     // The caller would take it for a path of the sidecar.

@@ -1,54 +1,57 @@
-//! Memory that the process allows for one purpose.
+//! What the process allows for one purpose: bytes, or places.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Bytes that are left.
+/// What is left.
 #[derive(Debug)]
 pub(crate) struct Budget(AtomicUsize);
 
-/// Bytes taken from a budget, given back when it is dropped.
+/// What was taken from a budget, given back when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Reserved {
     budget: Arc<Budget>,
-    bytes: usize,
+    taken: usize,
 }
 
 impl Budget {
-    pub(crate) fn of(bytes: usize) -> Arc<Self> {
-        Arc::new(Self(AtomicUsize::new(bytes)))
+    pub(crate) fn of(all: usize) -> Arc<Self> {
+        Arc::new(Self(AtomicUsize::new(all)))
     }
 
     /// Nothing, to be grown.
     pub(crate) fn reserve(self: &Arc<Self>) -> Reserved {
         Reserved {
             budget: Arc::clone(self),
-            bytes: 0,
+            taken: 0,
         }
     }
 }
 
 impl Reserved {
-    /// Takes so many bytes more; `false`, and nothing taken, if they are not
-    /// there.
+    /// Takes so much more; `false`, and nothing taken, if it is not there.
     #[must_use]
-    pub(crate) fn grow(&mut self, bytes: usize) -> bool {
-        let taken = self
-            .budget
-            .0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                left.checked_sub(bytes)
-            });
+    pub(crate) fn grow(&mut self, more: usize) -> bool {
+        let left = &self.budget.0;
+        let taken = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            left.checked_sub(more)
+        });
         if taken.is_ok() {
-            self.bytes += bytes;
+            self.taken += more;
         }
         taken.is_ok()
+    }
+
+    /// Takes what is missing to have so much altogether.
+    #[must_use]
+    pub(crate) fn grow_to(&mut self, all: usize) -> bool {
+        all <= self.taken || self.grow(all - self.taken)
     }
 }
 
 impl Drop for Reserved {
     fn drop(&mut self) {
-        self.budget.0.fetch_add(self.bytes, Ordering::Relaxed);
+        self.budget.0.fetch_add(self.taken, Ordering::Relaxed);
     }
 }
 
@@ -64,7 +67,8 @@ mod tests {
         assert!(!first.grow(3));
         assert!(first.grow(2));
         drop(first);
-        assert!(second.grow(6));
+        assert!(second.grow_to(3) && second.grow_to(10));
+        assert!(!second.grow_to(11));
         drop(second);
         assert!(budget.reserve().grow(10));
     }

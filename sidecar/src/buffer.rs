@@ -76,6 +76,11 @@ impl Inbound {
         self.start == self.end
     }
 
+    /// The memory that it holds, in bytes.
+    pub(crate) fn held(&self) -> usize {
+        self.block.len()
+    }
+
     /// Forgets the first bytes.
     pub(crate) fn consume(&mut self, length: usize) {
         self.start += length;

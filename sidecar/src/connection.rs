@@ -81,6 +81,8 @@ impl Answer {
 enum Arrival {
     Head(usize),
     Refused(HeadError),
+    /// Too much of other heads is here already.
+    Crowded,
     Late,
     Gone,
 }
@@ -174,6 +176,13 @@ impl<L: Line> Connection<L> {
                 );
                 return self.refuse(&problem).await;
             }
+            Arrival::Crowded => {
+                let problem = Problem::new(
+                    Slug::Overloaded,
+                    "Too many heads of requests are arriving in pieces: send each at once.",
+                );
+                return self.refuse(&problem).await;
+            }
             Arrival::Refused(error) => return self.refuse(&error.into()).await,
         };
         let next = match self.decide(length) {
@@ -199,6 +208,7 @@ impl<L: Line> Connection<L> {
     async fn head(&mut self) -> Arrival {
         let timeouts = self.shared.settings.timeouts;
         let mut scan = HeadScan::request();
+        let mut held = None;
         let mut begun = self.session.session().has_begun();
         let mut hurried = false;
         if self.client.inbound.is_empty() {
@@ -222,6 +232,12 @@ impl<L: Line> Connection<L> {
                         hurried = true;
                     }
                     Ok(None) => {}
+                }
+                if begun {
+                    let held = held.get_or_insert_with(|| self.shared.heads.reserve());
+                    if !held.grow_to(self.client.inbound.held()) {
+                        return Poll::Ready(Arrival::Crowded);
+                    }
                 }
                 match self.client.poll_fill(cx) {
                     Poll::Ready(Ok(1..)) => {}

@@ -9,7 +9,9 @@ use crate::target;
 /// into a reference than RFC 3986 does: those of the URL Standard drop tabs,
 /// take `\` for `/`, `http:x` for a relative reference and `127.1` for an
 /// address. What they could take for a way back here is left out of the answer.
-pub(crate) fn leads_astray(reference: &[u8]) -> bool {
+/// `called` is the authority by which the client reached us, which may be
+/// another name of this machine.
+pub(crate) fn leads_astray(reference: &[u8], called: Option<&[u8]>) -> bool {
     if reference.contains(&b'\t') {
         return true;
     }
@@ -26,7 +28,11 @@ pub(crate) fn leads_astray(reference: &[u8]) -> bool {
         None => reference,
     };
     match rest.strip_prefix(b"//") {
-        Some(rest) => may_be_local(authority(rest)),
+        Some(rest) => {
+            let host = host(authority(rest));
+            let same = called.is_some_and(|called| self::host(called).eq_ignore_ascii_case(host));
+            same || may_be_local(host)
+        }
         // On the API's own host, which the caller of this function sees to.
         None if rest.starts_with(b"/") => false,
         None => target::is_ambiguous(path(rest)),
@@ -56,10 +62,14 @@ fn authority(rest: &[u8]) -> &[u8] {
     &authority[user.map_or(0, |user| user + 1)..]
 }
 
-/// Localhost and what is below it, and all addresses: there are too many ways to write one.
-fn may_be_local(authority: &[u8]) -> bool {
+/// What stands before the port.
+fn host(authority: &[u8]) -> &[u8] {
     let port = authority.iter().position(|b| *b == b':');
-    let host = &authority[..port.unwrap_or(authority.len())];
+    &authority[..port.unwrap_or(authority.len())]
+}
+
+/// Localhost and what is below it, and all addresses: there are too many ways to write one.
+fn may_be_local(host: &[u8]) -> bool {
     let plain = |b: &u8| b.is_ascii_alphanumeric() || b"-._".contains(b);
     let last = host.rsplit(|b| *b == b'.').find(|label| !label.is_empty());
     let local =
@@ -96,7 +106,7 @@ mod tests {
             "http:stripe",
             "/\t/localhost:2733/stripe",
         ] {
-            assert!(leads_astray(reference.as_bytes()), "{reference}");
+            assert!(leads_astray(reference.as_bytes(), None), "{reference}");
         }
     }
 
@@ -116,7 +126,23 @@ mod tests {
             "//cdn.example.com/x",
             "mailto:a@b.test",
         ] {
-            assert!(!leads_astray(reference.as_bytes()), "{reference}");
+            assert!(
+                !leads_astray(reference.as_bytes(), Some(b"dev.test:2733")),
+                "{reference}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_name_by_which_the_client_came_is_a_way_back() {
+        for reference in [
+            "http://Dev.test:2733/stripe",
+            "//dev.test/stripe",
+            "http://dev.test:9000/",
+        ] {
+            let called = Some(&b"dev.test:2733"[..]);
+            assert!(leads_astray(reference.as_bytes(), called), "{reference}");
+            assert!(!leads_astray(reference.as_bytes(), None), "{reference}");
         }
     }
 }

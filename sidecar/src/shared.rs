@@ -24,11 +24,18 @@ const WITHDRAWAL: Duration = Duration::from_secs(5);
 /// How often unused upstream connections are looked at.
 const SWEEP: Duration = Duration::from_secs(5);
 
+/// What the heads that have begun to arrive may hold together: some hundreds
+/// of the usual size. One that arrives at once is not counted, since it is gone
+/// before the next one is read.
+const HEADS: usize = 8 * 1024 * 1024;
+
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) settings: ProxySettings,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) metrics: Arc<Metrics>,
+    /// For heads that arrive in pieces.
+    pub(crate) heads: Arc<Budget>,
     /// For bodies that are kept whole.
     pub(crate) bodies: Arc<Budget>,
     table: ArcSwapOption<Table>,
@@ -60,6 +67,7 @@ impl Shared {
             settings,
             sessions: Arc::default(),
             metrics,
+            heads: Budget::of(HEADS),
             bodies: Budget::of(whole_body::ALL_TOGETHER),
             table: ArcSwapOption::empty(),
             compiler: Mutex::new(compiler),

@@ -10,13 +10,14 @@ use credence_core::{CollectionName, Environment};
 use credence_net::{Egress, Identity, IdentityError, TlsError, tls};
 use rustls::ClientConfig;
 
+use crate::budget::Budget;
 use crate::destination::Destination;
 use crate::metrics::{CollectionMetrics, Metrics};
 use crate::own_ports::Wish;
 use crate::plan::{BodyPlan, CookiePlan, HeaderPlan, PathPlan, Unplaceable};
 use crate::problem::Problem;
 use crate::slug::Slug;
-use crate::upstream::{ALPN, Upstream};
+use crate::upstream::{self, ALPN, Upstream};
 
 /// Everything that can be called, by the first segment of a path.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ enum Refused {
 #[derive(Debug)]
 pub(crate) struct Compiler {
     egress: Egress,
+    /// For connections of all collections that wait.
+    places: Arc<Budget>,
     lineages: u64,
     metrics: Arc<Metrics>,
     /// The same for all collections that trust the public roots only.
@@ -57,6 +60,7 @@ impl Compiler {
     pub(crate) fn new(egress: Egress, lineages: u64, metrics: Arc<Metrics>) -> Self {
         Self {
             egress,
+            places: Budget::of(upstream::MOST_WAITING),
             lineages,
             metrics,
             public: None,
@@ -129,7 +133,13 @@ impl Compiler {
                     Scheme::Http => None,
                 };
                 let metrics = Arc::clone(&self.metrics);
-                Arc::new(Upstream::new(&route, tls, &self.egress, metrics))
+                Arc::new(Upstream::new(
+                    &route,
+                    tls,
+                    &self.egress,
+                    Arc::clone(&self.places),
+                    metrics,
+                ))
             }
         };
         let lineage = before.map_or_else(

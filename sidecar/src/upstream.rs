@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 
 use crate::authorized::Authorized;
+use crate::budget::Budget;
 use crate::buffer::{Outbound, Side};
 use crate::destination::Destination;
 use crate::http2;
@@ -28,6 +29,7 @@ use crate::metrics::{Metrics, OpenConnection};
 use crate::problem::Problem;
 use crate::slug::Slug;
 use noting::Noting;
+pub(crate) use pool::MOST_WAITING;
 use pool::Pool;
 use shared::{Outcome, Shared, Turn};
 pub(crate) use transport::Transport;
@@ -102,6 +104,7 @@ impl Upstream {
         route: &Route,
         tls: Option<Arc<ClientConfig>>,
         egress: &Egress,
+        places: Arc<Budget>,
         metrics: Arc<Metrics>,
     ) -> Self {
         let guard = Guard {
@@ -120,7 +123,7 @@ impl Upstream {
             tls,
             tls_http1: OnceLock::new(),
             dialer: Dialer::new(guard, route.timeouts.connect).through(egress),
-            pool: Pool::default(),
+            pool: Pool::of(places),
             shared: Shared::default(),
             metrics,
         }

@@ -122,6 +122,39 @@ pub fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|member| !member.is_empty())
 }
 
+/// Which of the fields the options of Connection name (RFC 9110 §7.6.1): bit n
+/// stands for the nth. Worked out once, since both can be many.
+///
+/// # Errors
+/// [`HeadError::TooLarge`] for more options than a head has fields.
+pub(super) fn named(fields: &[Field<'_>]) -> Result<u128, HeadError> {
+    let options = fields
+        .iter()
+        .filter(|field| Known::of(field.name) == Some(Known::Connection))
+        .flat_map(|field| members(field.value));
+    let mut named = 0;
+    for (count, option) in options.enumerate() {
+        if count >= MAX_FIELDS {
+            return Err(HeadError::TooLarge);
+        }
+        for (index, field) in fields.iter().enumerate() {
+            if option.eq_ignore_ascii_case(field.name.as_bytes()) {
+                named |= 1 << index;
+            }
+        }
+    }
+    Ok(named)
+}
+
+/// Whether a field of this name is among those that are named.
+pub(super) fn is_among(fields: &[Field<'_>], named: u128, name: &str) -> bool {
+    named != 0
+        && fields
+            .iter()
+            .enumerate()
+            .any(|(index, field)| named >> index & 1 == 1 && field.name.eq_ignore_ascii_case(name))
+}
+
 /// Parses the fields of a trailer section, its empty line included.
 ///
 /// # Errors

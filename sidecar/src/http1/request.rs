@@ -1,6 +1,6 @@
 //! The head of a request, as a server reads it.
 
-use super::field::members;
+use super::field::{is_among, members, named};
 use super::framing::Declared;
 use super::{Field, FieldStorage, Framing, HeadError, Known, Version};
 
@@ -23,6 +23,8 @@ pub struct RequestHead<'b, 'f> {
     pub close: bool,
     /// Connection names fields besides those that every proxy removes.
     pub names_fields: bool,
+    /// Which fields that are.
+    named: u128,
     /// The value of Upgrade.
     pub upgrade: Option<&'b [u8]>,
 }
@@ -82,23 +84,15 @@ impl<'b, 'f> RequestHead<'b, 'f> {
             host,
             close: close || (version == Version::Http10 && !keep_alive),
             names_fields,
+            named: if names_fields { named(fields)? } else { 0 },
             upgrade,
         })
     }
 
-    /// Whether Connection names this field (RFC 9110 §7.6.1).
+    /// Whether Connection names this field, which is there (RFC 9110 §7.6.1).
     pub fn is_named(&self, name: &str) -> bool {
-        self.names_fields && is_named(self.fields, name)
+        is_among(self.fields, self.named, name)
     }
-}
-
-/// Whether one of the Connection fields names this field.
-pub(super) fn is_named(fields: &[Field<'_>], name: &str) -> bool {
-    fields
-        .iter()
-        .filter(|field| Known::of(field.name) == Some(Known::Connection))
-        .flat_map(|field| members(field.value))
-        .any(|option| option.eq_ignore_ascii_case(name.as_bytes()))
 }
 
 #[cfg(test)]
@@ -193,7 +187,7 @@ mod tests {
 
     #[test]
     fn connection_names_fields() {
-        let head = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close, X-Hop\r\n\r\n";
+        let head = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nX: 2\r\n\r\n";
         let mut storage = FieldStorage::new();
         let head = RequestHead::parse(head, &mut storage).unwrap();
         assert!(head.close && head.is_named("x-hop") && !head.is_named("x"));
@@ -206,5 +200,20 @@ mod tests {
         let most = head(127);
         assert!(RequestHead::parse(most.as_bytes(), &mut FieldStorage::new()).is_ok());
         assert_eq!(error(&head(128)), HeadError::TooLarge);
+    }
+
+    #[test]
+    fn fields_that_connection_names_are_known_however_many_there_are() {
+        let fields: String = (0..126).map(|n| format!("X-{n}: 1\r\n")).collect();
+        let options: Vec<_> = (0..126).step_by(2).map(|n| format!("x-{n}")).collect();
+        let options = options.join(", ");
+        let head = format!("GET / HTTP/1.1\r\nHost: h\r\nConnection: {options}\r\n{fields}\r\n");
+        let mut storage = FieldStorage::new();
+        let head = RequestHead::parse(head.as_bytes(), &mut storage).unwrap();
+        assert!(head.is_named("X-0") && head.is_named("x-124"));
+        assert!(!head.is_named("X-1") && !head.is_named("Host"));
+        let many = vec!["x"; 129].join(",");
+        let head = format!("GET / HTTP/1.1\r\nHost: h\r\nConnection: {many}\r\n\r\n");
+        assert_eq!(error(&head), HeadError::TooLarge);
     }
 }

@@ -1,8 +1,7 @@
 //! The head of an answer, as a client reads it.
 
-use super::field::members;
+use super::field::{is_among, members, named};
 use super::framing::Declared;
-use super::request::is_named;
 use super::{Field, FieldStorage, Framing, HeadError, Known, Version};
 
 /// An answer's head. Slices point into the bytes it was parsed from.
@@ -18,7 +17,8 @@ pub struct ResponseHead<'b, 'f> {
     pub framing: Framing,
     /// The connection is not to be used after this answer.
     pub close: bool,
-    names_fields: bool,
+    /// Which fields Connection names besides those that every proxy removes.
+    named: u128,
 }
 
 impl<'b, 'f> ResponseHead<'b, 'f> {
@@ -80,7 +80,7 @@ impl<'b, 'f> ResponseHead<'b, 'f> {
             close: close
                 || framing == Framing::UntilClose
                 || (version == Version::Http10 && !keep_alive),
-            names_fields,
+            named: if names_fields { named(fields)? } else { 0 },
         })
     }
 
@@ -89,9 +89,9 @@ impl<'b, 'f> ResponseHead<'b, 'f> {
         self.status < 200
     }
 
-    /// Whether Connection names this field (RFC 9110 §7.6.1).
+    /// Whether Connection names this field, which is there (RFC 9110 §7.6.1).
     pub fn is_named(&self, name: &str) -> bool {
-        self.names_fields && is_named(self.fields, name)
+        is_among(self.fields, self.named, name)
     }
 }
 

@@ -1,43 +1,62 @@
 //! Connections that wait for their next exchange.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::Connection;
+use crate::budget::{Budget, Reserved};
 
 /// How long a connection waits. Common servers and load balancers give up
 /// after 60 or 75 seconds; whoever closes first must not be the one that a
 /// request is just on its way to.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(50);
 
-/// Connections that wait at one time. As many as calls are ever made at one
-/// time: between two calls of a busy connection its own waits here, and to
-/// close it would cost a handshake, which is worth a hundred calls.
-const MOST_WAITING: usize = 1024;
+/// Connections of all collections that wait at one time. As many as calls are
+/// ever made at one time: between two calls of a busy connection its own waits
+/// here, and to close it would cost a handshake, which is worth a hundred calls.
+pub(crate) const MOST_WAITING: usize = 1024;
 
 /// The last one put is the first one taken, so that a burst's connections
 /// grow old and are closed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pool {
     waiting: Mutex<Vec<Waiting>>,
+    places: Arc<Budget>,
 }
 
 #[derive(Debug)]
 struct Waiting {
     connection: Connection,
     since: Instant,
+    _place: Reserved,
 }
 
 impl Pool {
-    pub(super) fn put(&self, connection: Connection) {
-        let since = Instant::now();
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.len() < MOST_WAITING {
-            waiting.push(Waiting { connection, since });
+    /// `places` is shared by all pools.
+    pub(super) fn of(places: Arc<Budget>) -> Self {
+        Self {
+            waiting: Mutex::default(),
+            places,
         }
+    }
+
+    pub(super) fn put(&self, connection: Connection) {
+        let mut place = self.places.reserve();
+        if !place.grow(1) {
+            return;
+        }
+        let waiting = Waiting {
+            connection,
+            since: Instant::now(),
+            _place: place,
+        };
+        self.waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(waiting);
     }
 
     /// The runtime knows without a system call whether something has arrived.
@@ -60,8 +79,8 @@ impl Pool {
         self.waiting
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .retain_mut(|Waiting { connection, since }| {
-                since.elapsed() < LONGEST_WAIT && connection.is_silent(&mut cx)
+            .retain_mut(|waiting| {
+                waiting.since.elapsed() < LONGEST_WAIT && waiting.connection.is_silent(&mut cx)
             });
     }
 }

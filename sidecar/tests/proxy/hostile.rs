@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use credence_core::bundle::OnConflict;
 use credence_sidecar::{ProxySettings, Timeouts};
+use tokio::task::JoinSet;
 
 use crate::provider::{Provider, field};
 use crate::rig::{KEY, Rig, placed, ready, route};
@@ -370,4 +371,30 @@ async fn a_redirect_does_not_carry_the_key_of_the_query_to_the_caller() {
         let answer = caller.get(call).await;
         assert_eq!(answer.field("location"), Some(&*location), "{call}");
     }
+}
+
+#[tokio::test]
+async fn heads_that_arrive_in_pieces_have_a_limit_together() {
+    let provider = Provider::answering(OK).await;
+    let rig = Rig::with(&provider);
+    let piece = format!(
+        "GET /api/ HTTP/1.1\r\nHost: localhost\r\nX: {}",
+        "x".repeat(40_000)
+    );
+    let mut waiting = JoinSet::new();
+    // Each of them holds 64 KiB.
+    for _ in 0..130 {
+        let mut caller = rig.caller().await;
+        caller.send(&piece).await;
+        waiting.spawn(async move { caller.answer().await });
+    }
+    for _ in 0..2 {
+        let answer = waiting.join_next().await.unwrap().unwrap();
+        assert_eq!((answer.status(), answer.slug()), (503, Some("overloaded")));
+    }
+    // One that arrives at once needs none of it.
+    assert_eq!(rig.caller().await.get("/api/").await.text(), "ok");
+    assert_eq!(provider.heads().len(), 1);
+    let refused = r#"{collection="",method="other",code_class="5xx",source="sidecar"} 2"#;
+    assert!(rig.handle.metrics().render().contains(refused));
 }

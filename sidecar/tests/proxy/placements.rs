@@ -144,20 +144,25 @@ async fn a_key_that_the_provider_repeats_is_not_shown_to_the_caller() {
 }
 
 #[tokio::test]
-async fn a_cookie_that_the_collection_reserves_is_refused() {
+async fn a_cookie_or_a_parameter_that_the_collection_reserves_is_refused() {
     let provider = Provider::answering(OK).await;
     let rig = Rig::whose(&provider, |route| {
         route.cookies = vec![placed("sid", "k1", OnConflict::Reject)];
+        route.query = vec![placed("key", "k1", OnConflict::Reject)];
     });
     let mut caller = rig.caller().await;
-    caller
-        .send("GET /api/ HTTP/1.1\r\nHost: localhost\r\nCookie: a=1; sid=2\r\n\r\n")
-        .await;
-    let answer = caller.answer().await;
-    assert_eq!(
-        (answer.status(), answer.slug()),
-        (400, Some("conflicting-header"))
-    );
+    for (target, fields) in [("/api/", "Cookie: a=1; sid=2\r\n"), ("/api/?k%65y=2", "")] {
+        caller
+            .send(format!(
+                "GET {target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n"
+            ))
+            .await;
+        let answer = caller.answer().await;
+        assert_eq!(
+            (answer.status(), answer.slug()),
+            (400, Some("conflicting-header"))
+        );
+    }
     assert_eq!(provider.connections(), 0);
 }
 
