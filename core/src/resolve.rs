@@ -23,6 +23,7 @@ mod warning;
 use jiff::Timestamp;
 
 use crate::Environment;
+use crate::base_url::Scheme;
 use crate::bundle::Route;
 use crate::collection::{Collection, TrustKind};
 use crate::reason::Reason;
@@ -133,6 +134,9 @@ pub fn resolve(
     let held = case.client_certificate()?;
     let not_after = held.as_ref().map(|held| held.not_after);
     if let Some(held) = held {
+        if route.base_url.scheme() == Scheme::Http {
+            return Err(case.certificate_without_tls(held.secret));
+        }
         trust.push_str(held.trust.as_deref().unwrap_or_default());
         warnings.extend(case.expiring(held.secret, held.not_after));
         route.client_certificate = Some(held.certificate);

@@ -167,9 +167,11 @@ impl Template {
             Part::Literal(text) => Ok(piece(text)),
             Part::Term(term) => {
                 let value = known(term.evaluate(scope)?)?;
-                Ok(piece(
-                    &utf8_percent_encode(&value, percent::SEGMENT).to_string(),
-                ))
+                let escaped = utf8_percent_encode(&value, percent::SEGMENT);
+                // Room for all at once: growing would leave copies behind.
+                let mut text = Zeroizing::new(String::with_capacity(value.len() * 3));
+                text.extend(escaped);
+                Ok(Piece::Text(text))
             }
         });
         known(escaped.collect::<Result<_, _>>()?).map(Secret::from)

@@ -67,6 +67,12 @@ fn of_cluster(schema: &mut Schema) {
         let settings = &mut block["properties"];
         settings["secretRef"]["description"] =
             format!("The Secret {place} that ${{secret.KEY}} refers to.").into();
+        settings["tlsSecretRef"]["description"] = format!(
+            "A Secret of type kubernetes.io/tls {place}: the certificate in tls.crt and its key in tls.key are shown \
+             to the API when it asks for a client certificate, whatever the method of auth. Authorities in ca.crt are \
+             trusted as if caRef named them."
+        )
+        .into();
         settings["caRef"]["properties"]["name"]["description"] =
             format!("Name of the object {place}.").into();
     }

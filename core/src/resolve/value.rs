@@ -17,26 +17,26 @@ impl Case<'_> {
     ) -> Result<(), Unresolved> {
         let scope = self.scope(secret, Some(&route.base_url));
         let placement = &placing.placement;
-        let value = match &placing.content {
-            Content::Value(source) if *placement == Placement::Path => {
-                route.path = Some(self.path(source, scope)?);
+        let (name, list) = match placement {
+            Placement::Header(name) => (name.clone(), &mut route.headers),
+            Placement::Query(name) => (name.clone(), &mut route.query),
+            Placement::Cookie(name) => (name.clone(), &mut route.cookies),
+            Placement::Body(name) => (name.clone(), &mut route.body),
+            Placement::Path => {
+                for source in placing.sources() {
+                    route.path = Some(self.path(source, scope)?);
+                }
                 return Ok(());
             }
+        };
+        let value = match &placing.content {
             Content::Value(source) => self.value(source, placement, scope)?,
             Content::Basic { username, password } => {
                 self.basic(username, password, placement, scope)?
             }
         };
-        let (name, list) = match placement {
-            Placement::Header(name) => (name.as_str(), &mut route.headers),
-            Placement::Query(name) => (name.as_str(), &mut route.query),
-            Placement::Cookie(name) => (name.as_str(), &mut route.cookies),
-            Placement::Body(name) => (name.as_str(), &mut route.body),
-            // Done above: only a value goes there.
-            Placement::Path => return Ok(()),
-        };
         list.push(Placed {
-            name: name.to_owned(),
+            name,
             value,
             on_conflict: placing.on_conflict,
         });

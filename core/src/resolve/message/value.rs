@@ -53,6 +53,18 @@ impl Case<'_> {
         )
     }
 
+    pub(in super::super) fn certificate_without_tls(&self, secret: &str) -> Unresolved {
+        let block = self.selected.field();
+        unresolved(
+            Reason::BaseUrlInsecure,
+            format!("{block}.tlsSecretRef"),
+            format!(
+                "The base URL begins with http://, where the client certificate in Secret \"{secret}\" cannot be shown. \
+                 Write https:// or remove {block}.tlsSecretRef."
+            ),
+        )
+    }
+
     pub(in super::super) fn unrendered(
         &self,
         source: &Source<'_>,

@@ -91,6 +91,22 @@ pub(super) fn about_client_certificates() -> Vec<Told> {
             "Secret \"client\" is of type Opaque, but a client certificate is in one of type kubernetes.io/tls. \
              Make it with kubectl create secret tls or name another in spec.development.tlsSecretRef.name.",
         ),
+        row(
+            Collection {
+                base_url: Some(template("http://api.bank.test")),
+                development: Some(Settings {
+                    tls_secret: Some("client".to_owned()),
+                    allow_insecure_http: true,
+                    ..Settings::default()
+                }),
+                ..certified()
+            },
+            holding(identity.secret()),
+            Reason::BaseUrlInsecure,
+            "spec.development.tlsSecretRef",
+            "The base URL begins with http://, where the client certificate in Secret \"client\" cannot be shown. Write \
+             https:// or remove spec.development.tlsSecretRef.",
+        ),
         told(
             without_key,
             Reason::SecretKeyMissing,
