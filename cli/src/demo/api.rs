@@ -95,7 +95,7 @@ impl Api {
             candidates.retain(|customer| owner(customer));
             let key = self.customers.iter().find(|customer| owner(customer));
             let text = key.map_or_else(|| "…".to_owned(), |owner| owner.key.redacted());
-            parts.extend(found.map(|_| place.shown(&text)));
+            parts.extend(found.map(|found| place.shown(request, &found, &text)));
         }
         let demanded = self.demand.certificate || self.demand.key.is_some();
         Verdict {

@@ -34,7 +34,7 @@ fn demo_with_exit_shows_every_method_refused_without_and_answered_with_its_crede
         for seen in [
             format!("authorization: Bearer {prefix} "),
             format!("?appid={prefix} "),
-            format!("cookie: session={prefix} "),
+            format!("cookie: session={prefix}; theme=dark "),
             format!("/bot{prefix}/ "),
             format!("body: {{\"api_key\": \"{prefix}\"}} "),
             format!("authorization: Basic base64({prefix}:) "),

@@ -56,13 +56,17 @@ impl Place {
         }
     }
 
-    /// How it is shown, with `text` in the key's place.
-    pub(super) fn shown(self, text: &str) -> String {
+    /// How it is shown, with `text` in the place of the key that was found; of
+    /// cookies also those of the app.
+    pub(super) fn shown(self, request: &Request, found: &str, text: &str) -> String {
         match self {
             Self::Bearer => format!("authorization: Bearer {text}"),
             Self::Header(name) => format!("{name}: {text}"),
             Self::Query(name) => format!("?{name}={text}"),
-            Self::Cookie(name) => format!("cookie: {name}={text}"),
+            Self::Cookie(_) => {
+                let cookies = request.header(COOKIE).unwrap_or_default();
+                format!("cookie: {}", cookies.replace(found, text))
+            }
             Self::Path(prefix) => format!("/{prefix}{text}/"),
             Self::Body(name) => format!("body: {{\"{name}\": \"{text}\"}}"),
             Self::BasicUser => format!("authorization: Basic base64({text}:)"),
@@ -140,8 +144,12 @@ mod tests {
 
     #[test]
     fn what_is_shown_holds_no_more_than_the_given_text() {
+        let bare = Request::post("/api/messages", "{}").with("cookie", "a=b");
         for place in PLACES {
-            assert!(place.shown("dev_…").contains("dev_…"), "{place:?}");
+            let with = place.put(&bare, "dev_1");
+            let shown = place.shown(&with, "dev_1", "dev_…");
+            assert!(shown.contains("dev_…"), "{shown}");
+            assert!(!shown.contains("dev_1"), "{shown}");
         }
     }
 }
