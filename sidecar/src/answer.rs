@@ -139,12 +139,16 @@ fn write_location(
         .and_then(|location| Some((location.absolute, rest(&location)?)));
     if let Some((absolute, length)) = local {
         let rest = &value[value.len() - length..];
-        if destination.path.is_told_by(rest) {
+        // At the root of a port, it would be taken for another host (RFC 3986
+        // §4.2), such as the port of all collections.
+        let doubled = rest.starts_with(b"//");
+        let host = caller.host.filter(|_| absolute || doubled);
+        if destination.path.is_told_by(rest) || (doubled && host.is_none()) {
             return;
         }
         out.extend_from_slice(sent.name.as_bytes());
         out.extend_from_slice(b": ");
-        if let Some(host) = caller.host.filter(|_| absolute) {
+        if let Some(host) = host {
             out.extend_from_slice(b"http://");
             out.extend_from_slice(host);
         }

@@ -22,12 +22,21 @@ fn destination() -> Arc<Destination> {
 }
 
 fn passed(head: &str, version: Version) -> (String, Passing) {
+    passed_by(&Entrance::Main, Some(b"localhost:2733"), head, version)
+}
+
+fn passed_by(
+    entrance: &Entrance,
+    host: Option<&[u8]>,
+    head: &str,
+    version: Version,
+) -> (String, Passing) {
     let mut storage = FieldStorage::new();
     let head = ResponseHead::parse(head.as_bytes(), false, &mut storage).unwrap();
     let caller = Caller {
         version,
-        entrance: &Entrance::Main,
-        host: Some(b"localhost:2733"),
+        entrance,
+        host,
         close: false,
         switching: false,
     };
@@ -103,6 +112,29 @@ fn a_redirect_to_another_collection_is_left_out() {
         let head = format!("HTTP/1.1 307 Temporary Redirect\r\nLocation: {location}\r\n\r\n");
         let (head, _) = passed(&head, Version::Http11);
         assert!(!head.contains("stripe"), "{head}");
+    }
+}
+
+#[test]
+fn a_redirect_does_not_lead_from_a_port_of_its_own_to_another_one() {
+    let own = Entrance::Own("openai".parse().unwrap());
+    let astray = "/v1//localhost:2733/stripe/x";
+    for (host, location, expected) in [
+        (Some("localhost:4000"), "/v1/a", Some("/a")),
+        (
+            Some("localhost:4000"),
+            astray,
+            Some("http://localhost:4000//localhost:2733/stripe/x"),
+        ),
+        (None, astray, None),
+    ] {
+        let head = format!("HTTP/1.1 307 Temporary Redirect\r\nLocation: {location}\r\n\r\n");
+        let host = host.map(str::as_bytes);
+        let (head, _) = passed_by(&own, host, &head, Version::Http11);
+        let line = head
+            .lines()
+            .find_map(|line| line.strip_prefix("Location: "));
+        assert_eq!(line, expected, "{location}");
     }
 }
 
