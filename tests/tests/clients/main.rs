@@ -12,9 +12,11 @@
 //! the cases to run.
 
 mod caller;
+mod certificates;
 mod credence;
 mod curl;
 mod endurance;
+mod http2;
 mod manifests;
 mod nginx;
 mod overload;
@@ -59,8 +61,20 @@ const CASES: &[Case] = &[
         curl::calls_with_every_version_and_expectation,
     ),
     (
+        "WebSocket says everything both ways",
+        wired::websocket_says_everything_both_ways,
+    ),
+    (
         "gRPC streams and keeps its trailers",
         wired::grpc_streams_and_keeps_its_trailers,
+    ),
+    (
+        "nginx stores and serves by HTTP/2",
+        http2::nginx_stores_and_serves_by_http2,
+    ),
+    (
+        "client certificates are shown, refused and renewed",
+        certificates::client_certificates_are_shown_refused_and_renewed,
     ),
     (
         "a gibibyte goes up and down in little memory",

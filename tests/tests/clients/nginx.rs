@@ -97,8 +97,9 @@ http {{
     )
 }
 
-/// One that the system has just had free: nginx cannot be asked which it chose.
-fn free_port() -> Result<u16> {
+/// One that the system has just had free: nginx and
+/// HAProxy cannot be asked which they chose.
+pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
         .local_addr()?
         .port())

@@ -53,6 +53,19 @@ impl Provider {
     }
 }
 
+pub(crate) fn websocket_says_everything_both_ways(stage: &Stage) -> Result<String> {
+    let provider = Provider::start(stage, "websocket_server")?;
+    let base = format!("https://localhost:{}/socket", provider.port);
+    let credence = stage.credence(&Api::new("ws", base, &provider.authority).objects())?;
+    let beginning = credence.at_rest()?;
+    let mut command = Command::new(stage.python()?);
+    command.arg(script::source("websocket_calls.py"));
+    let said = script::run(stage, "websocket", &credence.url("/ws"), &mut command)?;
+    credence.settles(beginning)?;
+    stage.end(credence)?;
+    Ok(said)
+}
+
 pub(crate) fn grpc_streams_and_keeps_its_trailers(stage: &Stage) -> Result<String> {
     let provider = Provider::start(stage, "grpc_server")?;
     let base = format!("https://localhost:{}/credence.test.Echo", provider.port);
