@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use credence_tests::wait;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -136,21 +136,25 @@ pub(crate) fn broken_connections_end_in_the_right_error(stage: &Stage) -> Result
     let mut further = Api::new("mute", mute, authority).objects();
     further.extend(Api::new("closed", closed, authority).objects());
     let (good, bad, credence) = scene(stage, &further)?;
-    further.clear();
     // Trusts the authority of another.
-    further.extend(Api::new("stranger", good.base_url(), authority).objects());
+    further = Api::new("stranger", good.base_url(), authority).objects();
+    // Waits for no answer as long as others do.
+    let mut hurried = Api::new("hurried", bad.base_url(), &bad.authority);
+    hurried.spec = json!({"timeouts": {"firstByteSeconds": 1}});
+    further.extend(hurried.objects());
     for object in &further {
         credence.replace(object)?;
     }
-    wait::until("the stranger is served", PATIENCE, || {
-        let index = caller::get(credence.proxy, "/", &[])?;
-        Ok(index.text().contains("stranger").then_some(()))
+    wait::until("these are served, too", PATIENCE, || {
+        let index = caller::get(credence.proxy, "/", &[])?.text();
+        Ok((index.contains("stranger") && index.contains("hurried")).then_some(()))
     })?;
     let beginning = credence.at_rest()?;
     let begin = Instant::now();
     let proxy = credence.proxy;
     // Each on a connection of its own, all at one time, and often.
-    let calls: [(&'static str, u16, &'static str); 6] = [
+    let calls: [(&'static str, u16, &'static str); 7] = [
+        ("/hurried/never", 504, "upstream-timeout"),
         ("/bad/reset-at-once", 502, "upstream-unreachable"),
         ("/bad/reset-in-head", 502, "upstream-unreachable"),
         ("/closed/", 502, "upstream-unreachable"),

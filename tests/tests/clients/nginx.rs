@@ -83,8 +83,13 @@ impl Nginx {
 }
 
 fn configuration(at: &str, http: &str) -> String {
+    // Started by root, its worker would be a user who may not enter the folder.
+    let user = match rustix::process::geteuid().is_root() {
+        true => "user root;",
+        false => "",
+    };
     format!(
-        "daemon off; worker_processes 1; pid nginx.pid; error_log stderr;
+        "{user} daemon off; worker_processes 1; pid nginx.pid; error_log stderr;
 events {{ worker_connections 1024; }}
 http {{
   access_log off; client_max_body_size 0;
