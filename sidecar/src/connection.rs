@@ -1,5 +1,7 @@
 //! One client connection: a request, its answer, the next request.
 
+mod call;
+
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Poll, ready};
@@ -9,23 +11,17 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::authorized::{Authorized, Unfinished};
 use crate::buffer::Side;
-use crate::collect::{Uncollected, collect};
 use crate::deadline::Deadline;
 use crate::decision::Decision;
-use crate::destination::Destination;
 use crate::entrance::Entrance;
-use crate::exchange::{Around, End, Exchange, Request};
-use crate::http1::{Framing, HeadError, HeadScan, Version};
+use crate::http1::{HeadError, HeadScan, Version};
 use crate::http2::server;
 use crate::line::Line;
-use crate::metrics::Source;
 use crate::problem::{AnswerForm, Problem};
 use crate::session::OpenSession;
 use crate::shared::Shared;
 use crate::slug::Slug;
-use crate::tunnel;
 
 /// How long, and how much of, what a client goes on sending is read and thrown
 /// away after an answer that it may not have seen: closing at once would reset
@@ -59,22 +55,6 @@ enum Next {
     Linger,
     /// Let the client know that the answer is not whole.
     Cut,
-}
-
-/// What became of a call.
-struct Answer {
-    /// None if there was no answer.
-    status: Option<(u16, Source)>,
-    next: Next,
-}
-
-impl Answer {
-    fn count(&self, destination: &Destination, method: &str, began: Instant) {
-        if let Some((status, source)) = self.status {
-            let took = began.elapsed();
-            destination.metrics.request(method, status, source, took);
-        }
-    }
 }
 
 /// What became of waiting for a head.
@@ -270,160 +250,6 @@ impl<L: Line> Connection<L> {
         decision
     }
 
-    /// Reads the body that a credential is put in, and makes the call.
-    async fn collect(&mut self, unfinished: Unfinished, request: Request) -> Next {
-        let began = Instant::now();
-        let destination = Arc::clone(unfinished.destination());
-        let mut form = answer_form(&request);
-        let patience = destination.route.timeouts.idle;
-        let budget = &self.shared.bodies;
-        let body = collect(
-            &mut self.client,
-            &request,
-            &mut self.deadline,
-            patience,
-            budget,
-        );
-        let problem = match body.await {
-            Ok(body) => {
-                form.close = request.close;
-                let (body, _counted) = body.into_parts();
-                let finished = unfinished.finish(&body);
-                drop(body);
-                match finished {
-                    Ok(authorized) => {
-                        let request = Request {
-                            framing: Framing::None,
-                            ..request
-                        };
-                        return self.call(authorized, request, began).await;
-                    }
-                    Err(problem) => problem,
-                }
-            }
-            Err(Uncollected::Refused(problem)) => problem,
-            Err(Uncollected::Gone) => return Next::Close,
-        };
-        let answer = self.failed(&problem, &destination, form).await;
-        answer.count(&destination, request.method, began);
-        answer.next
-    }
-
-    async fn call(&mut self, authorized: Authorized, request: Request, began: Instant) -> Next {
-        let destination = Arc::clone(authorized.destination());
-        let method = request.method;
-        let form = answer_form(&request);
-        self.answering = true;
-        let answer = match self
-            .exchange(authorized, request, &destination, began)
-            .await
-        {
-            Ok(answer) => answer,
-            Err(problem) => self.failed(&problem, &destination, form).await,
-        };
-        self.answering = matches!(answer.next, Next::Cut);
-        answer.count(&destination, method, began);
-        answer.next
-    }
-
-    /// Tells the caller why there is no answer.
-    async fn failed(
-        &mut self,
-        problem: &Problem,
-        destination: &Destination,
-        form: AnswerForm,
-    ) -> Answer {
-        let problem = problem.clone().of(&destination.collection);
-        problem.write(form, self.client.outbound.room());
-        Answer {
-            status: Some((problem.slug.code(), Source::Sidecar)),
-            next: self.flushed(form.close).await,
-        }
-    }
-
-    async fn exchange(
-        &mut self,
-        authorized: Authorized,
-        request: Request,
-        destination: &Destination,
-        began: Instant,
-    ) -> Result<Answer, Problem> {
-        let upstream = &destination.upstream;
-        let pooled = match request.upgrade {
-            Some(_) => None,
-            None => poll_fn(|cx| Poll::Ready(upstream.reuse(cx))).await,
-        };
-        let reused = pooled.is_some();
-        let connection = match pooled {
-            Some(connection) => connection,
-            // On the heap, as all that is rare: it would be the better part of
-            // what each connection takes, also while it is idle.
-            None if request.upgrade.is_some() => Box::pin(upstream.connect_http1()).await?,
-            None => Box::pin(upstream.connect()).await?,
-        };
-        let reused = reused || connection.is_stream();
-        let mut exchange = Exchange::new(connection.send(authorized), request, reused);
-        loop {
-            let around = Around {
-                client: &mut self.client,
-                destination,
-                entrance: &self.entrance,
-                host: Some(&*self.host).filter(|host| !host.is_empty()),
-                deadline: &mut self.deadline,
-            };
-            match exchange.run(around).await {
-                End::Whole {
-                    status,
-                    keep_client,
-                    connection,
-                } => {
-                    if let Some(connection) = connection {
-                        upstream.keep(connection);
-                    }
-                    return Ok(Answer {
-                        status: Some((status, Source::Upstream)),
-                        next: match keep_client {
-                            true => Next::Again,
-                            false => Next::Linger,
-                        },
-                    });
-                }
-                End::Switched(mut active) => {
-                    let took = began.elapsed();
-                    let counters = &destination.metrics;
-                    counters.request("GET", 101, Source::Upstream, took);
-                    let patience = destination.route.timeouts.idle;
-                    let (client, deadline) = (&mut self.client, &mut self.deadline);
-                    let ended = tunnel::run(client, active.side(), deadline, patience).await;
-                    return Ok(Answer {
-                        // It was counted when it was given.
-                        status: None,
-                        next: match ended {
-                            tunnel::Ended::InOrder => Next::Close,
-                            tunnel::Ended::Broken => Next::Cut,
-                        },
-                    });
-                }
-                End::Broken(status) => {
-                    return Ok(Answer {
-                        status: status.map(|status| (status, Source::Upstream)),
-                        next: Next::Cut,
-                    });
-                }
-                End::Failed(problem) => return Err(problem),
-                End::Stale(stale) => {
-                    let connection = Box::pin(upstream.connect()).await?;
-                    exchange = stale.retry_on(connection).ok_or_else(|| {
-                        Problem::new(
-                            Slug::UpstreamUnreachable,
-                            "The API closed the connection before it answered, and too much of the request was sent to send it again.",
-                        )
-                    })?;
-                }
-            }
-        }
-    }
-
     /// Answers what is no request.
     async fn refuse(&mut self, problem: &Problem) -> Next {
         let form = AnswerForm {
@@ -468,15 +294,6 @@ impl<L: Line> Connection<L> {
             Poll::Ready(())
         })
         .await;
-    }
-}
-
-/// How a request is answered whose body may not have been read.
-fn answer_form(request: &Request) -> AnswerForm {
-    AnswerForm {
-        to_head: request.to_head,
-        version: request.version,
-        close: request.close || request.framing != Framing::None,
     }
 }
 

@@ -187,7 +187,8 @@ mod tests {
 
     #[test]
     fn connection_names_fields() {
-        let head = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nX: 2\r\n\r\n";
+        let head =
+            b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nX: 2\r\n\r\n";
         let mut storage = FieldStorage::new();
         let head = RequestHead::parse(head, &mut storage).unwrap();
         assert!(head.close && head.is_named("x-hop") && !head.is_named("x"));

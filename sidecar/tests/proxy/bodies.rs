@@ -211,3 +211,20 @@ async fn all_bodies_together_have_a_limit() {
     caller.send(&declared).await;
     assert!(caller.head().await.starts_with("HTTP/1.1 100 "));
 }
+
+#[tokio::test]
+async fn a_caller_of_http_2_is_served_alike() {
+    use crate::http2::caller::{Caller, request, with};
+    let provider = Provider::echoing().await;
+    let rig = rig(&provider, OnConflict::Replace);
+    let mut caller = Caller::connect(rig.address).await;
+    let json = [("content-type", "application/json")];
+    let posted = caller.post(with(request("POST", "/api/"), &json), "{}");
+    assert_eq!(posted.await.unwrap().text(), r#"{"api_key":"k/1"}"#);
+    let expecting = [json[0], ("expect", "100-continue"), ("content-length", "2")];
+    let posted = caller.post(with(request("POST", "/api/"), &expecting), "{}");
+    assert_eq!(posted.await.unwrap().text(), r#"{"api_key":"k/1"}"#);
+    let posted = caller.post(with(request("POST", "/api/"), &json), "[]");
+    assert_eq!(posted.await.unwrap().slug(), Some("bad-request"));
+    assert_eq!(provider.heads().len(), 2);
+}

@@ -2,7 +2,7 @@
 
 mod abuse;
 mod bodies;
-mod caller;
+pub(crate) mod caller;
 mod connections;
 mod crossing;
 mod ends;

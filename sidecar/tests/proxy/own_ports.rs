@@ -140,3 +140,14 @@ async fn a_port_comes_and_goes_with_the_bundle() {
     assert_eq!(rig.caller().await.get("/api/").await.text(), "ok");
     assert!(TcpStream::connect(address).await.is_err());
 }
+
+#[tokio::test]
+async fn http_2_is_spoken_there_too() {
+    let provider = Provider::answering(OK).await;
+    let rig = Rig::whose(&provider, own_port);
+    let address = ([127, 0, 0, 1], port(&rig).await).into();
+    let mut caller = crate::http2::caller::Caller::connect(address).await;
+    let answer = caller.get("/x").await;
+    assert_eq!((answer.status(), answer.text()), (200, "ok"));
+    assert!(provider.head().starts_with("GET /v1/x HTTP/1.1\r\n"));
+}
