@@ -63,7 +63,8 @@ impl<'b, 'f> RequestHead<'b, 'f> {
                         if option.eq_ignore_ascii_case(b"close") {
                             close = true;
                         } else if option.eq_ignore_ascii_case(b"keep-alive") {
-                            keep_alive = true;
+                            // Beside what is no token, others overlook it.
+                            keep_alive |= field.value.is_ascii();
                         } else {
                             names_fields = true;
                         }
@@ -183,6 +184,21 @@ mod tests {
         let mut storage = FieldStorage::new();
         let kept = b"GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n";
         assert!(!RequestHead::parse(kept, &mut storage).unwrap().close);
+    }
+
+    #[test]
+    fn an_old_connection_is_kept_only_where_everybody_would_keep_it() {
+        for (value, close) in [
+            (&b"keep-alive"[..], false),
+            (b"keep-alive, \xfc", true),
+            (b"\xfc\r\nConnection: keep-alive", false),
+            (b"keep-alive\r\nConnection: \xfc, close", true),
+        ] {
+            let head = [b"GET / HTTP/1.0\r\nConnection: ", value, b"\r\n\r\n"].concat();
+            let mut storage = FieldStorage::new();
+            let head = RequestHead::parse(&head, &mut storage).unwrap();
+            assert_eq!(head.close, close, "{}", value.escape_ascii());
+        }
     }
 
     #[test]

@@ -57,7 +57,8 @@ impl<'b, 'f> ResponseHead<'b, 'f> {
                         if option.eq_ignore_ascii_case(b"close") {
                             close = true;
                         } else if option.eq_ignore_ascii_case(b"keep-alive") {
-                            keep_alive = true;
+                            // Beside what is no token, others overlook it.
+                            keep_alive |= field.value.is_ascii();
                         } else {
                             names_fields = true;
                         }
@@ -181,6 +182,16 @@ mod tests {
         for line in ["HTTP/1.1 099 No", "HTTP/2 200 OK", "ICY 200 OK"] {
             let head = format!("{line}\r\n\r\n");
             assert!(ResponseHead::parse(head.as_bytes(), false, &mut FieldStorage::new()).is_err());
+        }
+    }
+
+    #[test]
+    fn an_old_connection_is_kept_only_where_everybody_would_keep_it() {
+        for (value, close) in [(&b"keep-alive"[..], false), (b"keep-alive, \xfc", true)] {
+            let head = [b"HTTP/1.0 204 No\r\nConnection: ", value, b"\r\n\r\n"].concat();
+            let mut storage = FieldStorage::new();
+            let head = ResponseHead::parse(&head, false, &mut storage).unwrap();
+            assert_eq!(head.close, close, "{}", value.escape_ascii());
         }
     }
 
