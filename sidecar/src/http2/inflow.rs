@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use h2::{Reason, RecvStream};
+use h2::RecvStream;
 use http::HeaderMap;
 use tokio::io::ReadBuf;
 
@@ -24,7 +24,6 @@ pub(super) struct Inflow {
     data: Bytes,
     /// The line that ends the chunk is still to be read.
     in_chunk: bool,
-    ends_with_reset: bool,
 }
 
 enum State {
@@ -54,14 +53,7 @@ impl Inflow {
             lines: Bytes::new(),
             data: Bytes::new(),
             in_chunk: false,
-            ends_with_reset: false,
         }
-    }
-
-    /// Takes a reset without an error for the end. Only a server that has said
-    /// everything sends one, while the request still flows (RFC 9113 §8.1).
-    pub(super) fn ends_with_reset(&mut self, so: bool) {
-        self.ends_with_reset = so;
     }
 
     /// Reads as much as there is room for and does not have to be waited for;
@@ -119,9 +111,6 @@ impl Inflow {
                 let trailers = ready!(self.body.poll_trailers(cx)).map_err(broken)?;
                 return Poll::Ready(self.end(trailers.as_ref()));
             }
-            Some(Err(error)) if self.ends_with_reset && is_no_error(&error) => {
-                return Poll::Ready(self.end(None));
-            }
             Some(data) => data.map_err(broken)?,
         };
         self.heard.store(true, Ordering::Relaxed);
@@ -171,10 +160,6 @@ impl Inflow {
         }
         Ok(())
     }
-}
-
-fn is_no_error(error: &h2::Error) -> bool {
-    error.is_reset() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR)
 }
 
 fn take(from: &mut Bytes, out: &mut ReadBuf<'_>) -> usize {

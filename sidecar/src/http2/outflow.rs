@@ -92,11 +92,6 @@ impl Outflow {
         self.end(None)
     }
 
-    /// Whether everything has been said.
-    pub(super) fn is_ended(&self) -> bool {
-        self.ended
-    }
-
     /// Lets the peer know that the message is not whole, unless it is.
     pub(super) fn cut(&mut self) {
         if !self.ended {

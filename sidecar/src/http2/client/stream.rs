@@ -177,11 +177,7 @@ impl AsyncRead for Stream {
                         return Poll::Ready(Err(error));
                     }
                 }
-                Down::Body(inflow) => {
-                    let uploading = matches!(&this.up, Up::Body(up) if !up.is_ended());
-                    inflow.ends_with_reset(uploading);
-                    return inflow.poll_read(cx, out);
-                }
+                Down::Body(inflow) => return inflow.poll_read(cx, out),
                 Down::Failed => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
             }
         }

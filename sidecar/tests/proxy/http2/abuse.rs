@@ -14,31 +14,10 @@ use tokio::task::JoinSet;
 
 use super::caller::{Caller, answer, request, soon};
 use super::frames::{
-    CONTINUATION, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE, RST_STREAM, Raw,
+    CONTINUATION, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE, PSEUDO, RST_STREAM, Raw, block,
 };
 use super::provider;
 use crate::rig::{Rig, ready, route};
-
-/// What every request has.
-const PSEUDO: [(&str, &str); 4] = [
-    (":method", "GET"),
-    (":scheme", "http"),
-    (":authority", "localhost"),
-    (":path", "/api/"),
-];
-
-/// Fields without Huffman's code and without an index (RFC 7541 §6.2.2).
-fn block(fields: &[(&str, &str)]) -> Vec<u8> {
-    let mut block = Vec::new();
-    for (name, value) in fields {
-        block.push(0);
-        for text in [name, value] {
-            block.push(u8::try_from(text.len()).unwrap());
-            block.extend(text.as_bytes());
-        }
-    }
-    block
-}
 
 #[tokio::test]
 async fn malformed_requests_are_reset_and_reach_nobody() {

@@ -2,9 +2,13 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
 use super::caller::{Caller, answer, read, request, soon, with};
+use super::frames::{
+    END_HEADERS, END_STREAM, HEADERS, PREFACE, PSEUDO, RST_STREAM, Raw, SETTINGS, block, frame,
+};
 use super::provider::{self, send};
 use crate::provider::Provider;
 use crate::rig::Rig;
@@ -47,20 +51,40 @@ async fn a_stream_in_both_directions_ends_with_its_trailers() {
     assert!(!head.contains("content-length"), "{head}");
 }
 
+/// As gRPC's servers refuse a call whose messages are still to come: the end
+/// of the stream and its reset are one write.
 #[tokio::test]
 async fn an_answer_of_trailers_only_ends_with_its_head() {
-    let provider = provider::start(|mut call| async move {
-        let answer = Response::builder().header("grpc-status", "5");
-        let answer = answer.body(()).unwrap();
-        call.respond.send_response(answer, true).unwrap();
+    let provider = Provider::accept(&[b"h2"], |mut stream, _| async move {
+        let mut preface = [0; PREFACE.len()];
+        stream.read_exact(&mut preface).await.unwrap();
+        let mut raw = Raw(stream);
+        raw.send(SETTINGS, 0, 0, &[]).await;
+        while let Some(asked) = raw.frame().await {
+            if asked.kind == HEADERS {
+                // ":status: 200", from the table that everybody has.
+                let head = [&[0x88], &block(&[("grpc-status", "16")])[..]].concat();
+                let refusal = [
+                    frame(HEADERS, END_HEADERS | END_STREAM, asked.stream, &head),
+                    frame(RST_STREAM, 0, asked.stream, &[0; 4]),
+                ];
+                raw.0.write_all(&refusal.concat()).await.unwrap();
+            }
+        }
     })
     .await;
     let rig = Rig::with(&provider);
-    let mut caller = Caller::connect(rig.address).await;
-    let (response, _up) = caller.begin(request("POST", "/api/")).await;
-    let response = soon(response).await.unwrap();
-    assert_eq!(response.headers()["grpc-status"], "5");
-    assert!(response.body().is_end_stream());
+    let mut raw = Raw::connect(rig.address).await;
+    let mut fields = PSEUDO;
+    fields[0] = (":method", "POST");
+    raw.send(HEADERS, END_HEADERS, 1, &block(&fields)).await;
+    let head = loop {
+        let frame = raw.frame().await.unwrap();
+        if frame.stream == 1 {
+            break frame;
+        }
+    };
+    assert_eq!((head.kind, head.flags), (HEADERS, END_HEADERS | END_STREAM));
 }
 
 #[tokio::test]

@@ -3,9 +3,11 @@
 use bytes::Bytes;
 use h2::Reason;
 use http::Response;
+use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 
 use super::caller::{Caller, answer, read, request, soon};
+use super::frames::{DATA, END_HEADERS, HEADERS, PREFACE, RST_STREAM, Raw, SETTINGS};
 use super::provider::{self, Call, send};
 use crate::provider::Provider;
 use crate::rig::Rig;
@@ -50,6 +52,32 @@ async fn an_answer_that_is_reset_is_cut_on_both_versions() {
         // The others on the connection do not notice.
         assert_eq!(caller.get("/").await.status(), 200);
     }
+}
+
+/// A reset that says that nothing is wrong is no end of an answer that has not
+/// ended.
+#[tokio::test]
+async fn an_answer_that_is_reset_without_an_error_is_cut_too() {
+    let provider = Provider::accept(&[b"h2"], |mut stream, _| async move {
+        let mut preface = [0; PREFACE.len()];
+        stream.read_exact(&mut preface).await.unwrap();
+        let mut raw = Raw(stream);
+        raw.send(SETTINGS, 0, 0, &[]).await;
+        while let Some(asked) = raw.frame().await {
+            if asked.kind == HEADERS {
+                // ":status: 200", from the table that everybody has.
+                raw.send(HEADERS, END_HEADERS, asked.stream, &[0x88]).await;
+                raw.send(DATA, 0, asked.stream, b"begun").await;
+                raw.send(RST_STREAM, 0, asked.stream, &[0; 4]).await;
+            }
+        }
+    })
+    .await;
+    let rig = Rig::with(&provider);
+    let mut caller = Caller::connect(rig.address).await;
+    let (response, _up) = caller.begin(request("POST", "/api/")).await;
+    let error = answer(response).await.unwrap_err();
+    assert!(error.is_reset(), "{error}");
 }
 
 #[tokio::test]
