@@ -1,33 +1,29 @@
 //! Connections to providers: dialled, kept, and given up when in doubt.
 
+mod active;
 mod noting;
 mod pool;
 mod shared;
 mod transport;
 
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
+use std::task::Context;
 
 use credence_core::base_url::Scheme;
 use credence_core::bundle::{ClientCertificate, Route};
 use credence_net::{DialError, Dialer, Egress, Guard, HandshakeError, handshake};
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
-use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 
-use crate::authorized::Authorized;
 use crate::budget::Budget;
-use crate::buffer::{Outbound, Side};
-use crate::destination::Destination;
 use crate::http2;
-use crate::metrics::{Metrics, OpenConnection};
+use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::slug::Slug;
+pub(crate) use active::{Active, Connection};
 use noting::Noting;
 pub(crate) use pool::MOST_WAITING;
 use pool::Pool;
@@ -259,10 +255,7 @@ impl Upstream {
     }
 
     fn http1(&self, io: Transport) -> Connection {
-        Connection {
-            side: Box::new(Side::new(io)),
-            counted: Some(self.metrics.open_connection()),
-        }
+        Connection::of_its_own(io, self.metrics.open_connection())
     }
 
     fn stream(&self) -> Option<Connection> {
@@ -278,99 +271,5 @@ impl Upstream {
     pub(crate) fn sweep(&self) {
         self.pool.sweep();
         self.shared.sweep();
-    }
-}
-
-/// An open connection with no exchange on it. The only thing that can be done
-/// with it is to send a request that has its credential.
-#[derive(Debug)]
-pub(crate) struct Connection {
-    side: Box<Side<Transport>>,
-    /// None for a stream: its connection is counted.
-    counted: Option<OpenConnection>,
-}
-
-impl Connection {
-    fn of_stream(stream: http2::client::Stream) -> Self {
-        Self {
-            side: Box::new(Side::new(Transport::Http2(Box::new(stream)))),
-            counted: None,
-        }
-    }
-
-    /// Whether it is one of many streams, which the provider may refuse.
-    pub(crate) fn is_stream(&self) -> bool {
-        matches!(self.side.io, Transport::Http2(_))
-    }
-
-    /// Begins an exchange.
-    pub(crate) fn send(mut self, request: Authorized) -> Active {
-        let destination = Arc::clone(request.destination());
-        let trailers = request.takes_trailers();
-        self.side.outbound = Outbound::new(request.into_wire());
-        self.active(destination, trailers)
-    }
-
-    fn active(mut self, destination: Arc<Destination>, trailers: bool) -> Active {
-        if let Transport::Http2(stream) = &mut self.side.io {
-            stream.address(Arc::clone(&destination), trailers);
-        }
-        Active {
-            side: self.side,
-            counted: self.counted,
-            destination,
-            trailers,
-        }
-    }
-
-    /// Whether nothing has arrived since the last answer ended: bytes that
-    /// nobody asked for would be taken for the next answer.
-    fn is_silent(&mut self, cx: &mut Context<'_>) -> bool {
-        // Without the runtime's budget, whose end would look like silence.
-        let read = unconstrained(poll_fn(|cx| self.side.poll_fill(cx)));
-        matches!(pin!(read).poll(cx), Poll::Pending) && self.side.inbound.is_empty()
-    }
-}
-
-/// A connection with an exchange on it.
-#[derive(Debug)]
-pub(crate) struct Active {
-    side: Box<Side<Transport>>,
-    counted: Option<OpenConnection>,
-    destination: Arc<Destination>,
-    trailers: bool,
-}
-
-impl Active {
-    /// The provider's side, for the rest of the exchange.
-    pub(crate) fn side(&mut self) -> &mut Side<Transport> {
-        &mut self.side
-    }
-
-    /// Whether the provider has said that it did nothing about the request.
-    pub(crate) fn is_unprocessed(&self) -> bool {
-        match &self.side.io {
-            Transport::Http2(stream) => stream.is_unprocessed(),
-            Transport::Tls(_) | Transport::Plain(_) => false,
-        }
-    }
-
-    /// Sends the same request again on another connection, with as much of its
-    /// body as was read; none if that is not all in memory any more.
-    pub(crate) fn retry_on(mut self, mut other: Connection) -> Option<Self> {
-        std::mem::swap(&mut other.side.outbound, &mut self.side.outbound);
-        let whole = other.side.outbound.rewind();
-        whole.then(|| other.active(self.destination, self.trailers))
-    }
-
-    /// Ends an exchange whose answer has ended cleanly; none if the provider
-    /// has sent more than that, or the connection is not ours alone.
-    pub(crate) fn finish(mut self) -> Option<Connection> {
-        self.side.outbound.release();
-        let connection = Connection {
-            side: self.side,
-            counted: self.counted,
-        };
-        (connection.side.inbound.is_empty() && !connection.is_stream()).then_some(connection)
     }
 }
