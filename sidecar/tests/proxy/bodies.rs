@@ -228,3 +228,25 @@ async fn a_caller_of_http_2_is_served_alike() {
     assert_eq!(posted.await.unwrap().slug(), Some("bad-request"));
     assert_eq!(provider.heads().len(), 2);
 }
+
+#[tokio::test]
+async fn a_provider_of_http_2_gets_the_whole_body() {
+    let provider = crate::http2::provider::start(|mut call| async move {
+        let (body, _) = call.whole().await.unwrap();
+        let length = call.parts.headers["content-length"].to_str().unwrap();
+        assert_eq!(length, body.len().to_string());
+        let mut stream = call.begin(http::Response::new(()));
+        stream.send_data(body.into(), true).unwrap();
+    })
+    .await;
+    let rig = rig(&provider, OnConflict::Replace);
+    let mut caller = rig.caller().await;
+    for (fields, body, expected) in [
+        (JSON, r#"{"api_key":0,"a":1}"#, r#"{"api_key":"k/1","a":1}"#),
+        (FORM, "api_key=mine&a=1", "a=1&api_key=k%2F1"),
+    ] {
+        let answer = answer(&mut caller, &post(fields, body)).await;
+        assert_eq!((answer.status(), answer.text()), (200, expected));
+    }
+    assert_eq!(provider.connections(), 1);
+}

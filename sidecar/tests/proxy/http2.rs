@@ -8,5 +8,5 @@ mod crossing;
 mod ends;
 mod frames;
 mod life;
-mod provider;
+pub(crate) mod provider;
 mod refusals;
