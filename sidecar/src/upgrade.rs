@@ -10,7 +10,8 @@ pub(crate) struct Upgrade(Vec<Box<[u8]>>);
 
 impl Upgrade {
     /// What a request asks for. A client that offers HTTP/2 in passing, as
-    /// Java's does, is content with HTTP/1.1 and asks for nothing.
+    /// Java's does, is content with HTTP/1.1 and asks for nothing: calls that
+    /// nobody looks at must not follow, so it is not asked for.
     ///
     /// # Errors
     /// `not-implemented`, where the connection cannot be handed over: what came
@@ -21,9 +22,8 @@ impl Upgrade {
         if head.upgrade.is_none() || head.version == Version::Http10 || !head.is_named("upgrade") {
             return Ok(None);
         }
-        let is_other = |protocol: &&[u8]| !protocol.eq_ignore_ascii_case(b"h2c");
         let protocols: Vec<Box<[u8]>> = protocols(head.fields)
-            .filter(is_other)
+            .filter(|protocol| !carries_http(protocol))
             .map(Box::from)
             .collect();
         if protocols.is_empty() {
@@ -57,6 +57,14 @@ impl Upgrade {
             && chosen.peek().is_some()
             && chosen.all(asked)
     }
+}
+
+/// Whether other HTTP requests could follow in this protocol: another version
+/// of it, or TLS below it (RFC 2817 §3).
+fn carries_http(protocol: &[u8]) -> bool {
+    let name = protocol.split(|byte| *byte == b'/').next();
+    let name = name.unwrap_or_default().to_ascii_lowercase();
+    matches!(&*name, b"http" | b"tls" | b"h2" | b"h2c" | b"h3")
 }
 
 fn protocols<'b>(fields: &[Field<'b>]) -> impl Iterator<Item = &'b [u8]> {
@@ -117,6 +125,10 @@ mod tests {
                 "Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 1\r\n",
             ),
             (GET, "Connection: Upgrade\r\nUpgrade: ,\r\n"),
+            (
+                GET,
+                "Connection: Upgrade\r\nUpgrade: TLS/1.0, HTTP/2.0, H2C, h2\r\n",
+            ),
             ("GET /a HTTP/1.0", WEBSOCKET),
         ] {
             assert_eq!(asked(start, fields), Ok(None), "{fields}");
