@@ -69,6 +69,6 @@ with futures.ThreadPoolExecutor(16) as callers:
     assert list(answers) == [question[::-1] for question in questions]
 
 print(
-    f"grpcio {grpc.__version__} unary (3 MiB), 1000 down, 1000 up, 100 both ways,",
+    f"grpcio {grpc.__version__} at /{prefix}: unary (3 MiB), 1000 down, 1000 up, 100 both ways,",
     "trailers, status, deadline, 500 at 16 at one time",
 )

@@ -48,6 +48,7 @@ def fail(request, context):
 
 def wait(request, context):
     allow(context)
+    cancelled.clear()
     context.add_callback(cancelled.set)
     cancelled.wait()
     return b""

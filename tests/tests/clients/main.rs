@@ -11,11 +11,11 @@
 //! versions and kept in the user's cache. Arguments are parts of the names of
 //! the cases to run.
 
+mod broken;
 mod caller;
 mod certificates;
 mod credence;
 mod curl;
-mod endurance;
 mod http2;
 mod manifests;
 mod nginx;
@@ -27,6 +27,7 @@ mod script;
 mod sdks;
 mod server;
 mod silence;
+mod slow;
 mod stage;
 mod transfer;
 mod wired;
@@ -82,11 +83,11 @@ const CASES: &[Case] = &[
     ),
     (
         "a thousand slow connections are served and let go",
-        endurance::a_thousand_slow_connections_are_served_and_let_go,
+        slow::a_thousand_slow_connections_are_served_and_let_go,
     ),
     (
         "broken connections end in the right error",
-        endurance::broken_connections_end_in_the_right_error,
+        broken::broken_connections_end_in_the_right_error,
     ),
     (
         "without descriptors calls wait or fail, and then go on",

@@ -71,6 +71,18 @@ impl Stage {
         Ok((provider, credence))
     }
 
+    /// A provider for the collection `api`, one that misbehaves for `bad`, and the
+    /// program with these and `further` objects.
+    pub(crate) fn with_both(&self, further: &[Value]) -> Result<(Provider, Provider, Credence)> {
+        let good = Provider::start(Offer::Http1)?;
+        let bad = Provider::start(Offer::Misbehaviour)?;
+        let mut objects = Api::new("api", good.base_url(), &good.authority).objects();
+        objects.extend(Api::new("bad", bad.base_url(), &bad.authority).objects());
+        objects.extend_from_slice(further);
+        let credence = self.credence(&objects)?;
+        Ok((good, bad, credence))
+    }
+
     /// Keeps what the program shows of itself, its metrics and its index, and
     /// ends it.
     pub(crate) fn end(&self, credence: Credence) -> Result<()> {

@@ -1,10 +1,12 @@
 //! Bodies that are larger than the memory that they may take.
 
 use std::io::{Read as _, Write as _};
+use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use aws_lc_rs::digest::{Context, SHA256};
+use credence_tests::packages;
 use serde_json::Value;
 
 use crate::caller::{Caller, field};
@@ -14,6 +16,9 @@ use crate::stage::Stage;
 
 /// The length of each body.
 const LENGTH: u64 = 1 << 30;
+
+/// Makes one, and compares with the digest that it must have.
+type Transfer = fn(&Credence, &str) -> Result<()>;
 
 /// The most memory that may be resident.
 const MEMORY: u64 = 30_000_000;
@@ -27,10 +32,16 @@ pub(crate) fn a_gibibyte_goes_up_and_down_in_little_memory(stage: &Stage) -> Res
 fn both_ways(stage: &Stage, offer: Offer, expected: &str) -> Result<String> {
     let (provider, credence) = stage.with_provider(offer)?;
     let mut figures = String::new();
-    for (name, transfer) in [
-        ("up", up as fn(&Credence, &str) -> Result<()>),
-        ("down", down),
-    ] {
+    let ways: &[(&str, Transfer)] = match offer {
+        Offer::Http2 => &[
+            ("up", up),
+            ("down", down),
+            ("up by h2c", up_by_h2c),
+            ("down by h2c", down_by_h2c),
+        ],
+        Offer::Http1 | Offer::Misbehaviour => &[("up", up), ("down", down)],
+    };
+    for (name, transfer) in ways {
         credence.forget_peak()?;
         let begin = Instant::now();
         transfer(&credence, expected).with_context(|| format!("a gibibyte {name}"))?;
@@ -67,6 +78,60 @@ fn up(credence: &Credence, expected: &str) -> Result<()> {
         "{echo}"
     );
     Ok(())
+}
+
+/// The same, by a client of HTTP/2.
+fn up_by_h2c(credence: &Credence, expected: &str) -> Result<()> {
+    let mut curl = curl(credence, "/api/echo", &["--upload-file", "-"])?;
+    let mut input = curl.stdin.take().context("curl's input")?;
+    // It reads while it is written to; it answers at the end.
+    let mut sent = 0;
+    while sent < LENGTH {
+        let piece = pattern(sent, LENGTH);
+        input.write_all(&piece)?;
+        sent += piece.len() as u64;
+    }
+    drop(input);
+    let output = curl.wait_with_output()?;
+    let echo: Value = serde_json::from_slice(&output.stdout)?;
+    ensure!(
+        echo["length"] == LENGTH && echo["sha256"] == expected,
+        "{echo}"
+    );
+    Ok(())
+}
+
+fn down_by_h2c(credence: &Credence, expected: &str) -> Result<()> {
+    let mut curl = curl(credence, &format!("/api/bytes/{LENGTH}"), &[])?;
+    let mut output = curl.stdout.take().context("curl's output")?;
+    let (mut digest, mut piece) = (Context::new(&SHA256), vec![0; PIECE]);
+    loop {
+        match output.read(&mut piece)? {
+            0 => break,
+            length => digest.update(piece.get(..length).unwrap_or_default()),
+        }
+    }
+    ensure!(curl.wait()?.success(), "curl failed");
+    ensure!(hex(digest.finish().as_ref()) == expected, "another content");
+    Ok(())
+}
+
+fn curl(credence: &Credence, path: &str, arguments: &[&str]) -> Result<Child> {
+    packages::programs(&[("curl", "curl")])?;
+    let curl = Command::new("curl")
+        .args([
+            "--silent",
+            "--fail",
+            "--http2-prior-knowledge",
+            "--max-time",
+            "300",
+        ])
+        .args(arguments)
+        .arg(credence.url(path))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    Ok(curl)
 }
 
 fn down(credence: &Credence, expected: &str) -> Result<()> {

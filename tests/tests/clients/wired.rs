@@ -6,9 +6,11 @@ use std::process::Command;
 
 use anyhow::Result;
 use credence_tests::pki::Authority;
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::manifests::{Api, DUMMY, KEY};
+use crate::nginx::free_port;
 use crate::script;
 use crate::server::Server;
 use crate::stage::Stage;
@@ -68,13 +70,25 @@ pub(crate) fn websocket_says_everything_both_ways(stage: &Stage) -> Result<Strin
 
 pub(crate) fn grpc_streams_and_keeps_its_trailers(stage: &Stage) -> Result<String> {
     let provider = Provider::start(stage, "grpc_server")?;
-    let base = format!("https://localhost:{}/credence.test.Echo", provider.port);
-    let credence = stage.credence(&Api::new("echo", base, &provider.authority).objects())?;
+    let base = format!("https://localhost:{}", provider.port);
+    // A service is called at the root, so that its collection has a port; one
+    // whose name is a collection's can do without.
+    let service = format!("{base}/credence.test.Echo");
+    let port = free_port()?;
+    let mut own = Api::new("own-port", base, &provider.authority);
+    own.spec = json!({"sidecarPort": port});
+    let mut objects = own.objects();
+    objects.extend(Api::new("echo", service, &provider.authority).objects());
+    let credence = stage.credence(&objects)?;
     let beginning = credence.at_rest()?;
-    let mut command = Command::new(stage.python()?);
-    command.arg(script::source("grpc_calls.py"));
-    let said = script::run(stage, "grpc", &credence.url("/echo"), &mut command)?;
+    let mut figures = String::new();
+    for target in [format!("http://localhost:{port}"), credence.url("/echo")] {
+        let mut command = Command::new(stage.python()?);
+        command.arg(script::source("grpc_calls.py"));
+        figures.push_str(&script::run(stage, "grpc", &target, &mut command)?);
+        figures.push('\n');
+    }
     credence.settles(beginning)?;
     stage.end(credence)?;
-    Ok(said)
+    Ok(figures)
 }
