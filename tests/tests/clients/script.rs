@@ -12,7 +12,7 @@ use crate::manifests::DUMMY;
 use crate::stage::Stage;
 
 /// Reached only by what hangs. Go's and Java's compilers are in it.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Where the scripts are.
 pub(crate) fn source(name: &str) -> PathBuf {

@@ -71,12 +71,12 @@ pub(crate) fn report(scenario: &Scenario, found: &[Found]) -> bool {
     let mut good = ours.resident <= MOST_MEMORY;
     if let Some(better) = peers.iter().min_by_key(|peer| peer.cost()) {
         let ratio = ours.cost().as_secs_f64() / better.cost().as_secs_f64();
-        let most = scenario.most;
-        println!(
-            "{} : {} = {ratio:.2} (at most {most:.2})",
-            ours.name, better.name
-        );
-        good &= ratio <= most;
+        let promise = match scenario.most {
+            Some(most) => format!("at most {most:.2}"),
+            None => "nothing is promised".to_owned(),
+        };
+        println!("{} : {} = {ratio:.2} ({promise})", ours.name, better.name);
+        good &= scenario.most.is_none_or(|most| ratio <= most);
     }
     let verdict = match good {
         true => "as promised",

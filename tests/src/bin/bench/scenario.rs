@@ -14,8 +14,9 @@ pub(crate) struct Scenario {
     pub(crate) upstream: Upstream,
     /// A round makes the number of requests that was asked for divided by this.
     pub(crate) share: usize,
-    /// The largest share of the better peer's processor time that is accepted.
-    pub(crate) most: f64,
+    /// The largest share of the better peer's processor time that is promised,
+    /// if any is.
+    pub(crate) most: Option<f64>,
 }
 
 /// What the provider speaks.
@@ -34,7 +35,7 @@ pub(crate) const ALL: [Scenario; 4] = [
         answer: 1024,
         upstream: Upstream::Http1,
         share: 1,
-        most: 0.75,
+        most: Some(0.75),
     },
     Scenario {
         name: "1 KiB answers, 1 connection",
@@ -43,7 +44,7 @@ pub(crate) const ALL: [Scenario; 4] = [
         answer: 1024,
         upstream: Upstream::Http1,
         share: 4,
-        most: 0.9,
+        most: Some(0.9),
     },
     Scenario {
         name: "100 KiB both ways, 32 connections",
@@ -52,7 +53,7 @@ pub(crate) const ALL: [Scenario; 4] = [
         answer: 100 * 1024,
         upstream: Upstream::Http1,
         share: 8,
-        most: 1.0,
+        most: Some(1.0),
     },
     Scenario {
         name: "1 KiB answers, 32 connections, HTTP/2 to the provider",
@@ -61,6 +62,6 @@ pub(crate) const ALL: [Scenario; 4] = [
         answer: 1024,
         upstream: Upstream::Http2,
         share: 1,
-        most: 1.0,
+        most: None,
     },
 ];
