@@ -136,6 +136,8 @@ pub struct Placed {
     pub name: String,
     /// Free of control characters.
     pub value: Value,
+    /// Whether the Secret is in it, so that no answer may tell it.
+    pub private: bool,
     /// What happens when the caller sent one of the same name.
     pub on_conflict: OnConflict,
 }

@@ -256,6 +256,7 @@ mod tests {
         Placed {
             name: name.to_owned(),
             value: Secret::new(value).into(),
+            private: true,
             on_conflict,
         }
     }

@@ -28,7 +28,7 @@ use crate::bundle::Route;
 use crate::collection::{Collection, TrustKind};
 use crate::reason::Reason;
 use case::Case;
-use placing::placings;
+use placing::{Placing, placings};
 
 pub use keys::secret_keys;
 pub use material::{Material, Needs, SecretObject};
@@ -70,12 +70,7 @@ pub struct Unresolved {
 pub fn needs(collection: &Collection, environment: Environment) -> Needs {
     let settings = collection.selected(environment).settings;
     let mut needs = Needs::default();
-    let refers = placings(collection).iter().any(|placing| {
-        placing
-            .sources()
-            .any(|source| source.template.refers_to_secret())
-    });
-    if refers {
+    if placings(collection).iter().any(Placing::refers_to_secret) {
         needs.secrets.extend(settings.secret.clone());
     }
     needs.secrets.extend(settings.tls_secret.clone());

@@ -284,6 +284,7 @@ mod tests {
         let placed = |name: &str, value: &str| Placed {
             name: name.to_owned(),
             value: Secret::new(value).into(),
+            private: true,
             on_conflict: OnConflict::IfAbsent,
         };
         Route {
@@ -296,6 +297,7 @@ mod tests {
                     value: Value::Varying(
                         serde_json::from_str(r#"[{"variable":"nowUnix"}]"#).unwrap(),
                     ),
+                    private: false,
                     on_conflict: OnConflict::Replace,
                 },
             ],

@@ -120,6 +120,7 @@ pub fn owns_its_parameters(sent: &[u8]) {
     let placed = OWNED.map(|(name, value, on_conflict)| Placed {
         name: name.to_owned(),
         value: Secret::new(value).into(),
+        private: false,
         on_conflict,
     });
     let ours = CompiledQuery::compile(&placed);

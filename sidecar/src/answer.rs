@@ -71,11 +71,12 @@ pub(crate) fn write(
                 write_location(sent, caller, destination, out);
                 continue;
             }
-            None if destination.route.path.is_some() && tells(sent, destination) => continue,
             None if !destination.cookies.is_empty() && sets_ours(sent, destination) => continue,
-            None if !destination.route.query.is_empty() && holds_references(sent) => {
+            None if holds_references(sent) => {
                 let value = without_ours_anywhere(sent.value, &destination.query);
-                field::write(sent.name, &value, out);
+                if !destination.credentials.are_told_by(&value) {
+                    field::write(sent.name, &value, out);
+                }
                 continue;
             }
             Some(
@@ -98,12 +99,6 @@ pub(crate) fn write(
     }
     out.extend_from_slice(b"\r\n");
     passing
-}
-
-/// Whether one of the fields that hold references would tell the caller the
-/// credential in the path.
-fn tells(sent: &Field<'_>, destination: &Destination) -> bool {
-    holds_references(sent) && destination.path.is_told_by(sent.value)
 }
 
 fn holds_references(sent: &Field<'_>) -> bool {
@@ -143,7 +138,7 @@ fn write_location(
         // §4.2), such as the port of all collections.
         let doubled = rest.starts_with(b"//");
         let host = caller.host.filter(|_| absolute || doubled);
-        if destination.path.is_told_by(rest) || (doubled && host.is_none()) {
+        if destination.credentials.are_told_by(rest) || (doubled && host.is_none()) {
             return;
         }
         out.extend_from_slice(sent.name.as_bytes());
@@ -157,7 +152,7 @@ fn write_location(
         out.extend_from_slice(b"\r\n");
         return;
     }
-    if redirect::leads_astray(value, caller.host) || destination.path.is_told_by(value) {
+    if redirect::leads_astray(value, caller.host) || destination.credentials.are_told_by(value) {
         return;
     }
     // The caller would take it for a path of the sidecar.

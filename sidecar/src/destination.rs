@@ -8,7 +8,7 @@ use credence_core::bundle::Route;
 use credence_core::placement::CompiledQuery;
 
 use crate::metrics::CollectionMetrics;
-use crate::plan::{BodyPlan, CookiePlan, HeaderPlan, PathPlan};
+use crate::plan::{BodyPlan, CookiePlan, Credentials, HeaderPlan, PathPlan};
 use crate::upstream::Upstream;
 
 /// Where the calls of one collection go, and what is put on them.
@@ -28,5 +28,7 @@ pub(crate) struct Destination {
     pub(crate) query: CompiledQuery,
     pub(crate) cookies: CookiePlan,
     pub(crate) body: BodyPlan,
+    /// What no answer may tell the caller.
+    pub(crate) credentials: Credentials,
     pub(crate) metrics: Arc<CollectionMetrics>,
 }

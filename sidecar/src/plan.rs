@@ -4,6 +4,7 @@
 
 pub(crate) mod body;
 pub(crate) mod cookies;
+mod credentials;
 mod headers;
 mod json;
 mod path;
@@ -14,6 +15,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use body::BodyPlan;
 pub(crate) use cookies::CookiePlan;
+pub(crate) use credentials::Credentials;
 pub(crate) use headers::HeaderPlan;
 pub(crate) use path::PathPlan;
 

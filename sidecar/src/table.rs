@@ -14,7 +14,7 @@ use crate::budget::Budget;
 use crate::destination::Destination;
 use crate::metrics::{CollectionMetrics, Metrics};
 use crate::own_ports::Wish;
-use crate::plan::{BodyPlan, CookiePlan, HeaderPlan, PathPlan, Unplaceable};
+use crate::plan::{BodyPlan, CookiePlan, Credentials, HeaderPlan, PathPlan, Unplaceable};
 use crate::problem::Problem;
 use crate::slug::Slug;
 use crate::upstream::{self, ALPN, Upstream};
@@ -159,6 +159,7 @@ impl Compiler {
             cookies,
             body: BodyPlan::compile(&route.body)?,
             query: CompiledQuery::compile(&route.query),
+            credentials: Credentials::of(&route),
             route,
             metrics: metrics.get(name).map(Arc::clone).unwrap_or_default(),
         }))

@@ -34,6 +34,11 @@ impl<'a> Placing<'a> {
         };
         std::iter::once(first).chain(second)
     }
+
+    pub(super) fn refers_to_secret(&self) -> bool {
+        self.sources()
+            .any(|source| source.template.refers_to_secret())
+    }
 }
 
 /// The collection's headers and parameters, and last those of its method, which

@@ -38,6 +38,7 @@ impl Case<'_> {
         list.push(Placed {
             name,
             value,
+            private: placing.refers_to_secret(),
             on_conflict: placing.on_conflict,
         });
         Ok(())

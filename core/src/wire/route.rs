@@ -45,6 +45,8 @@ struct PlacedForm<'a> {
     value: Option<Cow<'a, str>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     varying: Option<Vec<PieceForm<'a>>>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    private: bool,
     on_conflict: OnConflictForm,
 }
 
@@ -166,6 +168,7 @@ impl<'a> From<&'a Placed> for PlacedForm<'a> {
             name: placed.name.as_str().into(),
             value,
             varying,
+            private: placed.private,
             on_conflict: placed.on_conflict.into(),
         }
     }
@@ -183,6 +186,7 @@ impl TryFrom<PlacedForm<'_>> for Placed {
         Ok(Self {
             name: form.name.into_owned(),
             value,
+            private: form.private,
             on_conflict: form.on_conflict.into(),
         })
     }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use credence_core::bundle::{Bundle, Entry, Route};
-use credence_core::{CollectionName, Environment};
+use credence_core::bundle::{Bundle, Entry, OnConflict, Placed, Route};
+use credence_core::{CollectionName, Environment, Secret};
 
 use credence_net::Egress;
 
@@ -11,7 +11,20 @@ use crate::table::Compiler;
 
 fn destination() -> Arc<Destination> {
     let name: CollectionName = "openai".parse().unwrap();
-    let route = Route::to("https://api.test/v1".parse().unwrap());
+    let placed = |name: &str, value: &str, private| Placed {
+        name: name.to_owned(),
+        value: Secret::new(value).into(),
+        private,
+        on_conflict: OnConflict::Replace,
+    };
+    let route = Route {
+        headers: vec![placed("Authorization", "Bearer sk_live_1", true)],
+        query: vec![
+            placed("api_key", "key", true),
+            placed("api-version", "2026-11-21", false),
+        ],
+        ..Route::to("https://api.test/v1".parse().unwrap())
+    };
     let bundle = Bundle {
         revision: String::new(),
         environment: Environment::Live,
@@ -112,6 +125,34 @@ fn a_redirect_to_another_collection_is_left_out() {
         let head = format!("HTTP/1.1 307 Temporary Redirect\r\nLocation: {location}\r\n\r\n");
         let (head, _) = passed(&head, Version::Http11);
         assert!(!head.contains("stripe"), "{head}");
+    }
+}
+
+#[test]
+fn a_reference_within_a_reference_does_not_tell_the_key() {
+    for (reference, kept) in [
+        ("/login?next=%2Fv1%2Fx%3Fapi_key%3Dkey", false),
+        ("/v1/login?next=%2Fv1%2Fx%3Fapi_key%3Dkey", false),
+        ("/login?next=%2Fa%3Fb%3D%252Fv1%253Fapi_key%253Dkey", false),
+        ("https://b.test/#access_token=sk_live_1", false),
+        ("https://b.test/login?api_key=key&a", true),
+        (
+            "https://b.test/?next=%2Fv1%3Fapi-version%3D2026-11-21",
+            true,
+        ),
+    ] {
+        let (head, _) = passed(
+            &format!(
+                "HTTP/1.1 302 Found\r\nLocation: {reference}\r\nContent-Location: {reference}\r\n\
+                 Link: <{reference}>; rel=next\r\nRefresh: 0; url={reference}\r\n\r\n"
+            ),
+            Version::Http11,
+        );
+        for name in ["Location: ", "Content-Location: ", "Link: ", "Refresh: "] {
+            let found = head.lines().any(|line| line.starts_with(name));
+            assert_eq!(found, kept, "{name}{reference}");
+        }
+        assert!(!head.contains("key"), "{head}");
     }
 }
 

@@ -207,6 +207,7 @@ mod tests {
         Placed {
             name: name.to_owned(),
             value: Secret::new(value).into(),
+            private: true,
             on_conflict,
         }
     }

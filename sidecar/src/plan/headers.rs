@@ -169,6 +169,7 @@ mod tests {
         Placed {
             name: name.to_owned(),
             value: Secret::new(value).into(),
+            private: true,
             on_conflict,
         }
     }

@@ -8,6 +8,7 @@ fn route(key: &str) -> Route {
         headers: vec![Placed {
             name: "Authorization".to_owned(),
             value: Secret::new(key).into(),
+            private: true,
             on_conflict: OnConflict::Replace,
         }],
         ..Route::to("https://api.test/v1".parse().unwrap())

@@ -1,7 +1,7 @@
 //! Where a collection's values are put, besides headers and query.
 
 use credence_core::Secret;
-use credence_core::bundle::{Forwarding, OnConflict};
+use credence_core::bundle::{Forwarding, OnConflict, Placed};
 use serde_json::json;
 
 use crate::provider::{Provider, field};
@@ -141,6 +141,40 @@ async fn a_key_that_the_provider_repeats_is_not_shown_to_the_caller() {
         );
     }
     assert!(!answer.contains("k1") && !answer.contains("k2"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_key_within_another_reference_is_not_shown_to_the_caller() {
+    let provider = Provider::answering(
+        "HTTP/1.1 302 Found\r\nLocation: /login?next=%2Fv1%2Fx%3Fv%3Dversion-1%26key%3Dk2\r\n\
+         Link: </login?next=%2Fv1%2Fx%3Ftoken%3Dsk-test-1>; rel=next\r\n\
+         Content-Location: /login?next=%2Fv1%2Fx%3Fv%3Dversion-1\r\nContent-Length: 0\r\n\r\n",
+    )
+    .await;
+    let rig = Rig::whose(&provider, |route| {
+        let version = placed("v", "version-1", OnConflict::Replace);
+        route.query = vec![
+            placed("key", "k2", OnConflict::Replace),
+            Placed {
+                private: false,
+                ..version
+            },
+        ];
+    });
+    let mut caller = rig.caller().await;
+    caller
+        .send("GET /api/x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
+    let answer = caller.answer().await;
+    assert_eq!(answer.status(), 302);
+    assert_eq!(
+        (answer.field("location"), answer.field("link")),
+        (None, None)
+    );
+    assert_eq!(
+        answer.field("content-location"),
+        Some("/login?next=%2Fv1%2Fx%3Fv%3Dversion-1")
+    );
 }
 
 #[tokio::test]

@@ -103,6 +103,7 @@ pub(crate) fn varying(name: &str, pieces: &serde_json::Value) -> Placed {
     Placed {
         name: name.to_owned(),
         value: Value::Varying(serde_json::from_value(pieces.clone()).unwrap()),
+        private: false,
         on_conflict: OnConflict::Replace,
     }
 }
@@ -111,6 +112,7 @@ pub(crate) fn placed(name: &str, value: &str, on_conflict: OnConflict) -> Placed
     Placed {
         name: name.to_owned(),
         value: Secret::new(value).into(),
+        private: true,
         on_conflict,
     }
 }

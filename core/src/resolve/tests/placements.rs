@@ -187,6 +187,30 @@ fn a_live_key_by_a_stated_fallback_is_no_surprise() {
 }
 
 #[test]
+fn a_value_is_private_when_the_secret_is_in_it() {
+    let collection = Collection {
+        headers: vec![field("X-Base", "${baseUrl}")],
+        query: vec![
+            field("api-version", "2026-11-21"),
+            field("sig", "${(now.unix)|hmacSha256:api-key|hex}"),
+        ],
+        ..with_method(basic("me", "${secret.api-key}"))
+    };
+    let route = in_development(&collection, &material()).unwrap().route;
+    let placed = route.headers.iter().chain(&route.query);
+    let private: Vec<_> = placed
+        .map(|placed| (placed.name.as_str(), placed.private))
+        .collect();
+    let expected = [
+        ("X-Base", false),
+        ("Authorization", true),
+        ("api-version", false),
+        ("sig", true),
+    ];
+    assert_eq!(private, expected);
+}
+
+#[test]
 fn what_is_new_on_each_call_is_left_to_the_sidecar() {
     let moment = Moment {
         unix_seconds: 1_795_294_800,

@@ -11,6 +11,7 @@ fn placed(name: &str, value: &str, on_conflict: OnConflict) -> Placed {
     Placed {
         name: name.to_owned(),
         value: Secret::new(value).into(),
+        private: true,
         on_conflict,
     }
 }

@@ -21,6 +21,7 @@ pub(crate) fn start(directory: &Path, upstream: u16) -> anyhow::Result<Proxy> {
         headers: vec![Placed {
             name: "Authorization".to_owned(),
             value: Secret::new(KEY).into(),
+            private: true,
             on_conflict: OnConflict::Replace,
         }],
         trust: Some(fs::read_to_string(directory.join("ca.pem"))?.into()),
