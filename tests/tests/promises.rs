@@ -1,4 +1,4 @@
-//! SECURITY.md names the tests that show what it says: they must exist.
+//! Documents that name the tests which show what they say: those must exist.
 
 #![expect(
     clippy::unwrap_used,
@@ -33,8 +33,7 @@ fn named(document: &str) -> Vec<&str> {
 }
 
 #[test]
-fn every_test_that_the_security_page_names_exists() {
-    let document = fs::read_to_string(format!("{ROOT}/SECURITY.md")).unwrap();
+fn every_test_that_a_document_names_exists() {
     let makefile = fs::read_to_string(format!("{ROOT}/Makefile")).unwrap();
     let mut paths = Vec::new();
     sources(Path::new(ROOT), &mut paths);
@@ -42,14 +41,17 @@ fn every_test_that_the_security_page_names_exists() {
         .iter()
         .map(|path| fs::read_to_string(path).unwrap())
         .collect();
-    let named = named(&document);
-    assert!(named.len() > 40, "the table has another form: {named:?}");
-    for test in named {
-        let exists = match test.strip_prefix("make ") {
-            Some(target) => makefile.contains(&format!("\n{target}:")),
-            None if test.contains(' ') => code.contains(&format!("\"{test}\"")),
-            None => code.contains(&format!("fn {test}(")),
-        };
-        assert!(exists, "SECURITY.md names {test}, which does not exist");
+    for document in ["SECURITY.md", "docs/requirements.md"] {
+        let text = fs::read_to_string(format!("{ROOT}/{document}")).unwrap();
+        let named = named(&text);
+        assert!(named.len() > 40, "{document} has another form: {named:?}");
+        for test in named {
+            let exists = match test.strip_prefix("make ") {
+                Some(target) => makefile.contains(&format!("\n{target}:")),
+                None if test.contains(' ') => code.contains(&format!("\"{test}\"")),
+                None => code.contains(&format!("fn {test}(")),
+            };
+            assert!(exists, "{document} names {test}, which does not exist");
+        }
     }
 }
