@@ -6,6 +6,7 @@ mod pool;
 mod shared;
 mod transport;
 
+use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::task::Context;
@@ -13,6 +14,7 @@ use std::task::Context;
 use credence_core::base_url::Scheme;
 use credence_core::bundle::{ClientCertificate, Route};
 use credence_net::{DialError, Dialer, Egress, Guard, HandshakeError, handshake};
+use rustix::io::Errno;
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -75,7 +77,14 @@ pub(crate) enum ConnectError {
 
 impl From<ConnectError> for Problem {
     fn from(error: ConnectError) -> Self {
-        let slug = match error {
+        let slug = match &error {
+            ConnectError::Dial {
+                source: DialError::Unreachable(source),
+                ..
+            } if is_out_of_descriptors(source) => {
+                let detail = "The sidecar has as many files open as it may: make fewer calls at a time, or raise its limit.";
+                return Self::new(Slug::Overloaded, detail);
+            }
             ConnectError::Dial {
                 source: DialError::TimedOut(_),
                 ..
@@ -93,6 +102,14 @@ impl From<ConnectError> for Problem {
         };
         Self::new(slug, format!("There is {error}."))
     }
+}
+
+/// Whether there is no connection for a reason that is not the API's.
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::MFILE | Errno::NFILE)
+    )
 }
 
 impl Upstream {
