@@ -126,9 +126,7 @@ impl BodyPlan {
         let object = json::Object::parse(body, &names)?;
         let mut edits = Vec::new();
         for (index, ours) in self.members.iter().enumerate() {
-            let mut theirs = object.of(index);
-            let first = theirs.next();
-            match (ours.on_conflict, first) {
+            match (ours.on_conflict, object.of(index).next()) {
                 (OnConflict::IfAbsent, Some(_)) => continue,
                 (OnConflict::Reject, Some(_)) => {
                     return Err(Unwritable::Conflict(ours.name.to_string()));
@@ -139,12 +137,18 @@ impl BodyPlan {
                 Literal::Whole(literal) => literal.clone(),
                 Literal::Varying(value) => json::literal(&value.render(moment)),
             };
-            match first {
+            let theirs = object.of(index);
+            let (eclipsed, rest): (Vec<_>, Vec<_>) =
+                theirs.partition(|member| object.is_eclipsed(member));
+            edits.extend(eclipsed.into_iter().map(Edit::cut));
+            let mut rest = rest.into_iter();
+            match rest.next() {
                 Some(member) => edits.push(Edit::replace(member, literal)),
                 None => edits.push(object.append(&ours.name, &literal, &edits)),
             }
-            edits.extend(theirs.map(Edit::cut));
+            edits.extend(rest.map(Edit::cut));
         }
+        object.close_gap(body, &mut edits);
         json::apply(body, edits, out);
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! A JSON object whose members are changed in the text itself: spelling,
 //! order, white space and numbers that no type holds stay as they are.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
@@ -15,6 +16,11 @@ use super::body::Unwritable;
 #[derive(Debug, Default)]
 pub(super) struct Object {
     found: Vec<Member>,
+    /// For each of the names, where the last one begins that differs from it
+    /// in case only.
+    lookalikes: Vec<Option<usize>>,
+    /// After the opening brace.
+    begin: usize,
     /// After the last member, or after the opening brace.
     end: usize,
     empty: bool,
@@ -58,6 +64,31 @@ impl Object {
         self.found.iter().filter(move |member| member.name == name)
     }
 
+    /// Whether a member comes before one that a decoder which ignores case
+    /// would take in its place: many take the last.
+    pub(super) fn is_eclipsed(&self, member: &Member) -> bool {
+        self.lookalikes[member.name].is_some_and(|last| member.value.start < last)
+    }
+
+    /// Takes away the comma after the members that are cut, where none is left
+    /// before it.
+    pub(super) fn close_gap(&self, text: &[u8], edits: &mut Vec<Edit>) {
+        edits.sort_by_key(Edit::position);
+        let gap = edits.iter().fold(self.begin, |gap, edit| {
+            let cut = edit.text.is_empty() && edit.range.start == gap;
+            if cut { edit.range.end } else { gap }
+        });
+        if gap == self.begin {
+            return;
+        }
+        if let Some(comma) = text[gap..].iter().position(|byte| *byte == b',') {
+            edits.push(Edit {
+                range: gap..gap + comma + 1,
+                text: Zeroizing::default(),
+            });
+        }
+    }
+
     /// A new last member; `before` are the edits made so far.
     pub(super) fn append(&self, name: &str, literal: &str, before: &[Edit]) -> Edit {
         let here = self.end..self.end;
@@ -81,19 +112,23 @@ impl Edit {
         }
     }
 
-    /// For a member that is not the first: it goes with the comma before it.
+    /// The member goes with the comma before it, if it is not the first.
     pub(super) fn cut(member: &Member) -> Self {
         Self {
             range: member.after..member.value.end,
             text: Zeroizing::default(),
         }
     }
+
+    fn position(&self) -> (usize, usize) {
+        (self.range.start, self.range.end)
+    }
 }
 
 /// Appends the text with the edits, which do not overlap.
 pub(super) fn apply(text: &[u8], mut edits: Vec<Edit>, out: &mut Vec<u8>) {
     // Stable: what is inserted in one place keeps its order.
-    edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
+    edits.sort_by_key(Edit::position);
     let mut done = 0;
     for edit in &edits {
         out.extend_from_slice(&text[done..edit.range.start]);
@@ -111,30 +146,35 @@ pub(super) fn literal(text: &str) -> Zeroizing<String> {
     Zeroizing::new(String::from_utf8_lossy(&literal).into_owned())
 }
 
+/// As those compare who ignore case, to some of whom U+017F is an `s` and U+212A
+/// a `k`.
+fn folded(text: &str) -> impl Iterator<Item = char> {
+    text.chars()
+        .flat_map(char::to_lowercase)
+        .flat_map(char::to_uppercase)
+}
+
 #[derive(Clone, Copy)]
 struct Search<'a> {
     text: &'a [u8],
     names: &'a [&'a str],
 }
 
-impl Search<'_> {
+impl<'de> Search<'de> {
     /// Where a piece of the text is in it.
     fn range(&self, piece: &RawValue) -> Range<usize> {
         let start = piece.get().as_ptr().addr() - self.text.as_ptr().addr();
         start..start + piece.get().len()
     }
 
-    /// Which of the names a key is, also when it is spelled with escapes.
-    fn name(&self, key: &RawValue) -> Option<usize> {
-        let decoded;
-        let key = if key.get().contains('\\') {
-            // One with half a surrogate pair is no text, and so none of ours.
-            decoded = serde_json::from_str::<String>(key.get()).ok()?;
-            &*decoded
+    /// What a key spells, also with escapes. One with half a surrogate pair is
+    /// no text, and so none of ours.
+    fn spelled(key: &'de RawValue) -> Option<Cow<'de, str>> {
+        if key.get().contains('\\') {
+            serde_json::from_str(key.get()).ok().map(Cow::Owned)
         } else {
-            key.get().trim_matches('"')
-        };
-        self.names.iter().position(|name| *name == key)
+            Some(Cow::Borrowed(key.get().trim_matches('"')))
+        }
     }
 }
 
@@ -155,17 +195,29 @@ impl<'de> Visitor<'de> for Search<'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Object, A::Error> {
         let brace = self.text.iter().position(|byte| *byte == b'{');
+        let begin = brace.ok_or_else(|| A::Error::custom("no brace"))? + 1;
         let mut object = Object {
             found: Vec::new(),
-            end: brace.ok_or_else(|| A::Error::custom("no brace"))? + 1,
+            lookalikes: vec![None; self.names.len()],
+            begin,
+            end: begin,
             empty: true,
         };
         while let Some((key, value)) = members.next_entry::<&RawValue, &RawValue>()? {
             let value = self.range(value);
             let after = std::mem::replace(&mut object.end, value.end);
             object.empty = false;
-            if let Some(name) = self.name(key) {
+            let Some(key) = Self::spelled(key) else {
+                continue;
+            };
+            if let Some(name) = self.names.iter().position(|name| *name == key) {
                 object.found.push(Member { name, after, value });
+                continue;
+            }
+            for (name, last) in self.names.iter().zip(&mut object.lookalikes) {
+                if folded(name).eq(folded(&key)) {
+                    *last = Some(value.start);
+                }
             }
         }
         Ok(object)

@@ -70,6 +70,54 @@ fn a_member_that_is_there_is_replaced_where_it_is_and_its_duplicates_go() {
 }
 
 #[test]
+fn a_decoder_that_ignores_case_finds_ours_last() {
+    for (body, expected) in [
+        (r#"{"key":1,"KEY":2}"#, r#"{"KEY":2,"key":"s\"1 &"}"#),
+        (r#"{"KEY":2,"key" : 1}"#, r#"{"KEY":2,"key" : "s\"1 &"}"#),
+        (
+            r#"{ "key" : 1 , "key":2, "a":3, "key":4,"Ke\u0079":5 }"#,
+            r#"{ "a":3,"Ke\u0079":5,"key":"s\"1 &" }"#,
+        ),
+        (
+            r#"{"a":1,"key":2,"Key":3,"key":4,"key":5,"b":6}"#,
+            r#"{"a":1,"Key":3,"key":"s\"1 &","b":6}"#,
+        ),
+        (
+            "{\"key\":1,\"\u{212a}ey\":2}",
+            "{\"\u{212a}ey\":2,\"key\":\"s\\\"1 &\"}",
+        ),
+    ] {
+        let json = written(&key(OnConflict::Replace), Format::Json, body).unwrap();
+        assert_eq!(json, expected, "{body}");
+        serde_json::from_str::<serde_json::Value>(&json).unwrap();
+    }
+    let form = written(&key(OnConflict::Replace), Format::Form, "key=1&KEY=2");
+    assert_eq!(form.unwrap(), "KEY=2&key=s%221%20%26");
+    let two = [
+        placed("key", "k", OnConflict::Replace),
+        placed("KEY", "K", OnConflict::Replace),
+        placed("b", "2", OnConflict::Replace),
+    ];
+    for (body, expected) in [
+        (
+            r#"{"KEY":1,"key":2,"b":3}"#,
+            r#"{"KEY":"K","key":"k","b":"2"}"#,
+        ),
+        (
+            r#"{"b":1,"key":1,"b":2,"Key":3}"#,
+            r#"{"b":"2","Key":3,"key":"k","KEY":"K"}"#,
+        ),
+        (
+            r#"{"key":1,"b":1,"B":2,"b":3,"Key":4}"#,
+            r#"{"B":2,"b":"2","Key":4,"key":"k","KEY":"K"}"#,
+        ),
+    ] {
+        let plan = BodyPlan::compile(&two).unwrap();
+        assert_eq!(written(&plan, Format::Json, body).unwrap(), expected);
+    }
+}
+
+#[test]
 fn the_callers_own_wins_or_is_refused_where_the_collection_says_so() {
     for (format, mine, other, expected) in [
         (
