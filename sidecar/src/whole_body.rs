@@ -25,18 +25,20 @@ pub(crate) struct WholeBody {
 }
 
 impl WholeBody {
-    /// For a body that says it will have so many bytes, or does not say.
+    /// For a body that says it will have so many bytes, or does not say. Takes
+    /// nothing of the budget yet: a caller who says much and sends nothing
+    /// keeps no other from it.
     ///
     /// # Errors
-    /// As [`WholeBody::push`] would say in the end.
+    /// `body-too-large`, as [`WholeBody::push`] would say in the end.
     pub(crate) fn expecting(length: Option<u64>, budget: &Arc<Budget>) -> Result<Self, Problem> {
-        let mut body = Self {
+        if length.is_some_and(|length| length > LARGEST as u64) {
+            return Err(too_large());
+        }
+        Ok(Self {
             bytes: Zeroizing::new(Vec::new()),
             reserved: budget.reserve(),
-        };
-        let length = usize::try_from(length.unwrap_or(0)).unwrap_or(usize::MAX);
-        body.make_room(length)?;
-        Ok(body)
+        })
     }
 
     /// Appends what has arrived.
@@ -62,10 +64,7 @@ impl WholeBody {
             return Ok(());
         }
         if length > LARGEST {
-            return Err(Problem::new(
-                Slug::BodyTooLarge,
-                "The collection sets a part of the body, so Credence must keep it, and keeps no more than 1 MiB.",
-            ));
+            return Err(too_large());
         }
         let after = length.max(2 * before).clamp(FIRST, LARGEST);
         if !self.reserved.grow(after - before) {
@@ -80,6 +79,13 @@ impl WholeBody {
         self.bytes = larger;
         Ok(())
     }
+}
+
+fn too_large() -> Problem {
+    Problem::new(
+        Slug::BodyTooLarge,
+        "The collection sets a part of the body, so Credence must keep it, and keeps no more than 1 MiB.",
+    )
 }
 
 impl fmt::Debug for WholeBody {
@@ -122,12 +128,28 @@ mod tests {
     #[test]
     fn all_bodies_together_have_a_limit_and_give_back_what_they_had() {
         let budget = Budget::of(ALL_TOGETHER);
-        let largest = || WholeBody::expecting(Some(LARGEST as u64), &budget);
+        let largest = || {
+            let mut body = WholeBody::expecting(Some(LARGEST as u64), &budget).unwrap();
+            body.push(&vec![b'x'; LARGEST]).map(|()| body)
+        };
         let bodies: Vec<_> = (0..16).map(|_| largest().unwrap()).collect();
         assert_eq!(slug(largest()), Some(Slug::Overloaded));
         let mut small = WholeBody::expecting(None, &budget).unwrap();
         assert_eq!(slug(small.push(b"x")), Some(Slug::Overloaded));
         drop(bodies);
         small.push(b"x").unwrap();
+    }
+
+    #[test]
+    fn what_is_only_announced_keeps_no_other_body_out() {
+        let budget = Budget::of(ALL_TOGETHER);
+        let mut announced: Vec<_> = (0..1000)
+            .map(|_| WholeBody::expecting(Some(LARGEST as u64), &budget).unwrap())
+            .collect();
+        for body in &mut announced {
+            body.push(b"x").unwrap();
+        }
+        let mut whole = WholeBody::expecting(None, &budget).unwrap();
+        whole.push(&vec![b'x'; LARGEST]).unwrap();
     }
 }

@@ -1,6 +1,9 @@
 //! Credentials in the body, for which the sidecar keeps it.
 
+use std::sync::Arc;
+
 use credence_core::bundle::OnConflict;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::caller::{Answer, Caller};
 use crate::provider::{Provider, field};
@@ -188,28 +191,59 @@ async fn a_body_of_a_mebibyte_is_sent() {
 
 #[tokio::test]
 async fn all_bodies_together_have_a_limit() {
-    let provider = Provider::echoing().await;
+    let (arrived, mut arrivals) = mpsc::unbounded_channel();
+    let permits = Arc::new(Semaphore::new(0));
+    let answers = Arc::clone(&permits);
+    let provider = Provider::start(move |mut peer| {
+        let (arrived, answers) = (arrived.clone(), Arc::clone(&answers));
+        async move {
+            let head = peer.head().await.unwrap();
+            arrived.send(()).unwrap();
+            answers.acquire().await.unwrap().forget();
+            let length = field(&head, "content-length").unwrap().parse().unwrap();
+            peer.bytes(length).await;
+            peer.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                .await;
+        }
+    })
+    .await;
     let rig = rig(&provider, OnConflict::Replace);
-    let declared = format!(
+    // What is announced and does not come takes nothing.
+    let announced = format!(
         "POST /api/ HTTP/1.1\r\nHost: localhost\r\n{JSON}Expect: 100-continue\r\nContent-Length: 1048576\r\n\r\n"
     );
+    let mut silent = Vec::new();
+    for _ in 0..17 {
+        let mut caller = rig.caller().await;
+        caller.send(&announced).await;
+        assert!(caller.head().await.starts_with("HTTP/1.1 100 "));
+        silent.push(caller);
+    }
+    let body = format!(r#"{{"a":"{}"}}"#, "x".repeat(1024 * 1024 - 8));
+    let whole = post(&format!("Connection: close\r\n{JSON}"), &body);
     let mut held = Vec::new();
     for _ in 0..16 {
         let mut caller = rig.caller().await;
-        caller.send(&declared).await;
-        assert!(caller.head().await.starts_with("HTTP/1.1 100 "));
+        caller.send(&whole).await;
+        arrivals.recv().await.unwrap();
         held.push(caller);
     }
     let mut caller = rig.caller().await;
-    let answer = answer(&mut caller, &declared).await;
-    assert_eq!((answer.status(), answer.slug()), (503, Some("overloaded")));
-    assert_eq!(answer.field("retry-after"), Some("1"));
-    // One is given up, and its memory is free for the next.
-    let mut given_up = held.pop().unwrap();
-    given_up.end().await;
+    let refused = answer(&mut caller, &post(JSON, "{}")).await;
+    assert_eq!(
+        (refused.status(), refused.slug()),
+        (503, Some("overloaded"))
+    );
+    assert_eq!(refused.field("retry-after"), Some("1"));
+    // They have their answers, and their memory is free for the next.
+    permits.add_permits(17);
+    for mut caller in held {
+        assert_eq!(caller.answer().await.status(), 200);
+        assert!(caller.is_closed().await);
+    }
     let mut caller = rig.caller().await;
-    caller.send(&declared).await;
-    assert!(caller.head().await.starts_with("HTTP/1.1 100 "));
+    let next = answer(&mut caller, &post(JSON, "{}")).await;
+    assert_eq!(next.status(), 200);
 }
 
 #[tokio::test]

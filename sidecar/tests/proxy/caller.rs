@@ -69,12 +69,6 @@ impl Caller {
         self.stream.shutdown().await.unwrap();
     }
 
-    /// Says that it sends no more, and waits until the proxy has closed.
-    pub(crate) async fn end(&mut self) {
-        self.end_sending().await;
-        assert!(self.is_closed().await);
-    }
-
     /// Sends a GET and reads its answer.
     pub(crate) async fn get(&mut self, target: &str) -> Answer {
         self.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
