@@ -44,7 +44,7 @@ pub enum DialError {
     #[error("the egress proxy {0}")]
     Egress(#[from] EgressFault),
     /// Resolving and connecting took longer than allowed.
-    #[error("no connection within {} s", .0.as_secs_f32())]
+    #[error("no connection within {:.1} s", .0.as_secs_f32())]
     TimedOut(Duration),
 }
 

@@ -31,7 +31,7 @@ pub enum HandshakeError {
     #[error("it closed the connection during the TLS handshake")]
     Broken(#[source] io::Error),
     /// The handshake took longer than allowed.
-    #[error("no TLS session within {} s", .0.as_secs_f32())]
+    #[error("no TLS session within {:.1} s", .0.as_secs_f32())]
     TimedOut(Duration),
 }
 
