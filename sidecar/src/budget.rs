@@ -47,6 +47,13 @@ impl Reserved {
     pub(crate) fn grow_to(&mut self, all: usize) -> bool {
         all <= self.taken || self.grow(all - self.taken)
     }
+
+    /// Gives back what is more than so much altogether.
+    pub(crate) fn shrink_to(&mut self, all: usize) {
+        let less = self.taken.saturating_sub(all);
+        self.taken -= less;
+        self.budget.0.fetch_add(less, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Reserved {
@@ -59,6 +66,10 @@ impl Drop for Reserved {
 mod tests {
     use super::*;
 
+    fn is_left(budget: &Arc<Budget>, bytes: usize) -> bool {
+        budget.reserve().grow(bytes)
+    }
+
     #[test]
     fn no_more_is_lent_than_there_is_and_all_of_it_comes_back() {
         let budget = Budget::of(10);
@@ -69,6 +80,9 @@ mod tests {
         drop(first);
         assert!(second.grow_to(3) && second.grow_to(10));
         assert!(!second.grow_to(11));
+        second.shrink_to(20);
+        second.shrink_to(9);
+        assert!(is_left(&budget, 1) && !is_left(&budget, 2));
         drop(second);
         assert!(budget.reserve().grow(10));
     }

@@ -30,7 +30,7 @@ use std::io;
 use h2::Reason;
 
 /// What may wait in memory to be written to one stream.
-const SEND_BUFFER: usize = 64 * 1024;
+const SEND_BUFFER: usize = 32 * 1024;
 
 /// The largest header list that is read, as RFC 9113 §6.5.2 counts it: beyond
 /// this, streams are answered without being looked at. Our own limit on heads

@@ -87,6 +87,8 @@ impl Pump {
                 }
                 continue;
             }
+            // A side that takes nothing should hold nothing.
+            from.inbound.release();
             ready!(Pin::new(&mut to.io).poll_flush(cx)).map_err(|_| Stuck::Sink)?;
             if self.ended {
                 return Poll::Ready(Ok(()));

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::budget::Budget;
+use crate::http2::server;
 use crate::limits::ProxySettings;
 use crate::metrics::{Metrics, Source};
 use crate::session::{BEFORE_LINEAGES, Sessions};
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) heads: Arc<Budget>,
     /// For bodies that are kept whole.
     pub(crate) bodies: Arc<Budget>,
+    /// For what arrives on streams before it is read.
+    pub(crate) windows: Arc<Budget>,
     table: ArcSwapOption<Table>,
     compiler: Mutex<Compiler>,
     withdrawn: Mutex<Vec<Withdrawn>>,
@@ -69,6 +72,7 @@ impl Shared {
             metrics,
             heads: Budget::of(HEADS),
             bodies: Budget::of(whole_body::ALL_TOGETHER),
+            windows: Budget::of(server::ALL_TOGETHER),
             table: ArcSwapOption::empty(),
             compiler: Mutex::new(compiler),
             withdrawn: Mutex::default(),

@@ -12,6 +12,7 @@ use rustls::ClientConfig;
 
 use crate::budget::Budget;
 use crate::destination::Destination;
+use crate::http2::client::Windows;
 use crate::metrics::{CollectionMetrics, Metrics};
 use crate::own_ports::Wish;
 use crate::plan::{BodyPlan, CookiePlan, Credentials, HeaderPlan, PathPlan, Unplaceable};
@@ -49,6 +50,8 @@ pub(crate) struct Compiler {
     egress: Egress,
     /// For connections of all collections that wait.
     places: Arc<Budget>,
+    /// For streams of all collections.
+    windows: Arc<Windows>,
     lineages: u64,
     metrics: Arc<Metrics>,
     /// The same for all collections that trust the public roots only.
@@ -61,6 +64,7 @@ impl Compiler {
         Self {
             egress,
             places: Budget::of(upstream::MOST_WAITING),
+            windows: Arc::default(),
             lineages,
             metrics,
             public: None,
@@ -138,6 +142,7 @@ impl Compiler {
                     tls,
                     &self.egress,
                     Arc::clone(&self.places),
+                    Arc::clone(&self.windows),
                     metrics,
                 ))
             }

@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 
 use crate::budget::Budget;
-use crate::http2;
+use crate::http2::client::{Connection as Multiplexed, Windows};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::slug::Slug;
@@ -53,6 +53,7 @@ pub(crate) struct Upstream {
     dialer: Dialer,
     pool: Pool,
     shared: Shared,
+    windows: Arc<Windows>,
     metrics: Arc<Metrics>,
 }
 
@@ -73,6 +74,8 @@ pub(crate) enum ConnectError {
     },
     #[error("no HTTP/2 with {host}:{port}, though that is what it chose")]
     Http2 { host: Box<str>, port: u16 },
+    #[error("no memory for one more call by HTTP/2: make fewer at a time")]
+    Crowded,
 }
 
 impl From<ConnectError> for Problem {
@@ -98,6 +101,7 @@ impl From<ConnectError> for Problem {
                 source: HandshakeError::ClientCertificate,
                 ..
             } => Slug::ClientCertificateRejected,
+            ConnectError::Crowded => Slug::Overloaded,
             ConnectError::Handshake { .. } => Slug::UpstreamTls,
         };
         Self::new(slug, format!("There is {error}."))
@@ -118,6 +122,7 @@ impl Upstream {
         tls: Option<Arc<ClientConfig>>,
         egress: &Egress,
         places: Arc<Budget>,
+        windows: Arc<Windows>,
         metrics: Arc<Metrics>,
     ) -> Self {
         let guard = Guard {
@@ -138,6 +143,7 @@ impl Upstream {
             dialer: Dialer::new(guard, route.timeouts.connect).through(egress),
             pool: Pool::of(places),
             shared: Shared::default(),
+            windows,
             metrics,
         }
     }
@@ -218,6 +224,9 @@ impl Upstream {
             self.shared.go_alone();
             return self.connect_plain().await;
         };
+        if self.shared.multiplexes() && self.windows.take().is_none() {
+            return Err(ConnectError::Crowded);
+        }
         let began = Instant::now();
         let io = self.open(tls).await?;
         if io.get_ref().1.alpn_protocol() != Some(HTTP2) {
@@ -225,14 +234,15 @@ impl Upstream {
             return Ok(self.http1(Transport::Tls(Box::new(io))));
         }
         let left = self.dialer.timeout.saturating_sub(began.elapsed());
+        let (size, window) = self.windows.take().ok_or(ConnectError::Crowded)?;
         let (io, refused) = Noting::new(io);
-        let opening = http2::client::Connection::open(io, self.metrics.open_connection());
+        let opening = Multiplexed::open(io, size, self.metrics.open_connection());
         let opened = timeout(left, opening).await.ok().and_then(Result::ok);
         if opened.is_none() && refused.load(Ordering::Relaxed) {
             return Err(self.failed(HandshakeError::ClientCertificate));
         }
         opened
-            .and_then(|connection| self.shared.add(connection))
+            .and_then(|connection| self.shared.add(connection, window))
             .map(Connection::of_stream)
             .ok_or_else(|| ConnectError::Http2 {
                 host: self.host.clone(),

@@ -1,6 +1,7 @@
 //! A connection to a provider, shared by as many calls as it has streams for.
 
 mod stream;
+mod windows;
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -16,25 +17,17 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 pub(crate) use stream::Stream;
+pub(crate) use windows::{Size, Windows};
 
 use super::{ERROR_RESETS, MOST_HEADERS, PENDING_RESETS, RESET_STREAMS, SEND_BUFFER, keepalive};
+use crate::budget::Reserved;
 use crate::metrics::OpenConnection;
-
-/// What a provider may send on one stream before it is read: enough for some
-/// megabytes a second from another continent.
-const STREAM_WINDOW: u32 = 256 * 1024;
-
-/// The most streams of one connection, whatever the provider allows.
-const MOST_STREAMS: u32 = 64;
-
-/// Room for what may wait on all streams of a connection, so that those that
-/// nobody reads never stop the others.
-const CONNECTION_WINDOW: u32 = STREAM_WINDOW * MOST_STREAMS;
 
 /// An open connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
     send: SendRequest<Bytes>,
+    size: Size,
     life: Arc<Life>,
 }
 
@@ -46,9 +39,13 @@ struct Life {
     unused_since: Mutex<Instant>,
 }
 
-/// Counts one stream for as long as it lives.
+/// Counts one stream for as long as it lives, and keeps memory for what may
+/// wait on it.
 #[derive(Debug)]
-struct Place(Arc<Life>);
+struct Place {
+    life: Arc<Life>,
+    _window: Reserved,
+}
 
 impl Connection {
     /// Begins to speak HTTP/2, once the provider has said how many streams it
@@ -56,15 +53,15 @@ impl Connection {
     ///
     /// # Errors
     /// If the provider does not speak it after all.
-    pub(crate) async fn open<I>(io: I, counted: OpenConnection) -> io::Result<Self>
+    pub(crate) async fn open<I>(io: I, size: Size, counted: OpenConnection) -> io::Result<Self>
     where
         I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let (send, mut connection) = Builder::new()
             .enable_push(false)
             .initial_max_send_streams(0)
-            .initial_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
+            .initial_window_size(size.stream)
+            .initial_connection_window_size(size.connection())
             .max_header_list_size(MOST_HEADERS)
             .max_send_buffer_size(SEND_BUFFER)
             .max_concurrent_reset_streams(RESET_STREAMS)
@@ -104,22 +101,34 @@ impl Connection {
                 () = lost => {}
             }
         });
-        Ok(Self { send, life })
+        Ok(Self { send, size, life })
     }
 
-    /// A stream, unless the connection has no more or takes none.
+    /// A stream, unless the connection has no more or takes none, or there is
+    /// no memory for one of these.
     pub(crate) fn stream(&self) -> Option<Stream> {
+        self.stream_with(self.size.take()?)
+    }
+
+    /// The same, where there is memory.
+    pub(crate) fn stream_with(&self, window: Reserved) -> Option<Stream> {
         let mut send = self.send.clone();
         if !is_open(&mut send) {
             return None;
         }
-        let most = send.current_max_send_streams().min(MOST_STREAMS as usize);
+        let most = send
+            .current_max_send_streams()
+            .min(self.size.streams as usize);
         let streams = &self.life.streams;
         let taken = streams.fetch_update(Ordering::AcqRel, Ordering::Acquire, |streams| {
             (streams < most).then_some(streams + 1)
         });
         taken.ok()?;
-        Some(Stream::new(send, Place(Arc::clone(&self.life))))
+        let place = Place {
+            life: Arc::clone(&self.life),
+            _window: window,
+        };
+        Some(Stream::new(send, place))
     }
 
     /// Whether it takes no more streams, or had none for so long.
@@ -139,9 +148,9 @@ fn is_open(send: &mut SendRequest<Bytes>) -> bool {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let unused_since = self.0.unused_since.lock();
+        let unused_since = self.life.unused_since.lock();
         *unused_since.unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        self.0.streams.fetch_sub(1, Ordering::AcqRel);
+        self.life.streams.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -160,12 +169,13 @@ mod tests {
             while provider.accept().await.is_some() {}
         });
         let counted = Metrics::default().open_connection();
-        Connection::open(near, counted).await.unwrap()
+        let (size, _) = Windows::default().take().unwrap();
+        Connection::open(near, size, counted).await.unwrap()
     }
 
     #[tokio::test]
     async fn there_are_as_many_streams_as_both_sides_want() {
-        for (allowed, expected) in [(2, 2), (1000, MOST_STREAMS as usize)] {
+        for (allowed, expected) in [(2, 2), (1000, 64)] {
             let connection = connection(allowed).await;
             let mut streams: Vec<_> = std::iter::from_fn(|| connection.stream()).collect();
             assert_eq!(streams.len(), expected);
@@ -193,6 +203,7 @@ mod tests {
         let (near, far) = tokio::io::duplex(64 * 1024);
         drop(far);
         let counted = Metrics::default().open_connection();
-        assert!(Connection::open(near, counted).await.is_err());
+        let (size, _) = Windows::default().take().unwrap();
+        assert!(Connection::open(near, size, counted).await.is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! A caller's connection that speaks HTTP/2.
 
 mod stream;
+mod windows;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,8 +10,8 @@ use std::task::{Context, Poll};
 use std::{future, io};
 
 use bytes::Bytes;
-use h2::RecvStream;
 use h2::server::{Builder, SendResponse};
+use h2::{Reason, RecvStream};
 use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
@@ -18,6 +19,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 pub(crate) use stream::Stream;
+pub(crate) use windows::ALL_TOGETHER;
+use windows::Windows;
 
 use super::{
     ERROR_RESETS, MOST_HEADERS, PENDING_RESETS, RESET_STREAMS, SEND_BUFFER, keepalive, request,
@@ -38,22 +41,13 @@ pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
 /// Calls at one time of one connection.
 const MOST_STREAMS: u32 = 100;
 
-/// What a caller may send on one stream before it is read. He is near, but with
-/// less than this, one whose system holds back the end of what he sends until
-/// the beginning is acknowledged (RFC 896) waits 40 ms for each window.
-const STREAM_WINDOW: u32 = 128 * 1024;
-
-/// Room for what may wait on all streams, so that one that its provider does
-/// not take stops no other.
-const CONNECTION_WINDOW: u32 = STREAM_WINDOW * MOST_STREAMS;
-
 /// Answers calls until one side has had enough.
 pub(crate) async fn serve(client: &mut Side<TcpStream>, entrance: &Entrance, shared: &Arc<Shared>) {
     let timeouts = shared.settings.timeouts;
     let opening = Builder::new()
         .max_concurrent_streams(MOST_STREAMS)
-        .initial_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_window_size(windows::STREAM)
+        .initial_connection_window_size(windows::CONNECTION)
         .max_header_list_size(MOST_HEADERS)
         .max_send_buffer_size(SEND_BUFFER)
         .max_concurrent_reset_streams(RESET_STREAMS)
@@ -64,6 +58,7 @@ pub(crate) async fn serve(client: &mut Side<TcpStream>, entrance: &Entrance, sha
         return;
     };
     let heard = Arc::<AtomicBool>::default();
+    let windows = Windows::of(&shared.windows);
     let pings = connection.ping_pong();
     let lost = async {
         match pings {
@@ -87,7 +82,7 @@ pub(crate) async fn serve(client: &mut Side<TcpStream>, entrance: &Entrance, sha
             accepted = connection.accept() => match accepted {
                 Some(Ok((request, respond))) => {
                     heard.store(true, Ordering::Relaxed);
-                    start(&mut streams, request, respond, entrance, shared, &heard);
+                    start(&mut streams, request, respond, entrance, shared, &heard, &windows);
                 }
                 Some(Err(_)) | None => return,
             },
@@ -107,10 +102,11 @@ pub(crate) async fn serve(client: &mut Side<TcpStream>, entrance: &Entrance, sha
 fn start(
     streams: &mut JoinSet<()>,
     request: Request<RecvStream>,
-    respond: SendResponse<Bytes>,
+    mut respond: SendResponse<Bytes>,
     entrance: &Entrance,
     shared: &Arc<Shared>,
     heard: &Arc<AtomicBool>,
+    windows: &Arc<Windows>,
 ) {
     let (request, body) = request.into_parts();
     let to_head = request.method == http::Method::HEAD;
@@ -121,7 +117,15 @@ fn start(
         (Ok(received), None) => (received, Some(overloaded())),
         (Err(problem), _) => (request::Received::default(), Some(problem)),
     };
-    let stream = Stream::new(received, body, respond, to_head, Arc::clone(heard));
+    let Some(window) = windows.open(received.framing) else {
+        // Until an answer has been read, more of the body would come.
+        respond.send_reset(Reason::REFUSED_STREAM);
+        let code = Slug::Overloaded.code();
+        shared.count(None, request.method.as_str(), code);
+        return;
+    };
+    let heard = Arc::clone(heard);
+    let stream = Stream::new(received, body, respond, to_head, heard, window);
     let Some((session, None)) = session.map(|session| (session, problem.as_ref())) else {
         let problem = problem.unwrap_or_else(overloaded);
         shared.count(None, request.method.as_str(), problem.slug.code());

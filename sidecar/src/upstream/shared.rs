@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::pool::LONGEST_WAIT;
+use crate::budget::Reserved;
 use crate::http2::client::{Connection, Stream};
 use crate::problem::Problem;
 
@@ -50,7 +51,7 @@ pub(super) enum Turn {
 impl Shared {
     /// A stream of a connection that is open.
     pub(super) fn take(&self) -> Option<Stream> {
-        if !self.multiplexes.load(Ordering::Acquire) {
+        if !self.multiplexes() {
             return None;
         }
         self.locked().open.iter().find_map(Connection::stream)
@@ -73,9 +74,15 @@ impl Shared {
         }
     }
 
-    /// Keeps a connection for whoever needs a stream. Returns the first one.
-    pub(super) fn add(&self, connection: Connection) -> Option<Stream> {
-        let stream = connection.stream();
+    /// Whether the provider's last choice was to share.
+    pub(super) fn multiplexes(&self) -> bool {
+        self.multiplexes.load(Ordering::Acquire)
+    }
+
+    /// Keeps a connection for whoever needs a stream. Returns the first one,
+    /// which has this window.
+    pub(super) fn add(&self, connection: Connection, window: Reserved) -> Option<Stream> {
+        let stream = connection.stream_with(window);
         let mut state = self.locked();
         state.alone = false;
         state.open.push(connection);

@@ -142,7 +142,7 @@ impl Stream {
         let (parts, body) = answer.into_parts();
         let (head, framing) = response::receive(&parts, body.is_end_stream(), *to_head);
         self.head = head.into();
-        let heard = Arc::clone(&self.place.0.heard);
+        let heard = Arc::clone(&self.place.life.heard);
         heard.store(true, std::sync::atomic::Ordering::Relaxed);
         self.down = Down::Body(Inflow::new(body, framing, heard));
         Poll::Ready(Ok(()))

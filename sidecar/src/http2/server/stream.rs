@@ -14,6 +14,7 @@ use h2::server::SendResponse;
 use http::{Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
+use super::windows::Window;
 use crate::http1::{Framing, HeadScan};
 use crate::http2::inflow::Inflow;
 use crate::http2::outflow::Outflow;
@@ -25,6 +26,8 @@ use crate::line::Line;
 pub(crate) struct Stream {
     head: Bytes,
     body: Inflow,
+    /// As long as there can be more of it.
+    window: Option<Window>,
     /// He waits for an interim answer before he sends the body.
     expects: bool,
     to_head: bool,
@@ -47,10 +50,12 @@ impl Stream {
         respond: SendResponse<Bytes>,
         to_head: bool,
         heard: Arc<AtomicBool>,
+        window: Window,
     ) -> Self {
         Self {
             head: received.head.into(),
             body: Inflow::new(body, received.framing, heard),
+            window: Some(window),
             expects: received.expects,
             to_head,
             down: Down::Head {
@@ -154,6 +159,9 @@ impl AsyncRead for Stream {
         }
         let before = out.filled().len();
         ready!(this.body.poll_read(cx, out))?;
+        if this.body.is_ended() {
+            this.window = None;
+        }
         if out.filled().len() > before {
             return Poll::Ready(Ok(()));
         }
