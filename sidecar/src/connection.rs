@@ -222,6 +222,10 @@ impl<L: Line> Connection<L> {
                 match self.client.poll_fill(cx) {
                     Poll::Ready(Ok(1..)) => {}
                     Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Arrival::Gone),
+                    // It was busy when the idle ones were closed.
+                    Poll::Pending if !begun && self.shared.is_draining() => {
+                        return Poll::Ready(Arrival::Gone);
+                    }
                     Poll::Pending => {
                         ready!(self.deadline.poll_passed(cx));
                         return Poll::Ready(if begun { Arrival::Late } else { Arrival::Gone });

@@ -16,7 +16,7 @@ pub(crate) struct Session {
 
 /// Between requests.
 const IDLE: u64 = 0;
-/// To be closed without having begun another request.
+/// To be closed without beginning another request.
 const CLOSING: u64 = 1;
 /// A request has begun to arrive.
 const BUSY: u64 = 2;
@@ -41,9 +41,12 @@ impl Session {
         self.doing.store(lineage, Ordering::Release);
     }
 
-    /// Says that the request has ended.
+    /// Says that the request has ended. What is to be closed stays so.
     pub(crate) fn end(&self) {
-        self.doing.store(IDLE, Ordering::Release);
+        let ended = |doing| (doing != CLOSING).then_some(IDLE);
+        let _ = self
+            .doing
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, ended);
     }
 
     fn abort(&self) {
@@ -88,7 +91,13 @@ impl Sessions {
     /// Closes the connections that are calling a collection of this lineage.
     pub(crate) fn cut(&self, lineage: u64) {
         for session in self.all() {
-            if session.doing.load(Ordering::Acquire) == lineage {
+            let calling = session.doing.compare_exchange(
+                lineage,
+                CLOSING,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            );
+            if calling.is_ok() {
                 session.abort();
             }
         }
@@ -147,6 +156,22 @@ mod tests {
         assert!(sessions.open(1).is_none());
         drop(first);
         assert!(sessions.open(1).is_some());
+    }
+
+    #[test]
+    fn a_connection_that_is_cut_does_not_go_on_to_another_call() {
+        let sessions = Arc::new(Sessions::default());
+        let [cut, other] = [3, 4].map(|lineage| {
+            let open = sessions.open(2).unwrap();
+            assert!(open.session().begin());
+            open.session().call(lineage);
+            open
+        });
+        sessions.cut(3);
+        for (open, goes_on) in [(cut, false), (other, true)] {
+            open.session().end();
+            assert_eq!(open.session().begin(), goes_on);
+        }
     }
 
     #[test]

@@ -86,8 +86,11 @@ impl Known {
             (18, b'p') => ("proxy-authenticate", Self::HopByHop),
             (19, b'p') => ("proxy-authorization", Self::HopByHop),
             (12.., b'x') => {
-                let family = name.as_bytes()[..12].eq_ignore_ascii_case(b"x-forwarded-");
-                return family.then_some(Self::Forwarded);
+                // Servers that hand fields on as variables (RFC 3875 §4.1.18)
+                // do not tell `_` from `-`.
+                let is_dash = |at: usize| matches!(name.as_bytes()[at], b'-' | b'_');
+                let family = name.as_bytes()[2..11].eq_ignore_ascii_case(b"forwarded");
+                return (family && is_dash(1) && is_dash(11)).then_some(Self::Forwarded);
             }
             _ => return None,
         };
@@ -208,6 +211,9 @@ mod tests {
             ("content-Length", Some(Known::ContentLength)),
             ("X-Forwarded-For", Some(Known::Forwarded)),
             ("x-forwarded-anything", Some(Known::Forwarded)),
+            ("X_Forwarded-For", Some(Known::Forwarded)),
+            ("x_forwarded_for", Some(Known::Forwarded)),
+            ("x_forwardedxfor", None),
             ("X-Forwarded", None),
             ("Accept", None),
             ("Authorization", None),

@@ -170,7 +170,9 @@ pub(super) fn send(head: &[u8], destination: &Destination, trailers: bool) -> io
     let fields = request.headers_mut();
     for sent in head.fields {
         match Known::of(sent.name) {
-            Some(Known::Expect) => expects = true,
+            Some(Known::Expect) if sent.value.eq_ignore_ascii_case(b"100-continue") => {
+                expects = true;
+            }
             Some(
                 Known::Connection
                 | Known::HopByHop

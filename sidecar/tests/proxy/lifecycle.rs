@@ -149,6 +149,25 @@ async fn shutdown_closes_what_is_idle_and_lets_calls_end() {
 }
 
 #[tokio::test]
+async fn shutdown_does_not_wait_for_a_connection_whose_call_has_ended() {
+    let (next, frames) = mpsc::channel(1);
+    let provider = endless(frames).await;
+    let mut rig = Rig::with(&provider);
+    let mut streaming = rig.caller().await;
+    streaming
+        .send("GET /api/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
+    streaming.head().await;
+    let began = Instant::now();
+    rig.shut_down();
+    drop(next);
+    assert_eq!(streaming.until("0\r\n\r\n").await, "0\r\n\r\n");
+    rig.running.await.unwrap();
+    let took = began.elapsed();
+    assert!(took < Duration::from_millis(1500), "{took:?}");
+}
+
+#[tokio::test]
 async fn shutdown_does_not_wait_for_ever() {
     let (_next, frames) = mpsc::channel(1);
     let provider = endless(frames).await;
