@@ -9,12 +9,21 @@ use super::{HeadError, MAX_FIELDS};
 pub type Field<'b> = httparse::Header<'b>;
 
 /// Room for the fields of one head, on the stack.
-pub struct FieldStorage<'b>(pub(super) [MaybeUninit<Field<'b>>; MAX_FIELDS]);
+pub struct FieldStorage<'b, const MOST: usize = MAX_FIELDS>(
+    pub(super) [MaybeUninit<Field<'b>>; MOST],
+);
 
 impl FieldStorage<'_> {
     /// Nothing is written to it before it is used.
     pub const fn new() -> Self {
         Self([const { MaybeUninit::uninit() }; MAX_FIELDS])
+    }
+}
+
+impl FieldStorage<'_, { 2 * MAX_FIELDS }> {
+    /// For a head that we have written: a caller's fields and ours.
+    pub const fn with_ours() -> Self {
+        Self([const { MaybeUninit::uninit() }; 2 * MAX_FIELDS])
     }
 }
 
@@ -137,7 +146,7 @@ pub(super) fn named(fields: &[Field<'_>]) -> Result<u128, HeadError> {
         .flat_map(|field| members(field.value));
     let mut named = 0;
     for (count, option) in options.enumerate() {
-        if count >= MAX_FIELDS {
+        if count >= MAX_FIELDS || fields.len() > MAX_FIELDS {
             return Err(HeadError::TooLarge);
         }
         for (index, field) in fields.iter().enumerate() {

@@ -34,7 +34,10 @@ impl<'b, 'f> RequestHead<'b, 'f> {
     ///
     /// # Errors
     /// [`HeadError`].
-    pub fn parse(head: &'b [u8], storage: &'f mut FieldStorage<'b>) -> Result<Self, HeadError> {
+    pub fn parse<const MOST: usize>(
+        head: &'b [u8],
+        storage: &'f mut FieldStorage<'b, MOST>,
+    ) -> Result<Self, HeadError> {
         let mut request = httparse::Request::new(&mut []);
         let parsed = request.parse_with_uninit_headers(head, &mut storage.0)?;
         let (true, Some(method), Some(target)) =

@@ -155,7 +155,7 @@ pub(super) struct Sent {
 /// # Errors
 /// If it cannot be said in HTTP/2.
 pub(super) fn send(head: &[u8], destination: &Destination, trailers: bool) -> io::Result<Sent> {
-    let mut storage = FieldStorage::new();
+    let mut storage = FieldStorage::with_ours();
     let head = RequestHead::parse(head, &mut storage).map_err(invalid)?;
     let uri = Uri::builder()
         .scheme(Scheme::HTTPS)

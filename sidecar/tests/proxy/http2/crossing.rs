@@ -229,3 +229,15 @@ async fn answers_without_a_body_have_none_on_the_other_side() {
         }
     }
 }
+
+#[tokio::test]
+async fn as_many_fields_as_a_caller_may_send_reach_a_provider_with_ours() {
+    let provider = super::provider::start(|mut call| async move { call.answer("ok") }).await;
+    let rig = Rig::with(&provider);
+    let mut caller = rig.caller().await;
+    let fields = "X-A: b\r\n".repeat(127);
+    let head = format!("GET /api/ HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
+    caller.send(head).await;
+    assert_eq!(caller.answer().await.status(), 200);
+    assert_eq!(provider.connections(), 1);
+}
