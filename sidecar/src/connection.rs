@@ -191,13 +191,13 @@ impl<L: Line> Connection<L> {
         let mut held = None;
         let mut begun = self.session.session().has_begun();
         let mut hurried = false;
-        if self.client.inbound.is_empty() {
+        if is_silence(self.client.inbound.bytes()) {
             self.client.outbound.release();
             self.deadline.set(timeouts.idle);
         }
         poll_fn(|cx| {
             loop {
-                if !begun && !self.client.inbound.is_empty() {
+                if !begun && !is_silence(self.client.inbound.bytes()) {
                     if !self.session.session().begin() {
                         return Poll::Ready(Arrival::Gone);
                     }
@@ -309,4 +309,10 @@ impl<L: Line> Drop for Connection<L> {
             self.client.io.cut();
         }
     }
+}
+
+/// Whether a caller has not begun to ask. Some end a body with an empty line
+/// that does not belong to it (RFC 9112 §2.2).
+fn is_silence(received: &[u8]) -> bool {
+    matches!(received, b"" | b"\r" | b"\r\n")
 }
