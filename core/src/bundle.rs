@@ -270,6 +270,30 @@ impl Route {
         }
     }
 
+    /// Whether calls prove with something of ours who makes them: a private
+    /// value that no caller can put his own in the place of, or a client
+    /// certificate.
+    pub fn has_credential(&self) -> bool {
+        self.path.is_some()
+            || self.client_certificate.is_some()
+            || self
+                .private()
+                .any(|placed| placed.on_conflict != OnConflict::IfAbsent)
+    }
+
+    /// Whether calls of both prove the same in the same way, whatever else is
+    /// different.
+    pub fn has_credential_of(&self, other: &Self) -> bool {
+        self.path == other.path
+            && self.client_certificate == other.client_certificate
+            && self.private().eq(other.private())
+    }
+
+    fn private(&self) -> impl Iterator<Item = &Placed> {
+        let placed = [&self.headers, &self.query, &self.cookies, &self.body];
+        placed.into_iter().flatten().filter(|placed| placed.private)
+    }
+
     /// What a sidecar must understand to serve this route.
     pub fn requires(&self) -> BTreeSet<Feature> {
         let placed = [&self.headers, &self.query, &self.cookies, &self.body];
@@ -300,5 +324,57 @@ impl Route {
         .into_iter()
         .filter_map(|(used, feature)| used.then_some(feature))
         .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(private: bool, on_conflict: OnConflict) -> Route {
+        Route {
+            headers: vec![Placed {
+                name: "Authorization".to_owned(),
+                value: Secret::new("k").into(),
+                private,
+                on_conflict,
+            }],
+            ..Route::to("https://api.test".parse().unwrap())
+        }
+    }
+
+    #[test]
+    fn what_a_caller_may_replace_is_not_our_credential() {
+        for (private, on_conflict, expected) in [
+            (true, OnConflict::Replace, true),
+            (true, OnConflict::Reject, true),
+            (true, OnConflict::IfAbsent, false),
+            (false, OnConflict::Replace, false),
+        ] {
+            let route = route(private, on_conflict);
+            assert_eq!(
+                route.has_credential(),
+                expected,
+                "{private} {on_conflict:?}"
+            );
+        }
+        let path = Route {
+            path: Some(Secret::new("/bot1")),
+            ..Route::to("https://api.test".parse().unwrap())
+        };
+        assert!(path.has_credential());
+    }
+
+    #[test]
+    fn a_credential_stays_the_same_whatever_else_changes() {
+        let here = route(true, OnConflict::Replace);
+        let slower = Route {
+            sidecar_port: Some(9001),
+            ..here.clone()
+        };
+        assert!(here.has_credential_of(&slower));
+        let mut rotated = here.clone();
+        rotated.headers[0].value = Secret::new("l").into();
+        assert!(!here.has_credential_of(&rotated));
     }
 }

@@ -60,6 +60,8 @@ pub const ERROR_HEADER: &str = "Credence-Error";
 pub const FEED_PATH: &str = "/v1/feed";
 /// Path to which a sidecar acknowledges a bundle.
 pub const ACK_PATH: &str = "/v1/ack";
+/// Path to which a sidecar reports how a provider receives a credential.
+pub const REPORT_PATH: &str = "/v1/report";
 
 /// The name that a sidecar asks the feed's certificate to carry, made from the
 /// hexadecimal SHA-256 of the DER root that it trusts: the operator answers

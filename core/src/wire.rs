@@ -1,4 +1,4 @@
-//! The feed's wire form: one JSON object a line, and the acknowledgement.
+//! The feed's wire form: one JSON object a line, and what a sidecar answers.
 //!
 //! The envelope ignores what it does not know, so that either side may be one
 //! version ahead. A *collection* is read strictly: a sidecar that meets a
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::bundle::{Bundle, Entry, Feature, Unavailable};
+use crate::reception::Said;
 use crate::{CollectionName, Environment};
 use route::RouteForm;
 
@@ -47,6 +48,23 @@ pub struct Ack {
     /// The collections that cannot be served, with the reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub refused: BTreeMap<String, String>,
+}
+
+/// What a sidecar says about a credential: that its provider refuses it, or
+/// that it does not any more. An operator that does not know reports answers
+/// 404, and is told no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// From [`Event::Hello`].
+    pub stream: String,
+    /// Of the bundle that the credential came with.
+    pub revision: String,
+    /// Whose credential it is.
+    pub collection: String,
+    /// What the provider said.
+    #[serde(flatten)]
+    pub said: Said,
 }
 
 /// The line is not one of the feed's.
@@ -393,6 +411,35 @@ mod tests {
     #[test]
     fn an_unknown_event_is_not_an_error() {
         assert_eq!(Event::decode(br#"{"tokens":{}}"#).unwrap(), Event::Unknown);
+    }
+
+    #[test]
+    fn a_report_holds_a_status_and_nothing_of_the_answer() {
+        let report = |status| Report {
+            stream: "s".to_owned(),
+            revision: "r".to_owned(),
+            collection: "openai".to_owned(),
+            said: Said {
+                status,
+                worked: true,
+            },
+        };
+        for (status, expected) in [
+            (
+                Some(401),
+                r#"{"stream":"s","revision":"r","collection":"openai","status":401,"worked":true}"#,
+            ),
+            (
+                None,
+                r#"{"stream":"s","revision":"r","collection":"openai","worked":true}"#,
+            ),
+        ] {
+            let text = serde_json::to_string(&report(status)).unwrap();
+            assert_eq!(text, expected);
+            let later = text.replace("\"worked\"", "\"later\":1,\"worked\"");
+            let read: Report = serde_json::from_str(&later).unwrap();
+            assert_eq!(read, report(status));
+        }
     }
 
     #[test]

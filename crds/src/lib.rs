@@ -36,5 +36,5 @@ pub use rejected::{Problem, Rejected};
 pub use schema::{cluster_definition, definition};
 pub use status::{
     ApiCollectionStatus, CertificateStatus, EnvironmentName, EnvironmentStatus, FeedStatus,
-    MethodName, SidecarStatus,
+    MethodName, RejectedCredential, SidecarStatus,
 };

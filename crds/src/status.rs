@@ -86,7 +86,7 @@ pub struct CertificateStatus {
 }
 
 /// The sidecars connected to one replica of the operator.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FeedStatus {
     /// Name of the replica's pod.
@@ -104,6 +104,37 @@ pub struct FeedStatus {
     /// Those of them that cannot use it.
     #[schemars(range(min = 0))]
     pub refused: i32,
+
+    /// What the provider says to them who refuses their credential.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["revision"]))]
+    pub rejected: Vec<RejectedCredential>,
+}
+
+impl FeedStatus {
+    /// As many revisions as an entry may tell of: two environments, and
+    /// sidecars that are one change behind.
+    pub const MOST_REJECTED: usize = 8;
+}
+
+/// A credential that the provider refuses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(transform = schema::without_null)]
+pub struct RejectedCredential {
+    /// Which version of the collection and its Secrets it is of.
+    #[schemars(length(max = 64))]
+    pub revision: String,
+
+    /// The status of the provider's answer; left out when it refused the client
+    /// certificate before there could be one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 100, max = 599))]
+    pub status: Option<i32>,
+
+    /// Whether the provider accepted it before.
+    pub worked: bool,
 }
 
 /// The sidecars of all replicas.

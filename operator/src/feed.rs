@@ -3,7 +3,7 @@
 //! ```text
 //! connect ─► token ─► reviews ─► identity ─┐
 //!                     pods ────────────────┼─► consumer ─► stream ─► issue ─► wire
-//!                     catalogue (shelf) ───┘                 │ ack
+//!                     catalogue (shelf) ───┘                 │ ack, report
 //!                                                streams ◄───┘ ─► status.feeds
 //! ```
 //!
@@ -15,6 +15,7 @@ pub mod consumer;
 pub mod identity;
 pub mod issue;
 pub mod refusal;
+mod reports;
 pub mod reviews;
 pub mod service;
 pub mod stream;

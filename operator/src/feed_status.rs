@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use credence_core::CollectionName;
-use credence_crds::{ApiCollection, FeedStatus};
+use credence_crds::{ApiCollection, FeedStatus, RejectedCredential};
 use kube::api::{Patch, PatchParams};
 use kube::runtime::reflector::Store;
 use kube::{Api, Client, ResourceExt as _};
@@ -154,12 +154,22 @@ fn wanted(object: &ApiCollection, counts: &Counts, replica: &str) -> Option<Feed
         connected,
         current,
         refused,
-    } = *counts.get(&(object.namespace()?, name))?;
+        rejected,
+    } = counts.get(&(object.namespace()?, name))?;
+    let rejected = rejected
+        .iter()
+        .take(FeedStatus::MOST_REJECTED)
+        .map(|(revision, said)| RejectedCredential {
+            revision: revision.clone(),
+            status: said.status.map(i32::from),
+            worked: said.worked,
+        });
     Some(FeedStatus {
         replica: replica.to_owned(),
-        connected,
-        current,
-        refused,
+        connected: *connected,
+        current: *current,
+        refused: *refused,
+        rejected: rejected.collect(),
     })
 }
 
@@ -173,6 +183,8 @@ fn manager(replica: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn object(feeds: &serde_json::Value) -> ApiCollection {
@@ -193,6 +205,7 @@ mod tests {
             connected: 1,
             current: 1,
             refused: 0,
+            rejected: BTreeMap::new(),
         };
         let counts = Counts::from([(("shop".to_owned(), "openai".parse().unwrap()), count)]);
         assert_eq!(entry(&object, "a"), wanted(&object, &counts, "a").as_ref());

@@ -27,6 +27,7 @@
 //! | cluster | namespaces | list, watch | the environment label; metadata only |
 //! | cluster | pods | get, list, watch | who may have a bundle; `get` for a pod that connects before the watch shows it, and for replicas that are gone |
 //! | cluster | tokenreviews | create | who connects to the feed |
+//! | cluster | events | create | what changed, for `kubectl describe` |
 //! | cluster | mutatingwebhookconfigurations, by name | list, watch, patch | `caBundle` |
 //! | each credential namespace | secrets, configmaps | get, list, watch | the credentials; watched by metadata, read by name |
 //! | own namespace | secrets, by name | list, watch, update | the certificates |
@@ -42,6 +43,7 @@ pub mod catalogue;
 pub mod certificates;
 pub mod controller;
 pub mod digest;
+pub mod events;
 pub mod feed;
 pub mod feed_status;
 pub mod inject;

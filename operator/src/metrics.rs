@@ -3,42 +3,42 @@
 //! Label values come from closed lists only: no pod, namespace or collection
 //! name becomes a label.
 
+mod described;
+mod exposition;
+mod histogram;
+
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Upper bounds in seconds. A push is expected below 0.1, a reconcile below
-/// 0.05; the tail shows an API server in trouble.
-const BUCKETS: [f64; 9] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
+pub use described::METRICS;
+use exposition::Exposition;
+use histogram::Histogram;
 
 /// All counters of one process.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    admissions: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
-    refusals: Mutex<BTreeMap<&'static str, u64>>,
+    admissions: Mutex<BTreeMap<(&'static str, &'static str), i64>>,
+    refusals: Mutex<BTreeMap<&'static str, i64>>,
     reconciles: Histogram,
     pushes: Histogram,
-    current: AtomicU64,
-    lagging: AtomicU64,
+    current: AtomicI64,
+    lagging: AtomicI64,
     certificate_expiry: AtomicI64,
 }
 
 impl Metrics {
     /// Counts an answered AdmissionReview.
     pub fn admission(&self, decision: &'static str, reason: &'static str) {
-        let mut admissions = self
-            .admissions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *admissions.entry((decision, reason)).or_default() += 1;
+        *locked(&self.admissions)
+            .entry((decision, reason))
+            .or_default() += 1;
     }
 
     /// Counts a refused request to the feed.
     pub fn feed_refusal(&self, reason: &'static str) {
-        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        *refusals.entry(reason).or_default() += 1;
+        *locked(&self.refusals).entry(reason).or_default() += 1;
     }
 
     /// Records one reconciliation of a collection.
@@ -46,7 +46,7 @@ impl Metrics {
         self.reconciles.record(took);
     }
 
-    /// Records the time from a change of the catalogue until a sidecar
+    /// Records the time from a changed bundle being sent until a sidecar
     /// acknowledged it.
     pub fn pushed(&self, took: Duration) {
         self.pushes.record(took);
@@ -54,7 +54,7 @@ impl Metrics {
 
     /// States how many connected sidecars have, and have not, acknowledged
     /// what they were last sent.
-    pub fn set_sidecars(&self, current: u64, lagging: u64) {
+    pub fn set_sidecars(&self, current: i64, lagging: i64) {
         self.current.store(current, Ordering::Relaxed);
         self.lagging.store(lagging, Ordering::Relaxed);
     }
@@ -66,123 +66,42 @@ impl Metrics {
 
     /// The exposition.
     pub fn render(&self) -> String {
-        let mut out = Exposition(String::new());
-        out.family("credence_build_info", "gauge", "Version of the operator.");
-        out.sample(
-            &format!(
-                "credence_build_info{{version=\"{}\"}}",
-                env!("CARGO_PKG_VERSION")
-            ),
-            1,
-        );
+        let mut out = Exposition::default();
+        out.family(&described::BUILD_INFO, [([env!("CARGO_PKG_VERSION")], 1)]);
+        let admissions = locked(&self.admissions).clone();
+        let samples = admissions.into_iter();
         out.family(
-            "credence_admission_requests_total",
-            "counter",
-            "Pods reviewed by the injector.",
+            &described::ADMISSIONS,
+            samples.map(|((decision, reason), count)| ([decision, reason], count)),
         );
-        let admissions = self
-            .admissions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        for ((decision, reason), count) in &*admissions {
-            out.sample(
-                &format!("credence_admission_requests_total{{decision=\"{decision}\",reason=\"{reason}\"}}"),
-                count,
-            );
-        }
-        drop(admissions);
-        out.histogram(
-            "credence_reconcile_duration_seconds",
-            "Time to plan and carry out one collection.",
-            &self.reconciles,
-        );
+        out.histogram(&described::RECONCILES, &self.reconciles);
+        let sidecars = [("current", &self.current), ("lagging", &self.lagging)];
         out.family(
-            "credence_feed_sidecars",
-            "gauge",
-            "Connected sidecars, by whether they acknowledged what they were last sent.",
+            &described::SIDECARS,
+            sidecars.map(|(state, count)| ([state], count.load(Ordering::Relaxed))),
         );
-        let current = self.current.load(Ordering::Relaxed);
-        let lagging = self.lagging.load(Ordering::Relaxed);
-        out.sample("credence_feed_sidecars{state=\"current\"}", current);
-        out.sample("credence_feed_sidecars{state=\"lagging\"}", lagging);
-        out.histogram(
-            "credence_push_duration_seconds",
-            "Time from a change to its acknowledgement by a sidecar.",
-            &self.pushes,
-        );
+        out.histogram(&described::PUSHES, &self.pushes);
+        let refusals = locked(&self.refusals).clone();
+        let samples = refusals.into_iter();
         out.family(
-            "credence_feed_refusals_total",
-            "counter",
-            "Requests that the feed refused.",
-        );
-        let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        for (reason, count) in &*refusals {
-            out.sample(
-                &format!("credence_feed_refusals_total{{reason=\"{reason}\"}}"),
-                count,
-            );
-        }
-        drop(refusals);
-        out.family(
-            "credence_certificate_expiry_timestamp_seconds",
-            "gauge",
-            "End of the certificate that webhook and feed are served with.",
+            &described::REFUSALS,
+            samples.map(|(reason, count)| ([reason], count)),
         );
         let expiry = self.certificate_expiry.load(Ordering::Relaxed);
-        out.sample("credence_certificate_expiry_timestamp_seconds", expiry);
-        out.0
+        out.family(&described::CERTIFICATE_EXPIRY, [([], expiry)]);
+        out.into_text()
     }
 }
 
-#[derive(Debug, Default)]
-struct Histogram {
-    /// Not cumulative; what exceeds the last bound is in `count` only.
-    buckets: [AtomicU64; BUCKETS.len()],
-    count: AtomicU64,
-    micros: AtomicU64,
-}
-
-impl Histogram {
-    fn record(&self, took: Duration) {
-        let seconds = took.as_secs_f64();
-        if let Some(index) = BUCKETS.iter().position(|bound| seconds <= *bound) {
-            self.buckets[index].fetch_add(1, Ordering::Relaxed);
-        }
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.micros.fetch_add(micros, Ordering::Relaxed);
-        self.count.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-struct Exposition(String);
-
-impl Exposition {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        // Writing to a String can not fail.
-        let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
-    }
-
-    fn sample(&mut self, series: &str, value: impl std::fmt::Display) {
-        let _ = writeln!(self.0, "{series} {value}");
-    }
-
-    fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
-        self.family(name, "histogram", help);
-        let mut cumulative = 0;
-        for (bound, bucket) in BUCKETS.iter().zip(&histogram.buckets) {
-            cumulative += bucket.load(Ordering::Relaxed);
-            self.sample(&format!("{name}_bucket{{le=\"{bound}\"}}"), cumulative);
-        }
-        let count = histogram.count.load(Ordering::Relaxed);
-        self.sample(&format!("{name}_bucket{{le=\"+Inf\"}}"), count);
-        let sum = Duration::from_micros(histogram.micros.load(Ordering::Relaxed));
-        self.sample(&format!("{name}_sum"), sum.as_secs_f64());
-        self.sample(&format!("{name}_count"), count);
-    }
+fn locked<T>(counts: &Mutex<T>) -> MutexGuard<'_, T> {
+    // An addition leaves them in order.
+    counts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -222,5 +141,44 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
+    }
+
+    /// Name and label names of each sample of an exposition, without what a
+    /// histogram adds to them.
+    fn samples(text: &str) -> BTreeSet<(String, Vec<String>)> {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let sample = |line: &str| {
+            let (series, _) = line.rsplit_once(' ').unwrap();
+            let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
+            let labels = labels.trim_end_matches('}').split(',');
+            let names = labels.filter_map(|label| label.split_once('='));
+            let histogram = ["_bucket", "_sum", "_count"]
+                .into_iter()
+                .find_map(|suffix| name.strip_suffix(suffix));
+            (
+                histogram.unwrap_or(name).to_owned(),
+                names
+                    .map(|(name, _)| name.to_owned())
+                    .filter(|name| name != "le")
+                    .collect(),
+            )
+        };
+        lines.map(sample).collect()
+    }
+
+    #[test]
+    fn what_is_shown_is_what_the_table_describes() {
+        let metrics = Metrics::default();
+        metrics.admission("inject", "opted-in");
+        metrics.feed_refusal("no-token");
+        let text = metrics.render();
+        let described = METRICS.map(|metric| {
+            let labels = metric.labels.iter().map(|label| (*label).to_owned());
+            (metric.name.to_owned(), labels.collect())
+        });
+        assert_eq!(samples(&text), BTreeSet::from(described));
+        let headings: Vec<&str> = text.lines().filter(|line| line.starts_with('#')).collect();
+        let expected = METRICS.map(|metric| metric.to_string()).concat();
+        assert_eq!(headings, expected.lines().collect::<Vec<_>>());
     }
 }

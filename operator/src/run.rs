@@ -17,6 +17,7 @@ use crate::catalogue::Catalogue;
 use crate::certificates::keeper::Keeper;
 use crate::certificates::{Held, ca_bundle, resolver};
 use crate::controller::Controller;
+use crate::events::{Announcer, Events};
 use crate::feed::reviews::Reviews;
 use crate::feed::service::Feed;
 use crate::feed::streams::{Counts, Streams};
@@ -31,7 +32,7 @@ use crate::tasks::Tasks;
 use crate::watches::namespaces::Namespaces;
 use crate::watches::pods::Pods;
 use crate::watches::sources::Sources;
-use crate::{admin, lease};
+use crate::{admin, events, lease};
 
 /// Connections of sidecars, one each.
 const FEED_CONNECTIONS: usize = 10_000;
@@ -94,6 +95,7 @@ struct Shared {
     namespaces: Namespaces,
     pods: Pods,
     streams: Streams,
+    events: Events,
     leader: watch::Receiver<bool>,
     draining: Shutdown,
 }
@@ -118,6 +120,7 @@ impl Operator {
         let (leads, leader) = watch::channel(false);
         let queue = Queue::default();
         let metrics = Arc::new(Metrics::default());
+        let (events, writer) = events::channel(client.clone(), &settings.pod_name);
         let shared = Shared {
             readiness: Readiness::default(),
             catalogue: Arc::new(Catalogue::new(queue.clone())),
@@ -127,10 +130,12 @@ impl Operator {
             client,
             settings,
             metrics,
+            events,
             leader,
             draining,
         };
         let mut background = Tasks::default();
+        background.spawn("events", writer.run());
         let admin = admin::serve(
             ports.admin,
             shared.readiness.clone(),
@@ -236,9 +241,18 @@ impl Shared {
             leader: self.leader.clone(),
         });
         let (namespaces, pods) = (self.namespaces.clone(), self.pods.clone());
+        let announcer = Announcer {
+            events: self.events.clone(),
+            leader: self.leader.clone(),
+        };
         tasks.spawn(
             "namespaces",
-            namespaces.follow(client.clone(), catalogue.clone(), readiness.clone()),
+            namespaces.follow(
+                client.clone(),
+                catalogue.clone(),
+                readiness.clone(),
+                announcer,
+            ),
         );
         tasks.spawn("pods", pods.follow(catalogue.clone(), readiness.clone()));
         tasks.spawn("sources", async move { sources.run().await });

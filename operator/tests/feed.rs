@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use credence_core::bundle::{Bundle, Entry, Route};
-use credence_core::names::{ACK_PATH, CONTAINER, FEED_PATH};
+use credence_core::names::{ACK_PATH, CONTAINER, FEED_PATH, REPORT_PATH};
+use credence_core::reception::Said;
 use credence_core::wire::{Ack, Event};
 use credence_core::{CollectionName, Environment};
 use credence_operator::catalogue::{Catalogue, Planned};
@@ -272,8 +273,72 @@ async fn a_sidecar_follows_what_is_planned_and_acknowledges_it() {
     let response = ask(&mut sidecar, Method::POST, ACK_PATH, TOKEN, ack).await;
     assert_eq!(response.status(), StatusCode::NO_CONTENT);
     let counts = operator.streams.counts();
-    let count = counts[&("shop".to_owned(), openai())];
+    let count = &counts[&("shop".to_owned(), openai())];
     assert_eq!((count.connected, count.current), (1, 1));
+}
+
+#[tokio::test]
+async fn a_sidecar_reports_for_itself_and_of_what_it_was_sent() {
+    let operator = Operator::start().await;
+    operator.plan(Environment::Development, 1, "one.test");
+    let mut sidecar = operator.connect().await;
+    let response = ask(&mut sidecar, Method::GET, FEED_PATH, TOKEN, Vec::new()).await;
+    let mut lines = response.into_body();
+    let Event::Hello { stream, .. } = event(&mut lines).await else {
+        panic!("a stream begins with hello");
+    };
+    let revision = bundle(&mut lines).await.revision;
+    let report = |stream: &str, collection: &str, status: u16| {
+        json!({
+            "stream": stream,
+            "revision": revision,
+            "collection": collection,
+            "status": status,
+            "worked": true,
+        })
+        .to_string()
+        .into_bytes()
+    };
+    let mut other = operator.connect().await;
+    let honest = report(&stream, "openai", 401);
+    let response = ask(&mut other, Method::POST, REPORT_PATH, TOKEN, honest.clone()).await;
+    assert_eq!(response.status(), StatusCode::CONFLICT);
+    for (content, status) in [
+        (report("another", "openai", 401), StatusCode::CONFLICT),
+        (report(&stream, "stripe", 401), StatusCode::FORBIDDEN),
+        (report(&stream, "openai", 403), StatusCode::BAD_REQUEST),
+        (b"{}".to_vec(), StatusCode::BAD_REQUEST),
+        (vec![b' '; 5000], StatusCode::BAD_REQUEST),
+    ] {
+        let shown = String::from_utf8_lossy(&content).into_owned();
+        let response = ask(&mut sidecar, Method::POST, REPORT_PATH, TOKEN, content).await;
+        assert_eq!(response.status(), status, "{shown}");
+    }
+    let rejected = || {
+        let counts = operator.streams.counts();
+        counts[&("shop".to_owned(), openai())].rejected.clone()
+    };
+    assert!(rejected().is_empty());
+    for (content, status) in [
+        (honest.clone(), StatusCode::NO_CONTENT),
+        (honest, StatusCode::NO_CONTENT),
+        (
+            report(&stream, "openai", 200),
+            StatusCode::TOO_MANY_REQUESTS,
+        ),
+    ] {
+        let response = ask(&mut sidecar, Method::POST, REPORT_PATH, TOKEN, content).await;
+        assert_eq!(response.status(), status);
+    }
+    let said: Vec<Said> = rejected().into_values().collect();
+    let expected = Said {
+        status: Some(401),
+        worked: true,
+    };
+    assert_eq!(said, [expected]);
+    operator.plan(Environment::Development, 2, "two.test");
+    bundle(&mut lines).await;
+    assert!(rejected().is_empty());
 }
 
 #[tokio::test]

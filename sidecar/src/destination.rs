@@ -9,6 +9,7 @@ use credence_core::placement::CompiledQuery;
 
 use crate::metrics::CollectionMetrics;
 use crate::plan::{BodyPlan, CookiePlan, Credentials, HeaderPlan, PathPlan};
+use crate::standing::Standing;
 use crate::upstream::Upstream;
 
 /// Where the calls of one collection go, and what is put on them.
@@ -30,5 +31,7 @@ pub(crate) struct Destination {
     pub(crate) body: BodyPlan,
     /// What no answer may tell the caller.
     pub(crate) credentials: Credentials,
+    /// How the provider receives them.
+    pub(crate) standing: Arc<Standing>,
     pub(crate) metrics: Arc<CollectionMetrics>,
 }

@@ -332,6 +332,7 @@ impl Exchange {
             close: self.close,
             switching,
         };
+        around.destination.standing.answered(head.status);
         if switching {
             let room = around.client.outbound.room();
             answer::write(&head, &caller, around.destination, room);

@@ -4,6 +4,7 @@
 //!  dial ─► TLS 1.3 to a named root ─► GET /v1/feed, Bearer ─► hello, bundle, ping, bundle, …
 //!    ▲                                                             │ apply
 //!    └──────── backoff ◄── any failure, or the stream's end        └─► POST /v1/ack
+//!                                      a refused credential ─────────► POST /v1/report
 //! ```
 //!
 //! Only a bundle that came over an authenticated stream changes anything:
@@ -12,6 +13,7 @@
 mod backoff;
 mod connection;
 mod lines;
+mod reports;
 mod settings;
 mod stream;
 
@@ -26,15 +28,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use credence_core::bundle::Bundle;
-use credence_core::wire::WireError;
+use credence_core::names;
+use credence_core::wire::{Ack, Report, WireError};
 use credence_net::{DialError, HandshakeError};
 use http::StatusCode;
 use tokio::sync::watch;
 
-use connection::Connection;
+use crate::standing::Refusals;
+use connection::{Connection, encoded};
+use reports::Reports;
 pub use settings::{FeedSettings, InvalidFeed};
 use settings::{Peer, read_token};
-use stream::Ended;
+use stream::{Ended, Outgoing};
 
 /// A feed that has not been connected to yet.
 #[derive(Debug)]
@@ -105,22 +110,23 @@ impl Feed {
     }
 
     /// Follows the feed for ever. `apply` is given each bundle and returns the
-    /// collections of it that cannot be served, with the reason.
+    /// collections of it that cannot be served, with the reason. The operator
+    /// is told of `refusals`.
     pub async fn follow(
         self,
         mut apply: impl FnMut(Bundle) -> BTreeMap<String, String>,
+        mut refusals: Refusals,
     ) -> Infallible {
         let mut failures = 0;
         loop {
             let mut applied = false;
-            let ended = self
-                .connect_and_read(&mut |bundle| {
-                    applied = true;
-                    self.trouble
-                        .send_if_modified(|trouble| trouble.take().is_some());
-                    apply(bundle)
-                })
-                .await;
+            let mut apply = |bundle| {
+                applied = true;
+                self.trouble
+                    .send_if_modified(|trouble| trouble.take().is_some());
+                apply(bundle)
+            };
+            let ended = self.connect_and_read(&mut apply, &mut refusals).await;
             // A peer that accepts and then breaks off must not be hammered: a
             // new start counts only once it has brought a bundle.
             failures = if applied { 0 } else { failures + 1 };
@@ -134,12 +140,18 @@ impl Feed {
     async fn connect_and_read(
         &self,
         apply: &mut impl FnMut(Bundle) -> BTreeMap<String, String>,
+        refusals: &mut Refusals,
     ) -> Result<Ended, FeedError> {
         let token = read_token(&self.peer.token_file).await?;
         let mut connection = Connection::open(&self.peer, &token).await?;
         drop(token);
         let body = connection.stream().await?;
-        stream::read(body, |ack| connection.acknowledge(ack), apply).await
+        let operator = Outgoing {
+            acknowledge: |ack: &Ack| connection.post(names::ACK_PATH, encoded(ack)),
+            report: |report: &Report| connection.post(names::REPORT_PATH, encoded(report)),
+            reports: Reports::new(refusals),
+        };
+        stream::read(body, operator, apply).await
     }
 
     /// Says once what is wrong; the same again is of interest only to someone

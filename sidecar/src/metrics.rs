@@ -4,6 +4,7 @@
 //! no collection answered for is counted under the empty name. Recording is a
 //! few additions to counters that were made when the bundle was applied.
 
+mod described;
 mod histogram;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use credence_core::CollectionName;
+use tokio::time::Instant;
 
+pub use described::METRICS;
 use histogram::Histogram;
 
 /// The counters of one proxy.
@@ -32,6 +35,8 @@ pub struct CollectionMetrics {
     name: String,
     requests: [[[AtomicU64; SOURCES.len()]; CLASSES.len()]; METHODS.len()],
     duration: Histogram,
+    /// Since when the credential in use is there, if there is one.
+    credential_since: Mutex<Option<Instant>>,
 }
 
 /// The label `method`; the last one stands for all that are not listed.
@@ -83,6 +88,22 @@ impl CollectionMetrics {
             .min(CLASSES.len() - 1);
         self.requests[method][class][source as usize].fetch_add(1, Ordering::Relaxed);
         self.duration.observe(duration);
+    }
+
+    /// States since when the credential in use is there; none where calls have
+    /// none.
+    pub fn set_credential(&self, since: Option<Instant>) {
+        *self
+            .credential_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    fn credential_since(&self) -> Option<Instant> {
+        *self
+            .credential_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -149,53 +170,43 @@ impl Metrics {
             std::iter::once(("", &self.unrouted)).chain(named)
         };
         let mut text = String::new();
-        let requests = "credence_requests_total";
-        heading(
-            &mut text,
-            requests,
-            "counter",
-            "Requests that were answered.",
-        );
+        line(&mut text, described::REQUESTS);
         for (name, counters) in all() {
-            counters.write_requests(&mut text, requests, name);
+            counters.write_requests(&mut text, described::REQUESTS.name, name);
         }
-        let duration = "credence_request_duration_seconds";
-        let help = "From the end of a request's head to the end of its answer.";
-        heading(&mut text, duration, "histogram", help);
+        line(&mut text, described::REQUEST_DURATION);
         for (name, counters) in all() {
-            counters.duration.write(&mut text, duration, name);
+            let metric = described::REQUEST_DURATION.name;
+            counters.duration.write(&mut text, metric, name);
         }
-        for (metric, help, value) in [
+        line(&mut text, described::CREDENTIAL_AGE);
+        for (name, counters) in all() {
+            if let Some(since) = counters.credential_since() {
+                let metric = described::CREDENTIAL_AGE.name;
+                let age = since.elapsed().as_secs();
+                let sample = format_args!("{metric}{{collection=\"{name}\"}} {age}\n");
+                line(&mut text, sample);
+            }
+        }
+        for (metric, value) in [
             (
-                "credence_client_connections",
-                "Open connections of clients.",
+                described::CLIENT_CONNECTIONS,
                 self.client_connections.load(Ordering::Relaxed),
             ),
             (
-                "credence_upstream_connections",
-                "Open connections to providers.",
+                described::UPSTREAM_CONNECTIONS,
                 self.upstream_connections.load(Ordering::Relaxed),
             ),
-            (
-                "credence_tasks",
-                "Tasks of the program that have not ended.",
-                tasks(),
-            ),
+            (described::TASKS, tasks()),
         ] {
-            heading(&mut text, metric, "gauge", help);
-            line(&mut text, format_args!("{metric} {value}"));
+            let name = metric.name;
+            line(&mut text, format_args!("{metric}{name} {value}\n"));
         }
-        let build = "credence_build_info";
-        heading(
-            &mut text,
-            build,
-            "gauge",
-            "Always 1; the version is the label.",
-        );
-        let version = env!("CARGO_PKG_VERSION");
+        let (build, version) = (described::BUILD_INFO, env!("CARGO_PKG_VERSION"));
+        let name = build.name;
         line(
             &mut text,
-            format_args!("{build}{{version=\"{version}\"}} 1"),
+            format_args!("{build}{name}{{version=\"{version}\"}} 1\n"),
         );
         text
     }
@@ -221,7 +232,7 @@ impl CollectionMetrics {
                         line(
                             text,
                             format_args!(
-                                "{metric}{{collection=\"{collection}\",method=\"{method}\",code_class=\"{class}\",source=\"{source}\"}} {count}"
+                                "{metric}{{collection=\"{collection}\",method=\"{method}\",code_class=\"{class}\",source=\"{source}\"}} {count}\n"
                             ),
                         );
                     }
@@ -237,14 +248,9 @@ fn tasks() -> u64 {
         .map_or(0, |runtime| runtime.metrics().num_alive_tasks() as u64)
 }
 
-fn heading(text: &mut String, metric: &str, kind: &str, help: &str) {
-    line(text, format_args!("# HELP {metric} {help}"));
-    line(text, format_args!("# TYPE {metric} {kind}"));
-}
-
-fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
+fn line(text: &mut String, content: impl std::fmt::Display) {
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "{content}");
+    let _ = write!(text, "{content}");
 }
 
 #[cfg(test)]
@@ -318,18 +324,49 @@ mod tests {
     }
 
     #[test]
-    fn every_metric_is_described() {
-        let text = Metrics::default().render();
-        for metric in [
-            "credence_requests_total counter",
-            "credence_request_duration_seconds histogram",
-            "credence_client_connections gauge",
-            "credence_upstream_connections gauge",
-            "credence_tasks gauge",
-            "credence_build_info gauge",
-        ] {
-            assert!(text.contains(&format!("# TYPE {metric}\n")), "{metric}");
+    fn the_age_is_that_of_the_credential_in_use() {
+        let metrics = Metrics::default();
+        let counters = &metrics.collections(names(&["openai"]).iter())["openai"];
+        let age = |text: &str| lines_of(text, "credence_credential_age_seconds").join(" ");
+        assert_eq!(age(&metrics.render()), "");
+        counters.set_credential(Some(Instant::now() - Duration::from_secs(90)));
+        assert_eq!(
+            age(&metrics.render()),
+            r#"credence_credential_age_seconds{collection="openai"} 90"#
+        );
+        counters.set_credential(None);
+        assert_eq!(age(&metrics.render()), "");
+    }
+
+    /// The names of a sample's labels, without what a histogram adds.
+    fn labels(sample: &str) -> Vec<&str> {
+        let labels = sample
+            .split_once('{')
+            .and_then(|(_, rest)| rest.split_once('}'));
+        let labels = labels.map_or("", |(labels, _)| labels).split(',');
+        labels
+            .filter_map(|label| label.split_once('='))
+            .map(|(name, _)| name)
+            .filter(|name| *name != "le")
+            .collect()
+    }
+
+    #[test]
+    fn what_is_shown_is_what_the_table_describes() {
+        let metrics = Metrics::default();
+        let counters = &metrics.collections(names(&["openai"]).iter())["openai"];
+        counters.request("GET", 200, Source::Upstream, Duration::ZERO);
+        counters.set_credential(Some(Instant::now()));
+        let text = metrics.render();
+        let headings: Vec<&str> = text.lines().filter(|line| line.starts_with('#')).collect();
+        let expected = METRICS.map(|metric| metric.to_string()).concat();
+        assert_eq!(headings, expected.lines().collect::<Vec<_>>());
+        for metric in METRICS {
+            let samples = lines_of(&text, metric.name);
+            assert!(!samples.is_empty(), "{}", metric.name);
+            for sample in samples {
+                assert_eq!(labels(sample), metric.labels, "{sample}");
+            }
         }
-        assert!(text.contains("credence_build_info{version=\""));
     }
 }

@@ -14,6 +14,7 @@ use crate::limits::ProxySettings;
 use crate::listener;
 use crate::metrics::Metrics;
 use crate::shared::Shared;
+use crate::standing::Refusals;
 
 /// How long requests in flight may go on once shutdown was asked for. Below
 /// the grace period that is left when the app containers have ended.
@@ -118,6 +119,11 @@ impl Handle {
     /// What the proxy counts.
     pub fn metrics(&self) -> Arc<Metrics> {
         Arc::clone(&self.shared.metrics)
+    }
+
+    /// Which credentials the providers refuse.
+    pub fn refusals(&self) -> Refusals {
+        self.shared.board.reader()
     }
 
     /// Whether there has been a bundle: until then nothing can be served.

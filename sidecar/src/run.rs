@@ -60,7 +60,10 @@ impl Sidecar {
             .run(handle.metrics(), readiness, std::future::pending());
         let mut beside = JoinSet::new();
         beside.spawn(health);
-        beside.spawn(async move { match feed.follow(|bundle| handle.apply(bundle)).await {} });
+        let refusals = handle.refusals();
+        beside.spawn(
+            async move { match feed.follow(|bundle| handle.apply(bundle), refusals).await {} },
+        );
         tokio::select! {
             () = self.proxy.run(shutdown) => Ok(()),
             Some(ended) = beside.join_next() => {
@@ -81,11 +84,17 @@ fn waiting(trouble: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+    use std::sync::Arc;
 
+    use credence_core::bundle::{Bundle, Entry, OnConflict, Placed, Route};
+    use credence_core::reception::Said;
+    use credence_core::wire::{Event, Report};
+    use credence_core::{Environment, Secret};
     use tempfile::NamedTempFile;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpStream;
+    use tokio::net::{TcpListener, TcpStream};
 
     use credence_net::Egress;
 
@@ -139,6 +148,82 @@ mod tests {
             let metrics = get(admin, "/metrics").await;
             let counted = r#"credence_requests_total{collection="",method="GET",code_class="4xx",source="sidecar"} 1"#;
             assert!(metrics.contains(counted), "{metrics}");
+        };
+        sidecar.run(life).await.unwrap();
+    }
+
+    /// A provider that answers 401 to everyone.
+    async fn refusing(listener: TcpListener) {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = vec![0; 4096];
+            let read = stream.read(&mut head).await.unwrap();
+            assert!(head[..read].ends_with(b"\r\n\r\n"));
+            let answer = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 9\r\n\r\nsk_live_1";
+            stream.write_all(answer).await.unwrap();
+        }
+    }
+
+    fn bundle_with(key: &str, revision: &str, provider: SocketAddr) -> Event {
+        let key = Placed {
+            name: "Authorization".to_owned(),
+            value: Secret::new(key).into(),
+            private: true,
+            on_conflict: OnConflict::Replace,
+        };
+        let route = Route {
+            headers: vec![key],
+            allow_private_networks: true,
+            ..Route::to(format!("http://{provider}").parse().unwrap())
+        };
+        Event::Bundle(Bundle {
+            revision: revision.to_owned(),
+            environment: Environment::Live,
+            collections: BTreeMap::from([(
+                "openai".parse().unwrap(),
+                Entry::Ready(Arc::new(route)),
+            )]),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_refused_credential_is_reported_for_each_bundle_that_has_it() {
+        let listener = TcpListener::bind(ANY).await.unwrap();
+        let provider = listener.local_addr().unwrap();
+        let mut serving = JoinSet::new();
+        serving.spawn(refusing(listener));
+        let mut operator = Operator::with_token("t1").await;
+        let token = file_with("t1");
+        let sidecar = Sidecar::bind(settings(&operator, &token)).unwrap();
+        let proxy = sidecar.proxy.local_addrs()[0];
+        let life = async {
+            let stream = operator.stream().await;
+            stream.event(&hello("s1"));
+            stream.event(&bundle_with("wrong", "r1", provider));
+            operator.ack().await;
+            for _ in 0..3 {
+                let answer = get(proxy, "/openai/").await;
+                assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+            }
+            let expected = |revision: &str| Report {
+                stream: "s1".to_owned(),
+                revision: revision.to_owned(),
+                collection: "openai".to_owned(),
+                said: Said {
+                    status: Some(401),
+                    worked: false,
+                },
+            };
+            assert_eq!(operator.report().await, expected("r1"));
+            // The same key in another bundle is refused all the same; another
+            // key is not until it was tried.
+            stream.event(&bundle_with("wrong", "r2", provider));
+            operator.ack().await;
+            assert_eq!(operator.report().await, expected("r2"));
+            stream.event(&bundle_with("other", "r3", provider));
+            operator.ack().await;
+            get(proxy, "/openai/").await;
+            assert_eq!(operator.report().await, expected("r3"));
         };
         sidecar.run(life).await.unwrap();
     }

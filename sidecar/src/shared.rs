@@ -16,6 +16,7 @@ use crate::http2::server;
 use crate::limits::ProxySettings;
 use crate::metrics::{Metrics, Source};
 use crate::session::{BEFORE_LINEAGES, Sessions};
+use crate::standing::Board;
 use crate::table::{Compiler, Table};
 use crate::whole_body;
 
@@ -41,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) bodies: Arc<Budget>,
     /// For what arrives on streams before it is read.
     pub(crate) windows: Arc<Budget>,
+    /// How credentials stand with their providers.
+    pub(crate) board: Board,
     table: ArcSwapOption<Table>,
     compiler: Mutex<Compiler>,
     withdrawn: Mutex<Vec<Withdrawn>>,
@@ -61,10 +64,12 @@ struct Withdrawn {
 impl Shared {
     pub(crate) fn new(settings: ProxySettings) -> Self {
         let metrics = Arc::<Metrics>::default();
+        let board = Board::default();
         let compiler = Compiler::new(
             settings.egress.clone(),
             BEFORE_LINEAGES,
             Arc::clone(&metrics),
+            board.clone(),
         );
         Self {
             settings,
@@ -73,6 +78,7 @@ impl Shared {
             heads: Budget::of(HEADS),
             bodies: Budget::of(whole_body::ALL_TOGETHER),
             windows: Budget::of(server::ALL_TOGETHER),
+            board,
             table: ArcSwapOption::empty(),
             compiler: Mutex::new(compiler),
             withdrawn: Mutex::default(),
@@ -99,6 +105,10 @@ impl Shared {
         let before = self.table.load_full();
         let (table, refused) = compiler.compile(bundle, before.as_deref());
         let kept: BTreeSet<u64> = table.destinations().map(|kept| kept.lineage).collect();
+        // Before the new ones can say something under the same name.
+        if let Some(before) = &before {
+            before.end_standings(&table);
+        }
         self.table.store(Some(Arc::new(table)));
         let cut_at = Instant::now() + WITHDRAWAL;
         let gone = before.iter().flat_map(|before| before.destinations());

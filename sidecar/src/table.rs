@@ -9,6 +9,7 @@ use credence_core::placement::CompiledQuery;
 use credence_core::{CollectionName, Environment};
 use credence_net::{Egress, Identity, IdentityError, TlsError, tls};
 use rustls::ClientConfig;
+use tokio::time::Instant;
 
 use crate::budget::Budget;
 use crate::destination::Destination;
@@ -18,6 +19,7 @@ use crate::own_ports::Wish;
 use crate::plan::{BodyPlan, CookiePlan, Credentials, HeaderPlan, PathPlan, Unplaceable};
 use crate::problem::Problem;
 use crate::slug::Slug;
+use crate::standing::{Board, Standing};
 use crate::upstream::{self, ALPN, Upstream};
 
 /// Everything that can be called, by the first segment of a path.
@@ -54,19 +56,21 @@ pub(crate) struct Compiler {
     windows: Arc<Windows>,
     lineages: u64,
     metrics: Arc<Metrics>,
+    board: Board,
     /// The same for all collections that trust the public roots only.
     public: Option<Arc<ClientConfig>>,
 }
 
 impl Compiler {
     /// `lineages` counts from there.
-    pub(crate) fn new(egress: Egress, lineages: u64, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(egress: Egress, lineages: u64, metrics: Arc<Metrics>, board: Board) -> Self {
         Self {
             egress,
             places: Budget::of(upstream::MOST_WAITING),
             windows: Arc::default(),
             lineages,
             metrics,
+            board,
             public: None,
         }
     }
@@ -103,6 +107,11 @@ impl Compiler {
                     }
                 }
             };
+            if let (Slot::Unavailable(_) | Slot::Unsupported, Some(counters)) =
+                (&slot, metrics.get(&name))
+            {
+                counters.set_credential(None);
+            }
             slots.insert(name, slot);
         }
         let table = Table {
@@ -154,6 +163,16 @@ impl Compiler {
             },
             |before| before.lineage,
         );
+        let metrics = metrics.get(name).map(Arc::clone).unwrap_or_default();
+        let same = before.filter(|before| before.route.has_credential_of(&route));
+        let of_ours = route.has_credential();
+        if same.is_none() {
+            metrics.set_credential(of_ours.then(Instant::now));
+        }
+        let standing = match same.filter(|same| same.route.base_url == route.base_url) {
+            Some(same) => Arc::clone(&same.standing),
+            None => Arc::new(Standing::new(name.clone(), of_ours, self.board.clone())),
+        };
         Ok(Arc::new(Destination {
             collection: name.clone(),
             authority: route.base_url.authority().into(),
@@ -166,7 +185,8 @@ impl Compiler {
             query: CompiledQuery::compile(&route.query),
             credentials: Credentials::of(&route),
             route,
-            metrics: metrics.get(name).map(Arc::clone).unwrap_or_default(),
+            standing,
+            metrics,
         }))
     }
 
@@ -233,6 +253,16 @@ impl Table {
             Slot::Ready(destination) => Some(destination),
             Slot::Unavailable(_) | Slot::Unsupported => None,
         })
+    }
+
+    /// Ends the standings of the credentials that the next table does not have.
+    pub(crate) fn end_standings(&self, next: &Self) {
+        for before in self.destinations() {
+            let after = next.destination(&before.collection);
+            if after.is_none_or(|after| !Arc::ptr_eq(&before.standing, &after.standing)) {
+                before.standing.end();
+            }
+        }
     }
 
     /// What each collection wants with a port of its own.

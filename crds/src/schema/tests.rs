@@ -144,6 +144,7 @@ fn lists_are_merged_by_what_names_their_items() {
             "status.conditions \"type\"",
             "status.environments \"name\"",
             "status.feeds \"replica\"",
+            "status.feeds[].rejected \"revision\"",
         ]
     );
 }

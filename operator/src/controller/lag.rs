@@ -41,6 +41,7 @@ mod tests {
             connected,
             current,
             refused,
+            ..FeedStatus::default()
         }
     }
 

@@ -63,14 +63,23 @@ pub enum Refusal {
     /// The connection has a stream already.
     #[error("this connection has a stream")]
     SecondStream,
-    /// An acknowledgement on a connection without that stream.
+    /// An acknowledgement or a report on a connection without that stream.
     #[error("this connection has no such stream")]
     NoStream,
     /// The body is too long or not an acknowledgement.
     #[error("the body is not an acknowledgement")]
     BadAck,
+    /// The body is too long or not a report.
+    #[error("the body is not a report")]
+    BadReport,
+    /// A report on something that this stream was not sent.
+    #[error("the collection is not in this stream's bundle")]
+    NotInBundle,
+    /// A report that contradicts another one of just now.
+    #[error("there was another report on this collection just now")]
+    TooSoon,
     /// No such path, or not with this method.
-    #[error("there are GET /v1/feed and POST /v1/ack")]
+    #[error("there are GET /v1/feed, POST /v1/ack and POST /v1/report")]
     NotFound,
 }
 
@@ -101,6 +110,9 @@ impl Refusal {
             Self::SecondStream => "second-stream",
             Self::NoStream => "no-stream",
             Self::BadAck => "bad-ack",
+            Self::BadReport => "bad-report",
+            Self::NotInBundle => "not-in-bundle",
+            Self::TooSoon => "too-soon",
             Self::NotFound => "not-found",
         }
     }
@@ -122,10 +134,12 @@ impl Refusal {
             | Self::HostNetwork
             | Self::Finished
             | Self::SharesProcesses
-            | Self::BadAnnotation => StatusCode::FORBIDDEN,
+            | Self::BadAnnotation
+            | Self::NotInBundle => StatusCode::FORBIDDEN,
             Self::NotReady | Self::ApiServer => StatusCode::SERVICE_UNAVAILABLE,
             Self::SecondStream | Self::NoStream => StatusCode::CONFLICT,
-            Self::BadAck => StatusCode::BAD_REQUEST,
+            Self::BadAck | Self::BadReport => StatusCode::BAD_REQUEST,
+            Self::TooSoon => StatusCode::TOO_MANY_REQUESTS,
             Self::NotFound => StatusCode::NOT_FOUND,
         }
     }

@@ -1,4 +1,4 @@
-//! The feed's two paths, over HTTP/2.
+//! The feed's three paths, over HTTP/2.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use credence_core::names::{ACK_PATH, FEED_PATH};
-use credence_core::wire::Ack;
+use credence_core::names::{ACK_PATH, FEED_PATH, REPORT_PATH};
+use credence_core::wire::{Ack, Report};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
@@ -32,6 +32,8 @@ use crate::watches::pods::{InjectedPod, Pods};
 const AUTHENTICATE: Duration = Duration::from_secs(10);
 /// An acknowledgement names collections and revisions only.
 const ACK_LIMIT: usize = 64 * 1024;
+/// A report names one stream and one collection.
+const REPORT_LIMIT: usize = 4 * 1024;
 /// As much of a sidecar's own words as the log repeats.
 const QUOTED: usize = 200;
 
@@ -116,6 +118,7 @@ impl Connection {
         let result = match (&head.method, head.uri.path()) {
             (&Method::GET, FEED_PATH) => self.begin(&head.headers).await,
             (&Method::POST, ACK_PATH) => self.acknowledge(content).await,
+            (&Method::POST, REPORT_PATH) => self.report(content).await,
             _ => Err(Refusal::NotFound),
         };
         result.unwrap_or_else(|refusal| {
@@ -190,9 +193,22 @@ impl Connection {
             warn!(stream = %id, collection, ?reason, "a sidecar cannot use a collection");
         }
         debug!(stream = %id, revision = ack.revision, "a bundle was acknowledged");
-        let mut response = Response::new(body(""));
-        *response.status_mut() = StatusCode::NO_CONTENT;
-        Ok(response)
+        Ok(taken())
+    }
+
+    async fn report(&self, content: Incoming) -> Result<Response<Body>, Refusal> {
+        let id = self.stream().ok_or(Refusal::NoStream)?;
+        let read = Limited::new(content, REPORT_LIMIT).collect().await;
+        let bytes = read.map_err(|_| Refusal::BadReport)?.to_bytes();
+        let report: Report = serde_json::from_slice(&bytes).map_err(|_| Refusal::BadReport)?;
+        self.feed.streams.report(&id, &report, Instant::now())?;
+        info!(
+            stream = %id,
+            collection = report.collection,
+            status = report.said.status,
+            "a sidecar reports what a provider says about a credential"
+        );
+        Ok(taken())
     }
 
     fn stream(&self) -> Option<Arc<str>> {
@@ -201,6 +217,12 @@ impl Connection {
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
+}
+
+fn taken() -> Response<Body> {
+    let mut response = Response::new(body(""));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

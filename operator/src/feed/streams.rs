@@ -5,14 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use credence_core::CollectionName;
-use credence_core::wire::Ack;
+use credence_core::reception::Said;
+use credence_core::wire::{Ack, Report};
 use tokio::sync::Notify;
 
 use super::issue::Issue;
+use super::refusal::Refusal;
+use super::reports::Reports;
 use crate::metrics::Metrics;
 
 /// How many sidecars use a collection through this replica.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Count {
     /// Those that were sent it.
     pub connected: i32,
@@ -20,6 +23,9 @@ pub struct Count {
     pub current: i32,
     /// Those that acknowledged it, but cannot serve it.
     pub refused: i32,
+    /// What their providers said who refuse the credential, by the revision of
+    /// the collection.
+    pub rejected: BTreeMap<String, Said>,
 }
 
 /// By namespace and name of the collection.
@@ -37,6 +43,7 @@ struct Live {
     namespace: String,
     sent: Option<Sent>,
     acknowledged: Option<Acknowledged>,
+    reports: Reports,
 }
 
 struct Sent {
@@ -74,6 +81,7 @@ impl Streams {
             namespace: namespace.to_owned(),
             sent: None,
             acknowledged: None,
+            reports: Reports::default(),
         };
         self.lock().insert(id.to_string(), live);
         self.publish();
@@ -119,6 +127,36 @@ impl Streams {
         true
     }
 
+    /// Takes note of a report by the stream of this id. One on an older bundle
+    /// than the last sent says nothing about the last: it comes again.
+    ///
+    /// # Errors
+    /// Why it was not taken.
+    pub fn report(&self, id: &str, report: &Report, now: Instant) -> Result<(), Refusal> {
+        let mut streams = self.lock();
+        let live = streams
+            .get_mut(id)
+            .filter(|_| report.stream == id)
+            .ok_or(Refusal::NoStream)?;
+        let Some(sent) = live
+            .sent
+            .as_ref()
+            .filter(|sent| sent.revision == report.revision)
+        else {
+            return Ok(());
+        };
+        let (name, revision) = sent
+            .revisions
+            .get_key_value(report.collection.as_str())
+            .ok_or(Refusal::NotInBundle)?;
+        let news = live.reports.take(name, revision, report.said, now)?;
+        drop(streams);
+        if news {
+            self.changed.notify_one();
+        }
+        Ok(())
+    }
+
     /// What is connected, by collection.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::new();
@@ -129,6 +167,10 @@ impl Streams {
                     .entry((live.namespace.clone(), name.clone()))
                     .or_default();
                 count.connected += 1;
+                if let Some(said) = live.reports.refusal(name, revision) {
+                    let all = count.rejected.entry(revision.clone()).or_insert(said);
+                    *all = all.and(said);
+                }
                 let Some(acknowledged) = &live.acknowledged else {
                     continue;
                 };
@@ -155,7 +197,7 @@ impl Streams {
         let current = streams.values().filter(|live| live.is_current()).count();
         let lagging = streams.len() - current;
         drop(streams);
-        self.metrics.set_sidecars(current as u64, lagging as u64);
+        self.metrics.set_sidecars(current as i64, lagging as i64);
         self.changed.notify_one();
     }
 
@@ -184,6 +226,7 @@ impl Registration {
                 at: now,
                 is_change: live.sent.is_some(),
             });
+            live.reports.keep(&issue.revisions);
         }
         drop(streams);
         self.streams.publish();
@@ -236,7 +279,7 @@ mod tests {
 
     fn count(streams: &Streams, name: &str) -> (i32, i32, i32) {
         let key = ("shop".to_owned(), name.parse().unwrap());
-        let count = streams.counts().get(&key).copied().unwrap_or_default();
+        let count = streams.counts().remove(&key).unwrap_or_default();
         (count.connected, count.current, count.refused)
     }
 
@@ -259,6 +302,48 @@ mod tests {
         assert_eq!(count(&streams, "a"), (1, 0, 0));
         assert!(acknowledge(&streams, "s", "2", &[]));
         assert_eq!(count(&streams, "a"), (1, 1, 0));
+    }
+
+    fn report(streams: &Streams, revision: &str, collection: &str) -> Result<(), Refusal> {
+        let report = Report {
+            stream: "s".to_owned(),
+            revision: revision.to_owned(),
+            collection: collection.to_owned(),
+            said: Said {
+                status: Some(401),
+                worked: false,
+            },
+        };
+        streams.report("s", &report, Instant::now())
+    }
+
+    fn rejected(streams: &Streams) -> Vec<(CollectionName, String)> {
+        let counts = streams.counts().into_iter();
+        counts
+            .flat_map(|((_, name), count)| {
+                let revisions = count.rejected.into_keys();
+                revisions.map(move |revision| (name.clone(), revision))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_report_is_about_what_its_stream_was_sent_last() {
+        let streams = streams();
+        let stream = streams.register("s".into(), "shop");
+        stream.sent(&bundle("1", &[("a", "1"), ("b", "1")]), Instant::now());
+        assert_eq!(report(&streams, "1", "c"), Err(Refusal::NotInBundle));
+        assert_eq!(report(&streams, "0", "a"), Ok(()), "late, but honest");
+        assert!(rejected(&streams).is_empty());
+        assert_eq!(report(&streams, "1", "a"), Ok(()));
+        let refused = [("a".parse().unwrap(), "1".to_owned())];
+        assert_eq!(rejected(&streams), refused);
+        stream.sent(&bundle("2", &[("a", "1"), ("b", "2")]), Instant::now());
+        assert_eq!(rejected(&streams), refused);
+        stream.sent(&bundle("3", &[("a", "2"), ("b", "2")]), Instant::now());
+        assert!(rejected(&streams).is_empty());
+        drop(stream);
+        assert_eq!(report(&streams, "3", "a"), Err(Refusal::NoStream));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use credence_core::{Environment, names};
 use futures::StreamExt as _;
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt as _};
 use tracing::{info, warn};
@@ -13,6 +13,7 @@ use super::marker::Marker;
 use super::mirror::{Listing, Mirror};
 use super::retry::patient;
 use crate::catalogue::Catalogue;
+use crate::events::{Announcer, Happening, Severity};
 use crate::readiness::{Check, Readiness};
 
 impl From<Marker<Namespace>> for Environment {
@@ -23,6 +24,26 @@ impl From<Marker<Namespace>> for Environment {
                 .get(names::ENVIRONMENT)
                 .map(String::as_str),
         )
+    }
+}
+
+/// In the namespace itself, where its users look.
+fn changed(namespace: &str, before: Environment, after: Environment) -> Happening {
+    Happening {
+        regarding: ObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some("Namespace".to_owned()),
+            name: Some(namespace.to_owned()),
+            namespace: Some(namespace.to_owned()),
+            ..ObjectReference::default()
+        },
+        severity: Severity::Normal,
+        reason: "EnvironmentChanged",
+        action: "Watch",
+        note: format!(
+            "The namespace was {before} and is {after} now: its pods are given the {after} \
+             credentials of each collection."
+        ),
     }
 }
 
@@ -40,7 +61,13 @@ impl Namespaces {
 
     /// Watches for ever. A changed environment is in the catalogue, and with
     /// it at the sidecars, before anything is planned for it.
-    pub async fn follow(self, client: Client, catalogue: Arc<Catalogue>, readiness: Readiness) {
+    pub async fn follow(
+        self,
+        client: Client,
+        catalogue: Arc<Catalogue>,
+        readiness: Readiness,
+        announcer: Announcer,
+    ) {
         let api: Api<Marker<Namespace>> = Api::all(client);
         let mut events = patient(watcher(api, watcher::Config::default()));
         let mut listing = Listing::default();
@@ -58,6 +85,7 @@ impl Namespaces {
                 let after = change.after.map(|environment| *environment);
                 if let (Some(before), Some(after)) = (change.before, after) {
                     info!(audit = "environment", namespace, %before, %after, "a namespace changed its environment");
+                    announcer.tell(changed(&namespace, *before, after));
                 }
                 catalogue.set_environment(&namespace, after);
             }

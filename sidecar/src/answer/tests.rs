@@ -7,6 +7,7 @@ use credence_net::Egress;
 
 use super::*;
 use crate::http1::FieldStorage;
+use crate::standing::Board;
 use crate::table::Compiler;
 
 fn destination() -> Arc<Destination> {
@@ -30,7 +31,8 @@ fn destination() -> Arc<Destination> {
         environment: Environment::Live,
         collections: [(name, Entry::Ready(Arc::new(route)))].into(),
     };
-    let (table, _) = Compiler::new(Egress::default(), 0, Arc::default()).compile(bundle, None);
+    let (table, _) =
+        Compiler::new(Egress::default(), 0, Arc::default(), Board::default()).compile(bundle, None);
     Arc::clone(table.find("openai").unwrap())
 }
 

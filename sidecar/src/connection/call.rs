@@ -104,6 +104,9 @@ impl<L: Line> Connection<L> {
         destination: &Destination,
         form: AnswerForm,
     ) -> Answer {
+        if problem.slug == Slug::ClientCertificateRejected {
+            destination.standing.certificate_refused();
+        }
         let problem = problem.clone().of(&destination.collection);
         problem.write(form, self.client.outbound.room());
         Answer {

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use credence_core::wire::Ack;
 use credence_core::{Secret, names};
 use credence_net::{Dialer, Guard, handshake};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -13,6 +12,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde::Serialize;
 use tokio::task::JoinSet;
 
 use super::FeedError;
@@ -76,16 +76,15 @@ impl Connection {
         }
     }
 
-    /// Acknowledges a bundle. The future does not borrow the connection, so
-    /// that events can be read meanwhile.
-    pub(super) fn acknowledge(
-        &mut self,
-        ack: &Ack,
+    /// Tells the operator something about the stream. The future does not
+    /// borrow the connection, so that events can be read meanwhile.
+    pub(super) fn post(
+        &self,
+        path: &'static str,
+        content: Bytes,
     ) -> impl Future<Output = Result<(), FeedError>> + use<> {
-        // Three strings and a map of strings: there is nothing to fail on.
-        let content = serde_json::to_vec(ack).unwrap_or_default();
-        let request = self.request(Method::POST, names::ACK_PATH, content.into());
-        let response = self.requests.send_request(request);
+        let request = self.request(Method::POST, path, content);
+        let response = self.requests.clone().send_request(request);
         async move {
             match answer(response).await?.status() {
                 status if status.is_success() => Ok(()),
@@ -112,6 +111,12 @@ impl Connection {
             .insert(AUTHORIZATION, self.authorization.clone());
         request
     }
+}
+
+/// What is said to the operator: strings, numbers and maps of strings, so that
+/// there is nothing to fail on.
+pub(super) fn encoded(content: &impl Serialize) -> Bytes {
+    serde_json::to_vec(content).unwrap_or_default().into()
 }
 
 async fn answer(

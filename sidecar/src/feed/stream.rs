@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use credence_core::bundle::Bundle;
-use credence_core::wire::{Ack, Event};
+use credence_core::wire::{Ack, Event, Report};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 use tokio::time::{Instant, sleep_until};
 
 use super::FeedError;
 use super::lines::Lines;
+use super::reports::Reports;
 
 /// Three pings: a stream on which no event came for so long leads nowhere.
 const SILENCE: Duration = Duration::from_secs(45);
@@ -30,21 +31,39 @@ pub(super) enum Ended {
     OfAge,
 }
 
+/// What goes the other way, on requests of its own.
+pub(super) struct Outgoing<'a, A, R> {
+    /// Sends an acknowledgement.
+    pub(super) acknowledge: A,
+    /// Sends a report.
+    pub(super) report: R,
+    /// What there is to report.
+    pub(super) reports: Reports<'a>,
+}
+
 /// Reads events, applies each bundle at once, and acknowledges it beside the
 /// reading: a newer bundle replaces an acknowledgement that is still on its
-/// way, and one that failed is sent again with the next event.
+/// way, and one that failed is sent again with the next event. Reports are
+/// made beside both.
 ///
 /// # Errors
 /// [`FeedError`]; what was applied before stays.
-pub(super) async fn read<B, F>(
+pub(super) async fn read<B, F, G>(
     mut body: B,
-    mut acknowledge: impl FnMut(&Ack) -> F,
+    operator: Outgoing<'_, impl FnMut(&Ack) -> F, impl FnMut(&Report) -> G>,
     apply: &mut impl FnMut(Bundle) -> BTreeMap<String, String>,
 ) -> Result<Ended, FeedError>
 where
     B: Body<Data = Bytes, Error = hyper::Error> + Unpin,
     F: Future<Output = Result<(), FeedError>>,
+    G: Future<Output = Result<(), FeedError>>,
 {
+    let Outgoing {
+        mut acknowledge,
+        report: mut send,
+        mut reports,
+    } = operator;
+    let mut reporting: Option<(Report, Pin<Box<G>>)> = None;
     let mut lines = Lines::default();
     let mut stream = Stream::default();
     let mut silence_ends = Instant::now() + SILENCE;
@@ -70,6 +89,10 @@ where
                 }
                 if event == Heard::Bundle {
                     on_its_way = None;
+                    reporting = None;
+                    if let Some(ack) = &stream.owed {
+                        reports.begin(&ack.stream, &ack.revision);
+                    }
                 }
                 if let (None, Some(ack), true) = (&on_its_way, &stream.owed, event > Heard::Nothing) {
                     on_its_way = Some(Box::pin(acknowledge(ack)));
@@ -81,6 +104,14 @@ where
                     Ok(()) => stream.owed = None,
                     Err(error) => tracing::warn!(reason = %error, "an acknowledgement failed"),
                 }
+            }
+            report = reports.next(), if reporting.is_none() => {
+                let sent = Box::pin(send(&report));
+                reporting = Some((report, sent));
+            }
+            (report, result) = reported(&mut reporting) => {
+                reporting = None;
+                reports.answered(&report, result);
             }
             () = sleep_until(deadline) => {
                 return if deadline < silence_ends {
@@ -96,6 +127,13 @@ where
 async fn settled<F: Future>(future: &mut Option<Pin<Box<F>>>) -> F::Output {
     match future {
         Some(future) => future.await,
+        None => pending().await,
+    }
+}
+
+async fn reported<G: Future>(sent: &mut Option<(Report, Pin<Box<G>>)>) -> (Report, G::Output) {
+    match sent {
+        Some((report, answer)) => (report.clone(), answer.await),
         None => pending().await,
     }
 }
@@ -177,7 +215,8 @@ mod tests {
     use credence_core::Environment;
 
     use super::*;
-    use crate::feed::tests::pieces::pieces;
+    use crate::feed::tests::pieces::{Pieces, pieces};
+    use crate::standing::Board;
 
     fn hello(max_age_seconds: u32) -> Event {
         Event::Hello {
@@ -200,6 +239,21 @@ mod tests {
 
     fn taken(_: &Ack) -> Ready<Result<(), FeedError>> {
         ready(Ok(()))
+    }
+
+    /// Reads without anything to report.
+    async fn read<F: Future<Output = Result<(), FeedError>>>(
+        body: Pieces,
+        acknowledge: impl FnMut(&Ack) -> F,
+        apply: &mut impl FnMut(Bundle) -> BTreeMap<String, String>,
+    ) -> Result<Ended, FeedError> {
+        let mut refusals = Board::default().reader();
+        let operator = Outgoing {
+            acknowledge,
+            report: |_: &Report| ready(Ok(())),
+            reports: Reports::new(&mut refusals),
+        };
+        super::read(body, operator, apply).await
     }
 
     #[tokio::test(start_paused = true)]

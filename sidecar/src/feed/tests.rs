@@ -14,6 +14,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 
 use super::*;
+use crate::standing::Board;
 use operator::{Call, Operator};
 
 /// A client that runs, and the revisions that it applied.
@@ -46,7 +47,8 @@ impl Client {
             refused.collect::<BTreeMap<_, _>>()
         };
         let mut task = JoinSet::new();
-        task.spawn(async move { match feed.follow(apply).await {} });
+        let refusals = Board::default().reader();
+        task.spawn(async move { match feed.follow(apply, refusals).await {} });
         Self {
             applied,
             trouble,

@@ -57,16 +57,16 @@ impl Histogram {
             below += count;
             line(
                 text,
-                format_args!("{metric}_bucket{{{label},le=\"{bound}\"}} {below}"),
+                format_args!("{metric}_bucket{{{label},le=\"{bound}\"}} {below}\n"),
             );
         }
         line(
             text,
-            format_args!("{metric}_bucket{{{label},le=\"+Inf\"}} {total}"),
+            format_args!("{metric}_bucket{{{label},le=\"+Inf\"}} {total}\n"),
         );
         let sum = Duration::from_nanos(self.nanoseconds.load(Ordering::Relaxed)).as_secs_f64();
-        line(text, format_args!("{metric}_sum{{{label}}} {sum}"));
-        line(text, format_args!("{metric}_count{{{label}}} {total}"));
+        line(text, format_args!("{metric}_sum{{{label}}} {sum}\n"));
+        line(text, format_args!("{metric}_count{{{label}}} {total}\n"));
     }
 }
 

@@ -31,7 +31,7 @@ fn live(route: Route) -> Bundle {
 }
 
 fn compiler() -> Compiler {
-    Compiler::new(Egress::default(), 2, Arc::default())
+    Compiler::new(Egress::default(), 2, Arc::default(), Board::default())
 }
 
 fn destination(table: &Table) -> &Arc<Destination> {
@@ -101,4 +101,28 @@ fn a_collection_that_cannot_be_served_is_refused_and_no_other() {
     let problem = table.find("api").unwrap_err();
     assert_eq!(problem.slug, Slug::Unsupported);
     assert_eq!(table.states()["api"], "unsupported");
+}
+
+#[test]
+fn how_a_credential_stands_is_forgotten_with_it_and_not_before() {
+    let mut compiler = compiler();
+    let slower = Route {
+        sidecar_port: Some(9001),
+        ..route("k")
+    };
+    let elsewhere = Route {
+        base_url: "https://other.test/v1".parse().unwrap(),
+        ..route("k")
+    };
+    let (first, _) = compiler.compile(live(route("k")), None);
+    let mut same = |route| {
+        let (second, _) = compiler.compile(live(route), Some(&first));
+        Arc::ptr_eq(
+            &destination(&first).standing,
+            &destination(&second).standing,
+        )
+    };
+    assert!(same(slower));
+    assert!(!same(route("l")));
+    assert!(!same(elsewhere));
 }

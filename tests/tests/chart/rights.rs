@@ -56,12 +56,25 @@ fn nothing_reads_secrets_in_the_whole_cluster() {
         BTreeSet::from([
             "apicollections",
             "apicollections/status",
+            "events",
             "mutatingwebhookconfigurations",
             "namespaces",
             "pods",
             "tokenreviews",
         ])
     );
+}
+
+#[test]
+fn events_are_written_and_never_read() {
+    let Some(helm) = Helm::get() else { return };
+    let objects = helm.objects(&[]);
+    let rules = rules(&objects, "ClusterRole", "credence-operator");
+    let events: Vec<_> = rules
+        .into_iter()
+        .filter(|(resource, _)| *resource == "events")
+        .collect();
+    assert_eq!(events, [("events", vec!["create"])]);
 }
 
 #[test]

@@ -87,6 +87,7 @@ fn feed(replica: &str, connected: i32, current: i32, refused: i32) -> FeedStatus
         connected,
         current,
         refused,
+        ..FeedStatus::default()
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use credence_core::names;
-use credence_core::wire::Ack;
+use credence_core::wire::{Ack, Report};
 use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -31,6 +31,8 @@ pub(crate) enum Call {
     Refused,
     /// It acknowledged with the valid token.
     Ack(Ack),
+    /// It reported with the valid token.
+    Report(Report),
     /// It did not get through the TLS handshake.
     NoTls,
 }
@@ -75,6 +77,7 @@ impl Operator {
             Call::Stream(sender) => sender,
             Call::Refused => panic!("the token was refused"),
             Call::Ack(ack) => panic!("an acknowledgement of {}", ack.revision),
+            Call::Report(report) => panic!("a report on {}", report.collection),
             Call::NoTls => panic!("the handshake failed"),
         }
     }
@@ -83,7 +86,17 @@ impl Operator {
     pub(crate) async fn ack(&mut self) -> Ack {
         match self.call().await {
             Call::Ack(ack) => ack,
-            Call::Stream(_) | Call::Refused | Call::NoTls => panic!("no acknowledgement"),
+            Call::Stream(_) | Call::Refused | Call::Report(_) | Call::NoTls => {
+                panic!("no acknowledgement")
+            }
+        }
+    }
+
+    /// The next call, which must be a report.
+    pub(crate) async fn report(&mut self) -> Report {
+        match self.call().await {
+            Call::Report(report) => report,
+            Call::Stream(_) | Call::Refused | Call::Ack(_) | Call::NoTls => panic!("no report"),
         }
     }
 }
@@ -165,6 +178,10 @@ async fn respond(
             ("POST", names::ACK_PATH) => {
                 let content = request.into_body().collect().await.unwrap().to_bytes();
                 Call::Ack(serde_json::from_slice(&content).unwrap())
+            }
+            ("POST", names::REPORT_PATH) => {
+                let content = request.into_body().collect().await.unwrap().to_bytes();
+                Call::Report(serde_json::from_slice(&content).unwrap())
             }
             (method, path) => panic!("{method} {path}"),
         }

@@ -1,0 +1,64 @@
+//! Every metric of the operator: the documentation is made from this table.
+
+use credence_core::metric::{Metric, MetricKind};
+
+/// Which program this is.
+pub(super) const BUILD_INFO: Metric = Metric {
+    name: "credence_build_info",
+    kind: MetricKind::Gauge,
+    labels: &["version"],
+    help: "Always 1; the operator's version is the label.",
+};
+/// Pods at the webhook.
+pub(super) const ADMISSIONS: Metric = Metric {
+    name: "credence_admission_requests_total",
+    kind: MetricKind::Counter,
+    labels: &["decision", "reason"],
+    help: "Pods reviewed by the injector.",
+};
+/// Planning.
+pub(super) const RECONCILES: Metric = Metric {
+    name: "credence_reconcile_duration_seconds",
+    kind: MetricKind::Histogram,
+    labels: &[],
+    help: "Time to plan and carry out one collection.",
+};
+/// Connected sidecars.
+pub(super) const SIDECARS: Metric = Metric {
+    name: "credence_feed_sidecars",
+    kind: MetricKind::Gauge,
+    labels: &["state"],
+    help: "Sidecars connected to this replica, by whether they acknowledged what they were last sent (current, lagging).",
+};
+/// Changes on their way.
+pub(super) const PUSHES: Metric = Metric {
+    name: "credence_push_duration_seconds",
+    kind: MetricKind::Histogram,
+    labels: &[],
+    help: "Time from a changed bundle being sent to its acknowledgement by a sidecar.",
+};
+/// Refusals of the feed.
+pub(super) const REFUSALS: Metric = Metric {
+    name: "credence_feed_refusals_total",
+    kind: MetricKind::Counter,
+    labels: &["reason"],
+    help: "Requests that the feed refused.",
+};
+/// The serving certificate.
+pub(super) const CERTIFICATE_EXPIRY: Metric = Metric {
+    name: "credence_certificate_expiry_timestamp_seconds",
+    kind: MetricKind::Gauge,
+    labels: &[],
+    help: "End of the certificate that webhook and feed are served with, in seconds since 1970.",
+};
+
+/// All of them, in the order in which they are shown.
+pub const METRICS: [Metric; 7] = [
+    BUILD_INFO,
+    ADMISSIONS,
+    RECONCILES,
+    SIDECARS,
+    PUSHES,
+    REFUSALS,
+    CERTIFICATE_EXPIRY,
+];
