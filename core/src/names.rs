@@ -14,6 +14,12 @@ pub const COLLECTIONS: &str = "credence.dev/collections";
 /// Pod annotation set by the injector: what was injected, as JSON.
 pub const STATUS: &str = "credence.dev/status";
 
+/// Annotation of the Secret of certificates: another value than
+/// [`ROTATED`] has asks for a new certificate authority.
+pub const ROTATE: &str = "credence.dev/rotate";
+/// Annotation of that Secret: the request that was followed last.
+pub const ROTATED: &str = "credence.dev/rotated";
+
 /// The name of the container that the injector adds, and the audience of its
 /// ServiceAccount token.
 pub const CONTAINER: &str = "credence";

@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -15,8 +15,8 @@ use tokio::sync::{Semaphore, watch};
 
 use credence_core::names::FEED_PORT;
 
-use crate::certificates::Held;
-use crate::digest::sha256_hex;
+use crate::arrivals::Arrival;
+use crate::certificates::Authorities;
 use crate::inject::InjectSettings;
 use crate::metrics::Metrics;
 use crate::server::{Body, body, text};
@@ -40,7 +40,7 @@ const JSON: &str = "application/json";
 pub struct Admission {
     image: String,
     feed: String,
-    held: watch::Receiver<Option<Arc<Held>>>,
+    held: watch::Receiver<Arc<Authorities>>,
     namespaces: Namespaces,
     metrics: Arc<Metrics>,
     reviews: Semaphore,
@@ -53,7 +53,7 @@ impl Admission {
     /// time of each review.
     pub fn new(
         settings: &Settings,
-        held: watch::Receiver<Option<Arc<Held>>>,
+        held: watch::Receiver<Arc<Authorities>>,
         namespaces: Namespaces,
         metrics: Arc<Metrics>,
     ) -> Self {
@@ -74,6 +74,7 @@ impl Admission {
     /// keeps its connections for long, so one that has asked may stay.
     pub fn connect(
         self: &Arc<Self>,
+        arrival: Arrival,
     ) -> (
         impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future = Answer>
         + use<>,
@@ -81,6 +82,7 @@ impl Admission {
     ) {
         let this = self.clone();
         let asked = Arc::new(AtomicBool::new(false));
+        let arrival = Arc::new(Mutex::new(Some(arrival)));
         let close = {
             let asked = asked.clone();
             async move {
@@ -91,8 +93,17 @@ impl Admission {
             }
         };
         let service = service_fn(move |request| -> Answer {
-            let (this, asked) = (this.clone(), asked.clone());
-            Box::pin(async move { Ok(this.answer(request, &asked).await) })
+            let (this, asked, arrival) = (this.clone(), asked.clone(), arrival.clone());
+            Box::pin(async move {
+                let response = this.answer(request, &asked).await;
+                if asked.load(Ordering::Relaxed) {
+                    arrival
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .take();
+                }
+                Ok(response)
+            })
         });
         (service, close)
     }
@@ -148,12 +159,17 @@ impl Admission {
     /// None while no authority is held: the connection's certificate would
     /// have been missing too.
     fn settings(&self) -> Option<InjectSettings> {
-        let held = self.held.borrow().clone()?;
+        let held = self.held.borrow().clone();
+        let current = held.current.as_ref()?;
+        let others = held.all().filter(|other| other.root != current.root);
         Some(InjectSettings {
             image: self.image.clone(),
             feed: self.feed.clone(),
-            ca: held.authority.pem.as_str().into(),
-            root_sha256: sha256_hex(&held.authority.der),
+            ca: current.authority.pem.as_str().into(),
+            other_cas: others
+                .map(|other| other.authority.pem.as_str().into())
+                .collect(),
+            root_sha256: current.root.clone(),
         })
     }
 }

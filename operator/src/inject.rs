@@ -65,6 +65,9 @@ pub struct InjectSettings {
     pub feed: String,
     /// PEM of the roots that the feed's certificate may chain to. Public.
     pub ca: Arc<str>,
+    /// PEM of the roots that a sidecar may have been given instead, by a replica
+    /// that has not seen the last change of authority, or has seen the next.
+    pub other_cas: Vec<Arc<str>>,
     /// Hexadecimal SHA-256 of the DER root that the sidecar will ask for.
     pub root_sha256: String,
 }

@@ -13,7 +13,7 @@
 //! Lease writes the status, the certificates and `caBundle`. What is decided
 //! is decided in pure functions: [`inject::decide`], `controller::plan`,
 //! [`feed::identity::identify`], [`feed::consumer::admit`],
-//! [`feed::issue::issue`], [`certificates::renewal::decide`].
+//! [`feed::issue::issue`], [`certificates::rotation::decide`].
 //!
 //! # Rights
 //!
@@ -39,6 +39,7 @@
 
 pub mod admin;
 pub mod admission;
+pub mod arrivals;
 pub mod catalogue;
 pub mod certificates;
 pub mod controller;

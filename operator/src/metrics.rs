@@ -26,6 +26,18 @@ pub struct Metrics {
     current: AtomicI64,
     lagging: AtomicI64,
     certificate_expiry: AtomicI64,
+    roots_in_use: Mutex<RootsInUse>,
+}
+
+/// Pods with a sidecar, by the certificate authority that it trusts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RootsInUse {
+    /// The one that new pods are given.
+    pub current: i64,
+    /// One that is still served.
+    pub retired: i64,
+    /// One that is not held, or nobody knows which.
+    pub unknown: i64,
 }
 
 impl Metrics {
@@ -64,6 +76,11 @@ impl Metrics {
         self.certificate_expiry.store(seconds, Ordering::Relaxed);
     }
 
+    /// States which authorities pods trust.
+    pub fn set_roots_in_use(&self, roots: RootsInUse) {
+        *locked(&self.roots_in_use) = roots;
+    }
+
     /// The exposition.
     pub fn render(&self) -> String {
         let mut out = Exposition::default();
@@ -89,6 +106,16 @@ impl Metrics {
         );
         let expiry = self.certificate_expiry.load(Ordering::Relaxed);
         out.family(&described::CERTIFICATE_EXPIRY, [([], expiry)]);
+        let roots = *locked(&self.roots_in_use);
+        let samples = [
+            ("current", roots.current),
+            ("retired", roots.retired),
+            ("unknown", roots.unknown),
+        ];
+        out.family(
+            &described::ROOTS_IN_USE,
+            samples.map(|(root, pods)| ([root], pods)),
+        );
         out.into_text()
     }
 }
@@ -112,6 +139,11 @@ mod tests {
         metrics.feed_refusal("wrong-audience");
         metrics.set_sidecars(3, 1);
         metrics.set_certificate_expiry(1_800_000_000);
+        metrics.set_roots_in_use(RootsInUse {
+            current: 2,
+            retired: 1,
+            unknown: 0,
+        });
         let text = metrics.render();
         for line in [
             "credence_admission_requests_total{decision=\"skip\",reason=\"host-network\"} 1",
@@ -119,6 +151,9 @@ mod tests {
             "credence_feed_sidecars{state=\"current\"} 3",
             "credence_feed_sidecars{state=\"lagging\"} 1",
             "credence_certificate_expiry_timestamp_seconds 1800000000",
+            "credence_feed_roots_in_use{root=\"current\"} 2",
+            "credence_feed_roots_in_use{root=\"retired\"} 1",
+            "credence_feed_roots_in_use{root=\"unknown\"} 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }

@@ -14,10 +14,12 @@ use tracing::{info, warn};
 
 use crate::admission::Admission;
 use crate::catalogue::Catalogue;
-use crate::certificates::keeper::Keeper;
-use crate::certificates::{Held, ca_bundle, resolver};
+use crate::certificates::ca_bundle::CaBundle;
+use crate::certificates::keeper::{Keeper, Outlets};
+use crate::certificates::{Authorities, resolver};
 use crate::controller::Controller;
 use crate::events::{Announcer, Events};
+use crate::feed::attempts::Attempts;
 use crate::feed::reviews::Reviews;
 use crate::feed::service::Feed;
 use crate::feed::streams::{Counts, Streams};
@@ -199,23 +201,26 @@ impl Operator {
 }
 
 impl Shared {
-    fn keep_certificates(&self, tasks: &mut Tasks) -> watch::Receiver<Option<Arc<Held>>> {
-        let (keeper, held) = Keeper::new(
+    fn keep_certificates(&self, tasks: &mut Tasks) -> watch::Receiver<Arc<Authorities>> {
+        let (keeper, Outlets { held, trust }) = Keeper::new(
             self.client.clone(),
             &self.settings,
             self.leader.clone(),
+            self.pods.clone(),
             self.readiness.clone(),
             self.metrics.clone(),
         );
-        tasks.spawn("certificates", keeper.run());
-        let bundle = ca_bundle::keep(
-            self.client.clone(),
-            self.settings.webhook_configuration.clone(),
-            held.clone(),
-            self.leader.clone(),
-            self.readiness.clone(),
-        );
-        tasks.spawn("caBundle", bundle);
+        let (announced, seen) = watch::channel(None);
+        tasks.spawn("certificates", keeper.run(seen));
+        let bundle = CaBundle {
+            client: self.client.clone(),
+            name: self.settings.webhook_configuration.clone(),
+            trust,
+            leader: self.leader.clone(),
+            announced,
+            readiness: self.readiness.clone(),
+        };
+        tasks.spawn("caBundle", bundle.keep());
         held
     }
 
@@ -267,7 +272,7 @@ impl Shared {
         &self,
         tasks: &mut Tasks,
         listener: TcpListener,
-        held: watch::Receiver<Option<Arc<Held>>>,
+        held: watch::Receiver<Arc<Authorities>>,
     ) -> anyhow::Result<()> {
         let tls = resolver::server_config(held.clone(), &[HTTP2, HTTP1])?;
         let server = Server::new(listener, tls, WEBHOOK_CONNECTIONS);
@@ -275,7 +280,9 @@ impl Shared {
         let admission = Arc::new(Admission::new(&self.settings, held, namespaces, metrics));
         let draining = self.draining.clone();
         tasks.spawn("webhook", async move {
-            server.run(|| admission.connect(), draining).await;
+            server
+                .run(|arrival| admission.connect(arrival), draining)
+                .await;
         });
         Ok(())
     }
@@ -284,11 +291,12 @@ impl Shared {
         &self,
         tasks: &mut Tasks,
         listener: TcpListener,
-        held: watch::Receiver<Option<Arc<Held>>>,
+        held: watch::Receiver<Arc<Authorities>>,
     ) -> anyhow::Result<()> {
         let tls = resolver::server_config(held, &[HTTP2])?;
         let server = Server::new(listener, tls, FEED_CONNECTIONS);
         let feed = Arc::new(Feed {
+            attempts: Attempts::default(),
             reviews: Reviews::new(self.client.clone()),
             pods: self.pods.clone(),
             catalogue: self.catalogue.clone(),
@@ -300,7 +308,7 @@ impl Shared {
         });
         let draining = self.draining.clone();
         tasks.spawn("feed", async move {
-            server.run(|| feed.connect(), draining).await;
+            server.run(|arrival| feed.connect(arrival), draining).await;
         });
         Ok(())
     }

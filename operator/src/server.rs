@@ -17,11 +17,12 @@ use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
+use crate::arrivals::{Arrival, Arrivals};
 use crate::shutdown::Shutdown;
 
 /// Protocol identifier of HTTP/2 (RFC 9113 §3.2).
@@ -81,6 +82,7 @@ pub struct Server {
     listener: TcpListener,
     acceptor: TlsAcceptor,
     connections: Arc<Semaphore>,
+    arrivals: Arrivals,
 }
 
 impl Server {
@@ -91,6 +93,7 @@ impl Server {
             listener,
             acceptor: TlsAcceptor::from(tls),
             connections: Arc::new(Semaphore::new(connections)),
+            arrivals: Arrivals::default(),
         }
     }
 
@@ -102,11 +105,31 @@ impl Server {
         self.listener.local_addr()
     }
 
+    /// The next connection of somebody who does not have too many.
+    async fn accept(&self) -> (TcpStream, Option<OwnedSemaphorePermit>, Arrival) {
+        // The semaphore is never closed, so a permit is always given.
+        let permit = self.connections.clone().acquire_owned().await.ok();
+        loop {
+            let place = self.arrivals.place().await;
+            match self.listener.accept().await {
+                Ok((stream, peer)) => match self.arrivals.admit(peer.ip(), place) {
+                    Some(arrival) => return (stream, permit, arrival),
+                    None => debug!(source = %peer.ip(), "too many connections are pending"),
+                },
+                Err(error) => {
+                    debug!(%error, "cannot accept");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
     /// Serves until the shutdown drains, then lets requests in flight end.
     ///
     /// `connect` makes the service of one connection, and a future that ends
-    /// when the connection should.
-    pub async fn run<S, C>(self, connect: impl Fn() -> (S, C), mut shutdown: Shutdown)
+    /// when the connection should. It keeps the arrival until the connection
+    /// has shown that it is of use.
+    pub async fn run<S, C>(self, connect: impl Fn(Arrival) -> (S, C), mut shutdown: Shutdown)
     where
         S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>
             + Send
@@ -119,10 +142,10 @@ impl Server {
             let accepted = tokio::select! {
                 () = shutdown.draining() => break,
                 Some(_) = tasks.join_next() => continue,
-                accepted = accept(&self.listener, &self.connections) => accepted,
+                accepted = self.accept() => accepted,
             };
-            let (stream, permit) = accepted;
-            let (service, close) = connect();
+            let (stream, permit, arrival) = accepted;
+            let (service, close) = connect(arrival);
             let (acceptor, mut shutdown) = (self.acceptor.clone(), shutdown.clone());
             tasks.spawn(async move {
                 let close = async move {
@@ -140,23 +163,6 @@ impl Server {
             tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
         if drained.is_err() {
             debug!(connections = tasks.len(), "connections did not end in time");
-        }
-    }
-}
-
-async fn accept(
-    listener: &TcpListener,
-    connections: &Arc<Semaphore>,
-) -> (TcpStream, Option<tokio::sync::OwnedSemaphorePermit>) {
-    // The semaphore is never closed, so a permit is always given.
-    let permit = connections.clone().acquire_owned().await.ok();
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return (stream, permit),
-            Err(error) => {
-                debug!(%error, "cannot accept");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
         }
     }
 }

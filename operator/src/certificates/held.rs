@@ -1,26 +1,17 @@
-//! The certificates that a Secret holds, read and checked.
+//! One authority and the certificate that it signed, read and checked.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::ObjectMeta;
+use rcgen::KeyPair;
 use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 use zeroize::Zeroizing;
 
-/// Type of the Secret; collections may not refer to one of this type.
-pub const SECRET_TYPE: &str = "credence.dev/certificates";
-
-const AUTHORITY_CERTIFICATE: &str = "ca.crt";
-const AUTHORITY_KEY: &str = "ca.key";
-const LEAF_CERTIFICATE: &str = "tls.crt";
-const LEAF_KEY: &str = "tls.key";
+use crate::digest::sha256_hex;
 
 /// A certificate and its key.
 #[derive(Clone)]
@@ -33,61 +24,99 @@ pub struct Pair {
     pub key_pem: Zeroizing<String>,
 }
 
-/// An authority and its leaf, known to belong together.
+/// An authority, and what is served in its name.
 #[derive(Clone)]
 pub struct Held {
     /// The authority.
     pub authority: Pair,
+    /// Hexadecimal SHA-256 of its certificate: how a pod names what it trusts.
+    pub root: String,
     /// End of the authority's life.
-    pub authority_expires: Timestamp,
-    /// What TLS is served with.
-    pub leaf: Pair,
-    /// End of the leaf's life.
-    pub leaf_expires: Timestamp,
-    /// The DNS names that the leaf carries.
-    pub leaf_names: Vec<String>,
-    /// The leaf in the form that rustls uses.
+    pub expires: Timestamp,
+    /// None if it is not there or cannot be used: another can be signed.
+    pub leaf: Option<Leaf>,
+}
+
+/// A certificate that TLS is served with.
+#[derive(Clone)]
+pub struct Leaf {
+    /// Certificate and key.
+    pub pair: Pair,
+    /// End of its life.
+    pub expires: Timestamp,
+    /// The DNS names that it carries.
+    pub names: Vec<String>,
+    /// The same in the form that rustls uses.
     pub serving: Arc<CertifiedKey>,
 }
 
 impl std::fmt::Debug for Held {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Held")
-            .field("authority_expires", &self.authority_expires)
-            .field("leaf_expires", &self.leaf_expires)
-            .field("leaf_names", &self.leaf_names)
+            .field("root", &self.root)
+            .field("expires", &self.expires)
+            .field("leaf_expires", &self.leaf.as_ref().map(|leaf| leaf.expires))
             .finish_non_exhaustive()
     }
 }
 
-/// Why what a Secret holds cannot be used.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a certificate and its key cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
-    /// A key of the Secret is absent or not what it should be.
-    #[error("{0} is absent or unreadable")]
-    Unreadable(&'static str),
-    /// The leaf is not of this authority, or the key not of the leaf.
-    #[error("the certificates in it do not belong together")]
+    /// Absent, or not PEM.
+    #[error("the certificate or its key is absent or unreadable")]
+    Unreadable,
+    /// The key is not of this certificate, or its signature not of this
+    /// authority.
+    #[error("certificate, key and authority do not belong together")]
     Mismatch,
 }
 
-impl Held {
-    /// Checks that authority, leaf and keys belong together.
+impl Pair {
+    /// Reads a certificate and its key.
     ///
     /// # Errors
-    /// [`Unusable`], which names the part.
-    pub fn of_pairs(authority: Pair, leaf: Pair) -> Result<Self, Unusable> {
-        let (_, root) = X509Certificate::from_der(&authority.der)
-            .map_err(|_| Unusable::Unreadable(AUTHORITY_CERTIFICATE))?;
-        let (_, end) = X509Certificate::from_der(&leaf.der)
-            .map_err(|_| Unusable::Unreadable(LEAF_CERTIFICATE))?;
-        end.verify_signature(Some(root.public_key()))
+    /// [`Unusable::Unreadable`] when the certificate is not PEM.
+    pub fn of_pem(pem: String, key_pem: Zeroizing<String>) -> Result<Self, Unusable> {
+        let der =
+            CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|_| Unusable::Unreadable)?;
+        Ok(Self { pem, der, key_pem })
+    }
+
+    fn certificate(&self) -> Result<X509Certificate<'_>, Unusable> {
+        let parsed = X509Certificate::from_der(&self.der);
+        Ok(parsed.map_err(|_| Unusable::Unreadable)?.1)
+    }
+}
+
+impl Held {
+    /// An authority that can sign, with its leaf if that is good.
+    ///
+    /// # Errors
+    /// [`Unusable`] for the authority; a leaf that cannot be used is left out.
+    pub fn new(authority: Pair, leaf: Option<Pair>) -> Result<Self, Unusable> {
+        let certificate = authority.certificate()?;
+        let key = KeyPair::from_pem(&authority.key_pem).map_err(|_| Unusable::Unreadable)?;
+        if key.public_key_raw() != &*certificate.public_key().subject_public_key.data {
+            return Err(Unusable::Mismatch);
+        }
+        let leaf = leaf.and_then(|pair| Leaf::new(pair, &certificate).ok());
+        Ok(Self {
+            root: sha256_hex(&authority.der),
+            expires: end(&certificate),
+            leaf,
+            authority,
+        })
+    }
+}
+
+impl Leaf {
+    fn new(pair: Pair, authority: &X509Certificate<'_>) -> Result<Self, Unusable> {
+        let certificate = pair.certificate()?;
+        certificate
+            .verify_signature(Some(authority.public_key()))
             .map_err(|_| Unusable::Mismatch)?;
-        let expiry = |certificate: &X509Certificate<'_>| {
-            Timestamp::from_second(certificate.validity().not_after.timestamp())
-                .unwrap_or(Timestamp::MIN)
-        };
-        let leaf_names = end
+        let names = certificate
             .subject_alternative_name()
             .ok()
             .flatten()
@@ -99,73 +128,23 @@ impl Held {
                 _ => None,
             })
             .collect();
-        let (authority_expires, leaf_expires) = (expiry(&root), expiry(&end));
-        let key = PrivateKeyDer::from_pem_slice(leaf.key_pem.as_bytes())
-            .map_err(|_| Unusable::Unreadable(LEAF_KEY))?;
-        let chain = vec![leaf.der.clone()];
-        let serving = CertifiedKey::from_der(chain, key, &default_provider())
+        let expires = end(&certificate);
+        let key = PrivateKeyDer::from_pem_slice(pair.key_pem.as_bytes())
+            .map_err(|_| Unusable::Unreadable)?;
+        let serving = CertifiedKey::from_der(vec![pair.der.clone()], key, &default_provider())
             .map_err(|_| Unusable::Mismatch)?;
         Ok(Self {
-            authority_expires,
-            leaf_expires,
-            leaf_names,
+            expires,
+            names,
             serving: Arc::new(serving),
-            authority,
-            leaf,
+            pair,
         })
-    }
-
-    /// Reads a Secret.
-    ///
-    /// # Errors
-    /// [`Unusable`], which names the key of the Secret.
-    pub fn of_secret(secret: &Secret) -> Result<Self, Unusable> {
-        let empty = BTreeMap::new();
-        let data = secret.data.as_ref().unwrap_or(&empty);
-        let pair = |certificate: &'static str, key: &'static str| {
-            let pem = text(data, certificate)?;
-            Ok(Pair {
-                der: CertificateDer::from_pem_slice(pem.as_bytes())
-                    .map_err(|_| Unusable::Unreadable(certificate))?,
-                pem,
-                key_pem: Zeroizing::new(text(data, key)?),
-            })
-        };
-        Self::of_pairs(
-            pair(AUTHORITY_CERTIFICATE, AUTHORITY_KEY)?,
-            pair(LEAF_CERTIFICATE, LEAF_KEY)?,
-        )
-    }
-
-    /// The Secret to write, without a resourceVersion.
-    pub fn to_secret(&self, namespace: &str, name: &str) -> Secret {
-        let data = [
-            (AUTHORITY_CERTIFICATE, self.authority.pem.as_str()),
-            (AUTHORITY_KEY, self.authority.key_pem.as_str()),
-            (LEAF_CERTIFICATE, self.leaf.pem.as_str()),
-            (LEAF_KEY, self.leaf.key_pem.as_str()),
-        ];
-        Secret {
-            metadata: ObjectMeta {
-                name: Some(name.to_owned()),
-                namespace: Some(namespace.to_owned()),
-                ..ObjectMeta::default()
-            },
-            type_: Some(SECRET_TYPE.to_owned()),
-            data: Some(
-                data.into_iter()
-                    .map(|(key, text)| (key.to_owned(), ByteString(text.as_bytes().to_vec())))
-                    .collect(),
-            ),
-            ..Secret::default()
-        }
     }
 }
 
-fn text(data: &BTreeMap<String, ByteString>, key: &'static str) -> Result<String, Unusable> {
-    data.get(key)
-        .and_then(|bytes| String::from_utf8(bytes.0.clone()).ok())
-        .ok_or(Unusable::Unreadable(key))
+fn end(certificate: &X509Certificate<'_>) -> Timestamp {
+    let end = certificate.validity().not_after.timestamp();
+    Timestamp::from_second(end).unwrap_or(Timestamp::MIN)
 }
 
 #[cfg(test)]
@@ -184,46 +163,50 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read() {
+    fn what_is_minted_is_read() {
         let (root, leaf) = pairs();
-        let held = Held::of_pairs(root, leaf).unwrap();
-        let read = Held::of_secret(&held.to_secret("system", "credence-certificates")).unwrap();
-        assert_eq!(read.authority.pem, held.authority.pem);
-        assert_eq!(read.leaf_expires.to_string(), "2027-02-19T00:00:00Z");
-        assert_eq!(read.authority_expires.to_string(), "2036-11-18T00:00:00Z");
-        assert_eq!(read.leaf_names[0], "credence-feed");
-        assert!(read.leaf_names[1].ends_with(".credence.internal"));
+        let held = Held::new(root, Some(leaf)).unwrap();
+        let leaf = held.leaf.unwrap();
+        assert_eq!(leaf.expires.to_string(), "2027-02-19T00:00:00Z");
+        assert_eq!(held.expires.to_string(), "2036-11-18T00:00:00Z");
+        assert_eq!(leaf.names[0], "credence-feed");
+        assert!(leaf.names[1].starts_with(&held.root[..32]));
     }
 
     #[test]
-    fn a_leaf_of_another_authority_is_refused() {
-        let (root, _) = pairs();
-        let (_, leaf) = pairs();
-        assert_eq!(Held::of_pairs(root, leaf).unwrap_err(), Unusable::Mismatch);
-    }
-
-    #[test]
-    fn a_key_of_another_leaf_is_refused() {
-        let (root, mut leaf) = pairs();
-        leaf.key_pem = pairs().1.key_pem;
-        assert_eq!(Held::of_pairs(root, leaf).unwrap_err(), Unusable::Mismatch);
-    }
-
-    #[test]
-    fn a_missing_key_is_named() {
+    fn a_leaf_of_another_authority_or_key_is_left_out() {
         let (root, leaf) = pairs();
-        let mut secret = Held::of_pairs(root, leaf).unwrap().to_secret("system", "c");
-        secret.data.as_mut().unwrap().remove("ca.key");
-        assert_eq!(
-            Held::of_secret(&secret).unwrap_err(),
-            Unusable::Unreadable("ca.key")
+        let (_, other) = pairs();
+        assert!(
+            Held::new(root.clone(), Some(other.clone()))
+                .unwrap()
+                .leaf
+                .is_none()
         );
+        let swapped = Pair {
+            key_pem: other.key_pem,
+            ..leaf
+        };
+        assert!(Held::new(root, Some(swapped)).unwrap().leaf.is_none());
+    }
+
+    #[test]
+    fn an_authority_that_cannot_sign_is_refused() {
+        let (root, _) = pairs();
+        let (other, _) = pairs();
+        let with_key = |key_pem: &str| Pair {
+            key_pem: Zeroizing::new(key_pem.to_owned()),
+            ..root.clone()
+        };
+        let refused = |pair| Held::new(pair, None).unwrap_err();
+        assert_eq!(refused(with_key(&other.key_pem)), Unusable::Mismatch);
+        assert_eq!(refused(with_key("")), Unusable::Unreadable);
     }
 
     #[test]
     fn debug_shows_no_key() {
         let (root, leaf) = pairs();
-        let shown = format!("{:?}", Held::of_pairs(root, leaf).unwrap());
+        let shown = format!("{:?}", Held::new(root, Some(leaf)).unwrap());
         assert!(!shown.contains("PRIVATE"));
     }
 }

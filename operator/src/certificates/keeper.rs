@@ -1,30 +1,37 @@
 //! Keeps the Secret of certificates in order, and hands out what it holds.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::PostParams;
+use kube::api::{ObjectMeta, PostParams};
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt as _};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::authority::{self, MintError};
-use super::held::Held;
+use super::authorities::{Authorities, SECRET_TYPE, Trust, request};
+use super::ca_bundle::Announced;
 use super::names::service_names;
-use super::renewal::{Renewal, decide};
-use crate::metrics::Metrics;
+use super::rotation::{Observed, Step, StepError, advance, decide};
+use credence_core::names::ROTATED;
+
+use crate::metrics::{Metrics, RootsInUse};
 use crate::readiness::{Check, Readiness};
 use crate::settings::Settings;
+use crate::watches::pods::{Pods, Roots};
 use crate::watches::retry::patient;
 
-/// How often the certificates are looked at when nothing happens to them, and
-/// how soon a failed write is tried again.
-const LOOK: Duration = Duration::from_secs(60 * 60);
+/// How often the certificates and the pods that trust them are looked at when
+/// nothing happens to the Secret.
+const LOOK: Duration = Duration::from_secs(30);
+/// How soon a failed write is tried again.
 const RETRY: Duration = Duration::from_secs(5);
+/// What is due is done within this.
+const PROMPT: Duration = Duration::from_secs(1);
 
 /// The task's parts.
 pub struct Keeper {
@@ -33,46 +40,62 @@ pub struct Keeper {
     name: String,
     services: Vec<String>,
     leader: watch::Receiver<bool>,
-    held: watch::Sender<Option<Arc<Held>>>,
+    pods: Pods,
+    held: watch::Sender<Arc<Authorities>>,
+    trust: watch::Sender<Option<Trust>>,
     readiness: Readiness,
     metrics: Arc<Metrics>,
+}
+
+/// By which everyone else sees what is held.
+pub struct Outlets {
+    /// To serve with, and to give to pods.
+    pub held: watch::Receiver<Arc<Authorities>>,
+    /// To tell the API servers; none until something is held.
+    pub trust: watch::Receiver<Option<Trust>>,
 }
 
 #[derive(Debug, thiserror::Error)]
 enum WriteError {
     #[error(transparent)]
-    Mint(#[from] MintError),
+    Step(#[from] StepError),
     #[error("cannot write the Secret: {0}")]
     Api(#[from] kube::Error),
-    #[error("what was just made cannot be used: {0}")]
-    Unusable(#[from] super::held::Unusable),
 }
 
 impl Keeper {
-    /// The keeper and the channel by which everyone else sees what is held.
+    /// The keeper and its outlets.
     pub fn new(
         client: Client,
         settings: &Settings,
         leader: watch::Receiver<bool>,
+        pods: Pods,
         readiness: Readiness,
         metrics: Arc<Metrics>,
-    ) -> (Self, watch::Receiver<Option<Arc<Held>>>) {
-        let (held, receiver) = watch::channel(None);
+    ) -> (Self, Outlets) {
+        let (held, held_by_all) = watch::channel(Arc::default());
+        let (trust, to_trust) = watch::channel(None);
         let keeper = Self {
             api: Api::namespaced(client, &settings.namespace),
             namespace: settings.namespace.clone(),
             name: settings.certificates_secret.clone(),
             services: service_names(settings),
             leader,
+            pods,
             held,
+            trust,
             readiness,
             metrics,
         };
-        (keeper, receiver)
+        let outlets = Outlets {
+            held: held_by_all,
+            trust: to_trust,
+        };
+        (keeper, outlets)
     }
 
     /// Watches the Secret for ever.
-    pub async fn run(mut self) {
+    pub async fn run(mut self, mut announced: watch::Receiver<Option<Announced>>) {
         let config = watcher::Config::default().fields(&format!("metadata.name={}", self.name));
         let mut events = patient(watcher(self.api.clone(), config));
         // `None` until the first listing said whether there is one.
@@ -91,46 +114,50 @@ impl Keeper {
                     None => return,
                 },
                 changed = self.leader.changed() => if changed.is_err() { return },
+                changed = announced.changed() => if changed.is_err() { return },
                 () = tokio::time::sleep(wake) => {}
             }
             if let Some(secret) = &found {
-                wake = self.keep(secret.as_ref()).await;
+                let announced = announced.borrow_and_update().clone();
+                wake = self.keep(secret.as_ref(), announced.as_ref()).await;
             }
         }
     }
 
-    /// Takes over what the Secret holds and renews it if that is due; returns
+    /// Takes over what the Secret holds and makes the step that is due; returns
     /// when to look again.
-    async fn keep(&self, secret: Option<&Secret>) -> Duration {
-        let usable = secret.and_then(|secret| match Held::of_secret(secret) {
-            Ok(held) => Some(Arc::new(held)),
-            Err(error) => {
-                warn!(secret = self.name, %error, "the certificates cannot be used");
-                None
-            }
+    async fn keep(&self, secret: Option<&Secret>, announced: Option<&Announced>) -> Duration {
+        let now = Timestamp::now();
+        let authorities = Arc::new(secret.map(|s| self.read(s)).unwrap_or_default());
+        self.take_over(&authorities, now);
+        let roots = self.pods.roots();
+        self.count(&authorities, &roots);
+        let next = authorities.next.as_ref();
+        let announced = announced.filter(|announced| {
+            next.is_some_and(|next| announced.bundle.contains(&next.authority.pem))
         });
-        if let Some(held) = &usable {
-            self.take_over(held);
-        }
-        let renewal = decide(usable.as_deref(), &self.services, Timestamp::now());
-        let reason = match renewal {
-            Renewal::Keep { .. } => return LOOK,
-            Renewal::Leaf(reason) | Renewal::Everything(reason) => reason,
+        let known = self.readiness.holds(Check::Pods) && roots.unreadable == 0;
+        let in_use = roots.pods.into_keys().collect();
+        let observed = Observed {
+            authorities: &authorities,
+            services: &self.services,
+            requested: secret.and_then(request).is_some(),
+            announced: announced.map(|announced| announced.since),
+            in_use: known.then_some(&in_use),
         };
+        let step = decide(observed, now);
+        if let Step::Keep { until } = step {
+            let wait = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+            return wait.clamp(PROMPT, LOOK);
+        }
         // Anyone may make the first one, since creation is decided by the API
         // server; replacing is the leader's.
         if secret.is_some() && !*self.leader.borrow() {
             return LOOK;
         }
-        let old = usable.filter(|_| matches!(renewal, Renewal::Leaf(_)));
-        match self.renew(old.as_deref(), secret).await {
+        match self.write(&authorities, &step, secret, now).await {
             Ok(()) => {
-                info!(
-                    secret = self.name,
-                    reason,
-                    ?renewal,
-                    "certificates were made"
-                );
+                info!(secret = self.name, ?step, "certificates were written");
                 LOOK
             }
             Err(WriteError::Api(kube::Error::Api(status)))
@@ -139,54 +166,100 @@ impl Keeper {
                 LOOK // Another replica was first; the watch brings its work.
             }
             Err(error) => {
-                warn!(secret = self.name, reason, %error, "certificates cannot be renewed");
+                warn!(secret = self.name, ?step, %error, "certificates cannot be written");
                 RETRY
             }
         }
     }
 
-    async fn renew(&self, old: Option<&Held>, secret: Option<&Secret>) -> Result<(), WriteError> {
-        let now = Timestamp::now();
-        let authority = match old {
-            Some(held) => held.authority.clone(),
-            None => authority::authority(now)?,
+    fn read(&self, secret: &Secret) -> Authorities {
+        let (authorities, faults) = Authorities::of_secret(secret);
+        for (key, fault) in faults {
+            warn!(secret = self.name, key, %fault, "a certificate cannot be used");
+        }
+        authorities
+    }
+
+    /// Creates the Secret, or replaces the one that was read and no other.
+    async fn write(
+        &self,
+        authorities: &Authorities,
+        step: &Step,
+        secret: Option<&Secret>,
+        now: Timestamp,
+    ) -> Result<(), WriteError> {
+        let data = advance(authorities, step, &self.services, now)?.to_data();
+        let params = PostParams::default();
+        let Some(secret) = secret else {
+            let first = Secret {
+                metadata: ObjectMeta {
+                    name: Some(self.name.clone()),
+                    namespace: Some(self.namespace.clone()),
+                    ..ObjectMeta::default()
+                },
+                type_: Some(SECRET_TYPE.to_owned()),
+                data: Some(data),
+                ..Secret::default()
+            };
+            self.api.create(&params, &first).await?;
+            return Ok(());
         };
-        let leaf = authority::leaf(&authority, &self.services, now)?;
-        let mut desired = Held::of_pairs(authority, leaf)?.to_secret(&self.namespace, &self.name);
-        match secret {
-            None => self.api.create(&PostParams::default(), &desired).await?,
-            Some(secret) => {
-                desired.metadata.resource_version = secret.resource_version();
-                desired.metadata.labels.clone_from(&secret.metadata.labels);
-                desired
-                    .metadata
-                    .annotations
-                    .clone_from(&secret.metadata.annotations);
-                // The type of a Secret cannot change.
-                desired.type_.clone_from(&secret.type_);
-                self.api
-                    .replace(&self.name, &PostParams::default(), &desired)
-                    .await?
-            }
-        };
+        let mut desired = secret.clone();
+        desired.data = Some(data);
+        desired.metadata.managed_fields = None;
+        if let (Step::Begin(_), Some(request)) = (step, request(secret)) {
+            let annotations = desired.annotations_mut();
+            annotations.insert(ROTATED.to_owned(), request.to_owned());
+        }
+        self.api.replace(&self.name, &params, &desired).await?;
         Ok(())
     }
 
-    fn take_over(&self, held: &Arc<Held>) {
+    /// Hands out what can be served. What was held stays as long as the Secret
+    /// has nothing better.
+    fn take_over(&self, authorities: &Arc<Authorities>, now: Timestamp) {
+        let Some(leaf) = authorities.serving(None) else {
+            return;
+        };
         let changed = self.held.send_if_modified(|current| {
-            let same = current.as_ref().is_some_and(|current| {
-                current.leaf.pem == held.leaf.pem && current.authority.pem == held.authority.pem
-            });
-            if !same {
-                *current = Some(held.clone());
+            let changed = current.to_data() != authorities.to_data();
+            if changed {
+                *current = authorities.clone();
             }
-            !same
+            changed
+        });
+        let trust = authorities.trust(now);
+        self.trust.send_if_modified(|current| {
+            let changed = *current != trust;
+            *current = trust;
+            changed
         });
         if changed {
             self.metrics
-                .set_certificate_expiry(held.leaf_expires.as_second());
+                .set_certificate_expiry(leaf.expires.as_second());
             self.readiness.set(Check::Certificates, true);
-            info!(expires = %held.leaf_expires, "serving with a new certificate");
+            let authorities = authorities.all().count();
+            info!(expires = %leaf.expires, authorities, "serving with new certificates");
         }
+    }
+
+    fn count(&self, authorities: &Authorities, roots: &Roots) {
+        let mut in_use = RootsInUse {
+            unknown: roots.unreadable,
+            ..RootsInUse::default()
+        };
+        let held: BTreeMap<&str, bool> = authorities
+            .all()
+            .map(|held| held.root.as_str())
+            .zip([true].into_iter().chain(std::iter::repeat(false)))
+            .collect();
+        for (root, pods) in &roots.pods {
+            *match held.get(root.as_str()) {
+                Some(true) => &mut in_use.current,
+                Some(false) => &mut in_use.retired,
+                None => &mut in_use.unknown,
+            } += pods;
+        }
+        self.metrics.set_roots_in_use(in_use);
     }
 }

@@ -1,4 +1,4 @@
-//! TLS with whatever certificate is held at the moment of the handshake.
+//! TLS with whatever certificates are held at the moment of the handshake.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, version::TLS13};
 use tokio::sync::watch;
 
-use super::Held;
+use super::Authorities;
 
 /// A server configuration of TLS 1.3 that offers these protocols.
 ///
 /// # Errors
 /// When the cryptography library does not offer TLS 1.3.
 pub fn server_config(
-    held: watch::Receiver<Option<Arc<Held>>>,
+    held: watch::Receiver<Arc<Authorities>>,
     alpn: &[&[u8]],
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
@@ -30,10 +30,12 @@ pub fn server_config(
 }
 
 #[derive(Debug)]
-struct Resolver(watch::Receiver<Option<Arc<Held>>>);
+struct Resolver(watch::Receiver<Arc<Authorities>>);
 
 impl ResolvesServerCert for Resolver {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.0.borrow().as_ref().map(|held| held.serving.clone())
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let authorities = self.0.borrow();
+        let leaf = authorities.serving(hello.server_name())?;
+        Some(leaf.serving.clone())
     }
 }

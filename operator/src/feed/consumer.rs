@@ -42,6 +42,10 @@ pub fn admit(
     if repository(image) != repository(sidecar_image) {
         return Err(Refusal::OtherImage);
     }
+    // Nobody would be told what becomes of it.
+    if !pod.injected {
+        return Err(Refusal::NotInjected);
+    }
     if pod.finished {
         return Err(Refusal::Finished);
     }
@@ -102,12 +106,14 @@ mod tests {
             uid: "u".to_owned(),
             service_account: "checkout".to_owned(),
             sidecar_image: Some(IMAGE.to_owned()),
+            injected: true,
             token_elsewhere: false,
             host_network: false,
             finished: false,
             shares_processes: false,
             lowered: false,
             collections: None,
+            root: None,
         }
     }
 
@@ -168,6 +174,13 @@ mod tests {
             (image("registry.test:5000/app:0.2.0"), Refusal::OtherImage),
             (image("credence-sidecar:0.2.0"), Refusal::OtherImage),
             (image(""), Refusal::OtherImage),
+            (
+                InjectedPod {
+                    injected: false,
+                    ..pod()
+                },
+                Refusal::NotInjected,
+            ),
             (
                 InjectedPod {
                     finished: true,

@@ -15,6 +15,9 @@ pub enum Refusal {
     /// The API server does not know the token.
     #[error("the token is not valid")]
     NotAuthenticated,
+    /// The token is too old.
+    #[error("the token has expired")]
+    Expired,
     /// The token is for someone else.
     #[error("the token is not for this audience")]
     WrongAudience,
@@ -39,6 +42,9 @@ pub enum Refusal {
     /// The container of that name runs something else.
     #[error("the sidecar container has another image")]
     OtherImage,
+    /// The pod cannot be followed.
+    #[error("the pod lacks the label credence.dev/injected")]
+    NotInjected,
     /// The token proves the pod, and not only its sidecar.
     #[error("another container of the pod can reach the sidecar's token or memory")]
     TokenElsewhere,
@@ -60,6 +66,12 @@ pub enum Refusal {
     /// The API server did not answer.
     #[error("the API server cannot be asked now")]
     ApiServer,
+    /// Many failed before, or this one goes on and on.
+    #[error("there were too many requests")]
+    TooMany,
+    /// The pod has more streams than a sidecar has use for.
+    #[error("the pod has too many streams")]
+    TooManyStreams,
     /// The connection has a stream already.
     #[error("this connection has a stream")]
     SecondStream,
@@ -92,6 +104,7 @@ impl Refusal {
         match self {
             Self::NoToken => "no-token",
             Self::NotAuthenticated => "not-authenticated",
+            Self::Expired => "expired",
             Self::WrongAudience => "wrong-audience",
             Self::NotAServiceAccount => "not-a-service-account",
             Self::NotBound => "not-bound",
@@ -100,6 +113,7 @@ impl Refusal {
             Self::OtherServiceAccount => "other-service-account",
             Self::NoSidecar => "no-sidecar",
             Self::OtherImage => "other-image",
+            Self::NotInjected => "not-injected",
             Self::TokenElsewhere => "token-elsewhere",
             Self::HostNetwork => "host-network",
             Self::Finished => "finished",
@@ -107,6 +121,8 @@ impl Refusal {
             Self::BadAnnotation => "bad-annotation",
             Self::NotReady => "not-ready",
             Self::ApiServer => "api-server",
+            Self::TooMany => "too-many",
+            Self::TooManyStreams => "too-many-streams",
             Self::SecondStream => "second-stream",
             Self::NoStream => "no-stream",
             Self::BadAck => "bad-ack",
@@ -120,7 +136,7 @@ impl Refusal {
     /// Unauthenticated, forbidden, wrong, or only not now.
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::NoToken | Self::NotAuthenticated | Self::WrongAudience => {
+            Self::NoToken | Self::NotAuthenticated | Self::Expired | Self::WrongAudience => {
                 StatusCode::UNAUTHORIZED
             }
             Self::NotAServiceAccount
@@ -130,6 +146,7 @@ impl Refusal {
             | Self::OtherServiceAccount
             | Self::NoSidecar
             | Self::OtherImage
+            | Self::NotInjected
             | Self::TokenElsewhere
             | Self::HostNetwork
             | Self::Finished
@@ -137,11 +154,20 @@ impl Refusal {
             | Self::BadAnnotation
             | Self::NotInBundle => StatusCode::FORBIDDEN,
             Self::NotReady | Self::ApiServer => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooMany | Self::TooManyStreams => StatusCode::TOO_MANY_REQUESTS,
             Self::SecondStream | Self::NoStream => StatusCode::CONFLICT,
             Self::BadAck | Self::BadReport => StatusCode::BAD_REQUEST,
             Self::TooSoon => StatusCode::TOO_MANY_REQUESTS,
             Self::NotFound => StatusCode::NOT_FOUND,
         }
+    }
+
+    /// Whether it is the fault of who asked, and not of ours.
+    pub const fn is_of_the_asker(self) -> bool {
+        !matches!(
+            self,
+            Self::NotReady | Self::ApiServer | Self::SecondStream | Self::TooManyStreams
+        )
     }
 
     /// The answer.
@@ -152,7 +178,7 @@ impl Refusal {
             StatusCode::UNAUTHORIZED => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            StatusCode::SERVICE_UNAVAILABLE => {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
                 headers.insert(
                     header::RETRY_AFTER,
                     HeaderValue::from(RETRY_AFTER.as_secs()),
@@ -170,9 +196,14 @@ mod tests {
 
     #[test]
     fn what_passes_by_itself_may_be_tried_again() {
-        let response = Refusal::NotReady.response();
-        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        for (refusal, status) in [
+            (Refusal::NotReady, StatusCode::SERVICE_UNAVAILABLE),
+            (Refusal::TooMany, StatusCode::TOO_MANY_REQUESTS),
+        ] {
+            let response = refusal.response();
+            assert_eq!(response.status(), status);
+            assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        }
         assert!(
             !Refusal::OtherPod
                 .response()

@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use credence_core::names::AUDIENCE;
+use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec};
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 use tokio::sync::Semaphore;
 use tracing::warn;
 
+use super::claims;
 use super::identity::{Identity, identify};
 use super::refusal::Refusal;
 
@@ -23,8 +25,6 @@ const KEPT: usize = 4096;
 const AT_A_TIME: usize = 32;
 /// An API server that takes longer is not going to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// No ServiceAccount token is longer; see RFC 9110 §4.1 for why a limit.
-const LONGEST: usize = 8192;
 
 type Digest = [u8; 32];
 
@@ -50,13 +50,11 @@ impl Reviews {
     /// # Errors
     /// The refusal; [`Refusal::ApiServer`] when nobody could be asked.
     pub async fn identify(&self, token: &str) -> Result<Identity, Refusal> {
-        if token.is_empty() || token.len() > LONGEST {
-            return Err(Refusal::NotAuthenticated);
-        }
         let key = key(token);
         if let Some(identity) = self.recall(&key, Instant::now()) {
             return Ok(identity);
         }
+        claims::check(token, Timestamp::now())?;
         // The semaphore is never closed.
         let _permit = self
             .permits

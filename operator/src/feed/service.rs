@@ -2,10 +2,12 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use credence_core::names::{ACK_PATH, FEED_PATH, REPORT_PATH};
 use credence_core::wire::{Ack, Report};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -14,12 +16,15 @@ use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use tracing::{debug, info, warn};
 
+use super::allowance::{Allowance, Rate};
+use super::attempts::Attempts;
 use super::consumer::admit;
 use super::identity::Identity;
 use super::refusal::Refusal;
 use super::reviews::Reviews;
 use super::stream::{self, Parts};
 use super::streams::Streams;
+use crate::arrivals::Arrival;
 use crate::catalogue::Catalogue;
 use crate::metrics::Metrics;
 use crate::random;
@@ -34,11 +39,22 @@ const AUTHENTICATE: Duration = Duration::from_secs(10);
 const ACK_LIMIT: usize = 64 * 1024;
 /// A report names one stream and one collection.
 const REPORT_LIMIT: usize = 4 * 1024;
-/// As much of a sidecar's own words as the log repeats.
+/// For an acknowledgement or a report to arrive whole.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Acknowledgements and reports of one sidecar. Changes are sent fifty times a
+/// second at the most, and never for long.
+const REQUESTS: Rate = Rate {
+    burst: 64,
+    every: Duration::from_millis(50),
+};
+/// As much of a sidecar's own words as the log repeats, and as often.
 const QUOTED: usize = 200;
+const REPEATED: usize = 16;
 
 /// What every connection shares.
 pub struct Feed {
+    /// Who has failed how often.
+    pub attempts: Attempts,
     /// Who has which token.
     pub reviews: Reviews,
     /// The pods with a sidecar.
@@ -60,7 +76,15 @@ pub struct Feed {
 /// One connection: the stream that it authenticated, if any.
 struct Connection {
     feed: Arc<Feed>,
-    stream: Mutex<Option<Arc<str>>>,
+    source: IpAddr,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// Until there was a stream.
+    arrival: Option<Arrival>,
+    stream: Option<Arc<str>>,
+    requests: Allowance,
 }
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
@@ -69,6 +93,7 @@ impl Feed {
     /// The service of a new connection, and when to close it.
     pub fn connect(
         self: &Arc<Self>,
+        arrival: Arrival,
     ) -> (
         impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future = Answer>
         + use<>,
@@ -76,13 +101,18 @@ impl Feed {
     ) {
         let connection = Arc::new(Connection {
             feed: self.clone(),
-            stream: Mutex::default(),
+            source: arrival.source(),
+            state: Mutex::new(State {
+                arrival: Some(arrival),
+                stream: None,
+                requests: Allowance::new(Instant::now()),
+            }),
         });
         let close = {
             let connection = connection.clone();
             async move {
                 tokio::time::sleep(AUTHENTICATE).await;
-                if connection.stream().is_some() {
+                if connection.state().arrival.is_none() {
                     std::future::pending::<()>().await;
                 }
             }
@@ -114,18 +144,55 @@ impl Feed {
 
 impl Connection {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
-        let (head, content) = request.into_parts();
-        let result = match (&head.method, head.uri.path()) {
-            (&Method::GET, FEED_PATH) => self.begin(&head.headers).await,
-            (&Method::POST, ACK_PATH) => self.acknowledge(content).await,
-            (&Method::POST, REPORT_PATH) => self.report(content).await,
-            _ => Err(Refusal::NotFound),
+        let result = match self.stream() {
+            Some(stream) => self.follow_up(&stream, request).await,
+            None => self.knock(request).await,
         };
         result.unwrap_or_else(|refusal| {
-            self.feed.metrics.feed_refusal(refusal.reason());
-            info!(reason = refusal.reason(), "the feed refused a request");
+            let (reason, source) = (refusal.reason(), self.source);
+            self.feed.metrics.feed_refusal(reason);
+            if refusal == Refusal::TooMany {
+                // Those before were told of.
+                debug!(reason, %source, "the feed refused a request");
+            } else {
+                info!(reason, %source, "the feed refused a request");
+            }
             refusal.response()
         })
+    }
+
+    /// A request of nobody knows whom.
+    async fn knock(&self, request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
+        let attempts = &self.feed.attempts;
+        if !attempts.begin(self.source, Instant::now()) {
+            return Err(Refusal::TooMany);
+        }
+        let result = match (request.method(), request.uri().path()) {
+            (&Method::GET, FEED_PATH) => self.begin(request.headers()).await,
+            (&Method::POST, ACK_PATH | REPORT_PATH) => Err(Refusal::NoStream),
+            _ => Err(Refusal::NotFound),
+        };
+        if !matches!(&result, Err(refusal) if refusal.is_of_the_asker()) {
+            attempts.forgive(self.source);
+        }
+        result
+    }
+
+    /// A request of the sidecar that has this stream.
+    async fn follow_up(
+        &self,
+        stream: &str,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Refusal> {
+        if !self.state().requests.spend(REQUESTS, Instant::now()) {
+            return Err(Refusal::TooMany);
+        }
+        match (request.method(), request.uri().path()) {
+            (&Method::GET, FEED_PATH) => Err(Refusal::SecondStream),
+            (&Method::POST, ACK_PATH) => self.acknowledge(stream, request.into_body()).await,
+            (&Method::POST, REPORT_PATH) => self.report(stream, request.into_body()).await,
+            _ => Err(Refusal::NotFound),
+        }
     }
 
     async fn begin(&self, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
@@ -151,15 +218,17 @@ impl Connection {
         })?;
         let id: Arc<str> = random::name().into();
         let registration = {
-            let mut current = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
-            if current
-                .as_ref()
-                .is_some_and(|current| feed.streams.has(current))
-            {
+            let mut state = self.state();
+            // Another request of this connection may have been faster.
+            if state.has_stream(&feed.streams) {
                 return Err(Refusal::SecondStream);
             }
-            *current = Some(id.clone());
-            feed.streams.register(id.clone(), &identity.namespace)
+            let (namespace, uid) = (&identity.namespace, &identity.pod_uid);
+            let registration = feed.streams.register(id.clone(), namespace, uid);
+            let registration = registration.ok_or(Refusal::TooManyStreams)?;
+            state.stream = Some(id.clone());
+            state.arrival = None;
+            registration
         };
         let mut response = Response::new(stream::body(Parts {
             identity,
@@ -180,28 +249,26 @@ impl Connection {
         Ok(response)
     }
 
-    async fn acknowledge(&self, content: Incoming) -> Result<Response<Body>, Refusal> {
-        let id = self.stream().ok_or(Refusal::NoStream)?;
-        let read = Limited::new(content, ACK_LIMIT).collect().await;
-        let bytes = read.map_err(|_| Refusal::BadAck)?.to_bytes();
+    async fn acknowledge(&self, id: &str, content: Incoming) -> Result<Response<Body>, Refusal> {
+        let bytes = read(content, ACK_LIMIT).await.ok_or(Refusal::BadAck)?;
         let ack: Ack = serde_json::from_slice(&bytes).map_err(|_| Refusal::BadAck)?;
-        if ack.stream != *id || !self.feed.streams.acknowledge(&id, &ack, Instant::now()) {
+        if ack.stream != *id || !self.feed.streams.acknowledge(id, &ack, Instant::now()) {
             return Err(Refusal::NoStream);
         }
-        for (collection, reason) in &ack.refused {
-            let reason: String = reason.chars().take(QUOTED).collect();
+        for (collection, reason) in ack.refused.iter().take(REPEATED) {
+            let [collection, reason] =
+                [collection, reason].map(|text| text.chars().take(QUOTED).collect::<String>());
             warn!(stream = %id, collection, ?reason, "a sidecar cannot use a collection");
         }
         debug!(stream = %id, revision = ack.revision, "a bundle was acknowledged");
         Ok(taken())
     }
 
-    async fn report(&self, content: Incoming) -> Result<Response<Body>, Refusal> {
-        let id = self.stream().ok_or(Refusal::NoStream)?;
-        let read = Limited::new(content, REPORT_LIMIT).collect().await;
-        let bytes = read.map_err(|_| Refusal::BadReport)?.to_bytes();
+    async fn report(&self, id: &str, content: Incoming) -> Result<Response<Body>, Refusal> {
+        let bytes = read(content, REPORT_LIMIT).await;
+        let bytes = bytes.ok_or(Refusal::BadReport)?;
         let report: Report = serde_json::from_slice(&bytes).map_err(|_| Refusal::BadReport)?;
-        self.feed.streams.report(&id, &report, Instant::now())?;
+        self.feed.streams.report(id, &report, Instant::now())?;
         info!(
             stream = %id,
             collection = report.collection,
@@ -211,11 +278,22 @@ impl Connection {
         Ok(taken())
     }
 
+    /// The stream of this connection, if it is open.
     fn stream(&self) -> Option<Arc<str>> {
-        self.stream
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let state = self.state();
+        let open = state.has_stream(&self.feed.streams);
+        state.stream.clone().filter(|_| open)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn has_stream(&self, streams: &Streams) -> bool {
+        let stream = self.stream.as_deref();
+        stream.is_some_and(|stream| streams.has(stream))
     }
 }
 
@@ -223,6 +301,13 @@ fn taken() -> Response<Body> {
     let mut response = Response::new(body(""));
     *response.status_mut() = StatusCode::NO_CONTENT;
     response
+}
+
+/// A body that is short and arrives soon.
+async fn read(content: Incoming, limit: usize) -> Option<Bytes> {
+    let read = Limited::new(content, limit).collect();
+    let read = tokio::time::timeout(PATIENCE, read).await;
+    Some(read.ok()?.ok()?.to_bytes())
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

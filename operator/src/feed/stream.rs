@@ -40,8 +40,7 @@ const AGE_SPREAD: Duration = Duration::from_millis(540_000);
 /// Everything that a stream looks at.
 pub struct Stream {
     identity: Identity,
-    /// As it was when the stream began; the watch may forget it before the
-    /// sidecar ends.
+    /// As it was when the stream began.
     pod: Arc<InjectedPod>,
     pods: Pods,
     sidecar_image: Arc<str>,
@@ -51,6 +50,8 @@ pub struct Stream {
     id: Arc<str>,
     ends: Instant,
     max_age: Duration,
+    /// Whether the watch has shown the pod: then it also shows its end.
+    seen: bool,
     /// Of the namespace, when the shelf was last looked at.
     environment: Option<Environment>,
     sent: Option<Issue>,
@@ -101,6 +102,7 @@ pub fn body(parts: Parts) -> Body {
         id: parts.id,
         ends: Instant::now() + max_age,
         max_age,
+        seen: false,
         environment: None,
         sent: None,
         phase: Phase::New,
@@ -135,12 +137,16 @@ impl Stream {
             if self.phase == Phase::Over {
                 return None;
             }
+            // Not every change of a pod is told, but all of them are seen here.
+            if Instant::now() >= ping {
+                return encode(&Event::Ping);
+            }
             tokio::select! {
                 changed = self.shelf.changed() => {
                     changed.ok()?;
                     self.settle().await;
                 }
-                () = sleep_until(ping) => return encode(&Event::Ping),
+                () = sleep_until(ping) => {}
                 () = sleep_until(self.ends) => return None,
                 () = self.shutdown.draining() => {
                     tokio::time::sleep(random::up_to(SPREAD)).await;
@@ -168,7 +174,12 @@ impl Stream {
     fn bundle(&mut self) -> Option<Bytes> {
         let shelf = self.shelf.borrow_and_update().clone();
         self.environment = shelf.environment;
-        let issue = match self.consumer(&shelf) {
+        let Some(pod) = self.pod() else {
+            // What a container that is still ending has is left to it.
+            self.end(Refusal::NoPod);
+            return None;
+        };
+        let issue = match self.consumer(&pod, &shelf) {
             Ok(consumer) => {
                 // Something of another environment must not stay in use while
                 // this one's is being read.
@@ -184,13 +195,7 @@ impl Stream {
                 issue(&shelf, &consumer, unplanned)?
             }
             Err(refusal) => {
-                self.phase = Phase::Over;
-                info!(
-                    namespace = self.identity.namespace,
-                    pod = self.identity.pod,
-                    reason = refusal.reason(),
-                    "a stream ends"
-                );
+                self.end(refusal);
                 nothing(shelf.environment.unwrap_or(Environment::Development))
             }
         };
@@ -208,10 +213,31 @@ impl Stream {
         Some(line)
     }
 
-    fn consumer(&self, shelf: &Shelf) -> Result<Consumer, Refusal> {
-        let seen = self.pods.seen(&self.identity.namespace, &self.identity.pod);
-        let pod = seen.filter(|pod| pod.uid == self.identity.pod_uid);
-        let pod = pod.as_deref().unwrap_or(&self.pod);
+    /// The pod as it is known, as it was when the stream began if the watch has
+    /// not shown it yet; none if it is gone.
+    fn pod(&mut self) -> Option<Arc<InjectedPod>> {
+        let shown = self.pods.seen(&self.identity.namespace, &self.identity.pod);
+        match shown.filter(|pod| pod.uid == self.identity.pod_uid) {
+            Some(pod) => {
+                self.seen = true;
+                Some(pod)
+            }
+            None if self.seen => None,
+            None => Some(self.pod.clone()),
+        }
+    }
+
+    fn end(&mut self, refusal: Refusal) {
+        self.phase = Phase::Over;
+        info!(
+            namespace = self.identity.namespace,
+            pod = self.identity.pod,
+            reason = refusal.reason(),
+            "a stream ends"
+        );
+    }
+
+    fn consumer(&self, pod: &InjectedPod, shelf: &Shelf) -> Result<Consumer, Refusal> {
         // A namespace that is gone takes its environment with it.
         let environment = shelf.environment.unwrap_or(Environment::Development);
         admit(&self.identity, pod, environment, &self.sidecar_image)
@@ -248,3 +274,6 @@ fn encode(event: &Event) -> Option<Bytes> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,10 @@ pub struct Count {
     pub rejected: BTreeMap<String, Said>,
 }
 
+/// A sidecar has one stream. Those of connections that broke without a word
+/// are noticed after two pings.
+const PER_POD: usize = 8;
+
 /// By namespace and name of the collection.
 pub type Counts = BTreeMap<(String, CollectionName), Count>;
 
@@ -41,6 +45,7 @@ pub struct Streams {
 
 struct Live {
     namespace: String,
+    pod_uid: String,
     sent: Option<Sent>,
     acknowledged: Option<Acknowledged>,
     reports: Reports,
@@ -54,6 +59,7 @@ struct Sent {
     is_change: bool,
 }
 
+#[derive(PartialEq, Eq)]
 struct Acknowledged {
     revisions: BTreeMap<CollectionName, String>,
     refused: BTreeSet<CollectionName>,
@@ -75,20 +81,27 @@ impl Streams {
         }
     }
 
-    /// Adds a stream of a pod of this namespace.
-    pub fn register(&self, id: Arc<str>, namespace: &str) -> Registration {
+    /// Adds a stream of a pod of this namespace; none if the pod has too many.
+    pub fn register(&self, id: Arc<str>, namespace: &str, pod_uid: &str) -> Option<Registration> {
         let live = Live {
             namespace: namespace.to_owned(),
+            pod_uid: pod_uid.to_owned(),
             sent: None,
             acknowledged: None,
             reports: Reports::default(),
         };
-        self.lock().insert(id.to_string(), live);
+        let mut streams = self.lock();
+        let others = streams.values().filter(|other| other.pod_uid == pod_uid);
+        if others.count() >= PER_POD {
+            return None;
+        }
+        streams.insert(id.to_string(), live);
+        drop(streams);
         self.publish();
-        Registration {
+        Some(Registration {
             streams: self.clone(),
             id,
-        }
+        })
     }
 
     /// Whether the stream of this id is open.
@@ -114,16 +127,21 @@ impl Streams {
         if std::mem::take(&mut sent.is_change) {
             self.metrics.pushed(now.duration_since(sent.at));
         }
-        live.acknowledged = Some(Acknowledged {
+        let acknowledged = Some(Acknowledged {
             revisions: sent.revisions.clone(),
             refused: ack
                 .refused
                 .keys()
                 .filter_map(|name| name.parse().ok())
+                .filter(|name| sent.revisions.contains_key(name))
                 .collect(),
         });
+        let changed = live.acknowledged != acknowledged;
+        live.acknowledged = acknowledged;
         drop(streams);
-        self.publish();
+        if changed {
+            self.publish();
+        }
         true
     }
 
@@ -286,7 +304,7 @@ mod tests {
     #[test]
     fn a_sidecar_is_current_when_it_acknowledged_the_last_version() {
         let streams = streams();
-        let stream = streams.register("s".into(), "shop");
+        let stream = streams.register("s".into(), "shop", "u").unwrap();
         stream.sent(&bundle("1", &[("a", "1"), ("b", "1")]), Instant::now());
         assert_eq!(count(&streams, "a"), (1, 0, 0));
         assert!(acknowledge(&streams, "s", "1", &["b"]));
@@ -330,7 +348,7 @@ mod tests {
     #[test]
     fn a_report_is_about_what_its_stream_was_sent_last() {
         let streams = streams();
-        let stream = streams.register("s".into(), "shop");
+        let stream = streams.register("s".into(), "shop", "u").unwrap();
         stream.sent(&bundle("1", &[("a", "1"), ("b", "1")]), Instant::now());
         assert_eq!(report(&streams, "1", "c"), Err(Refusal::NotInBundle));
         assert_eq!(report(&streams, "0", "a"), Ok(()), "late, but honest");
@@ -347,9 +365,22 @@ mod tests {
     }
 
     #[test]
+    fn a_pod_has_a_few_streams_at_the_most() {
+        let streams = streams();
+        let open = |number: usize, pod| streams.register(number.to_string().into(), "shop", pod);
+        let mut held: Vec<_> = (0..PER_POD)
+            .map(|number| open(number, "u").unwrap())
+            .collect();
+        assert!(open(100, "u").is_none());
+        let _other = open(101, "v").unwrap();
+        held.pop();
+        assert!(open(102, "u").is_some());
+    }
+
+    #[test]
     fn a_stream_that_ends_is_not_counted() {
         let streams = streams();
-        let stream = streams.register("s".into(), "shop");
+        let stream = streams.register("s".into(), "shop", "u").unwrap();
         stream.sent(&bundle("1", &[("a", "1")]), Instant::now());
         drop(stream);
         assert!(streams.counts().is_empty());

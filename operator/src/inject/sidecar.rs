@@ -1,5 +1,7 @@
 //! The container that is injected, and the volume with its token.
 
+use std::sync::Arc;
+
 use credence_core::names;
 use serde_json::{Value, json};
 
@@ -113,7 +115,12 @@ pub(super) fn is_ours(container: &Container<'_>, settings: &InjectSettings) -> b
         && environment(settings).iter().all(|(name, value)| {
             // Of two variables with one name the last would win.
             let mut set = container.env.iter().flatten().filter(|v| v.name == *name);
-            set.next().is_some_and(|v| v.value == Some(value)) && set.next().is_none()
+            let is_given = |given: &str| {
+                let other = |ca: &Arc<str>| &**ca == given;
+                given == value
+                    || *name == names::FEED_CA_VARIABLE && settings.other_cas.iter().any(other)
+            };
+            set.next().is_some_and(|v| v.value.is_some_and(is_given)) && set.next().is_none()
         })
 }
 

@@ -51,9 +51,16 @@ pub(super) const CERTIFICATE_EXPIRY: Metric = Metric {
     labels: &[],
     help: "End of the certificate that webhook and feed are served with, in seconds since 1970.",
 };
+/// Authorities that pods trust.
+pub(super) const ROOTS_IN_USE: Metric = Metric {
+    name: "credence_feed_roots_in_use",
+    kind: MetricKind::Gauge,
+    labels: &["root"],
+    help: "Pods with a sidecar, by the certificate authority that it trusts: the one that new pods are given (current), one that is still served (retired), or one that nobody knows (unknown).",
+};
 
 /// All of them, in the order in which they are shown.
-pub const METRICS: [Metric; 7] = [
+pub const METRICS: [Metric; 8] = [
     BUILD_INFO,
     ADMISSIONS,
     RECONCILES,
@@ -61,4 +68,5 @@ pub const METRICS: [Metric; 7] = [
     PUSHES,
     REFUSALS,
     CERTIFICATE_EXPIRY,
+    ROOTS_IN_USE,
 ];

@@ -56,6 +56,12 @@ impl<V: PartialEq> Mirror<V> {
             .any(|(key, value)| predicate(key, value))
     }
 
+    /// Shows all objects.
+    pub fn each(&self, mut show: impl FnMut(&V)) {
+        let objects = self.objects.read().unwrap_or_else(PoisonError::into_inner);
+        objects.values().for_each(|value| show(value));
+    }
+
     /// Follows an event and says what it changed. A listing changes the map
     /// only when it is complete, and then removes what it did not show.
     pub fn apply<K>(&self, event: Event<K>, listing: &mut Listing<V>) -> Vec<Change<V>>

@@ -1,6 +1,7 @@
 //! The pods that carry a sidecar.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use credence_core::{Environment, names};
@@ -29,6 +30,8 @@ pub struct InjectedPod {
     /// Image of the native sidecar [`names::CONTAINER`], if there is one that
     /// runs what its image runs.
     pub sidecar_image: Option<String>,
+    /// Whether it has the label [`names::INJECTED`], by which it is watched.
+    pub injected: bool,
     /// Whether another container can read a token for the feed, or was added to
     /// look into the sidecar.
     pub token_elsewhere: bool,
@@ -42,6 +45,18 @@ pub struct InjectedPod {
     pub lowered: bool,
     /// The annotation [`names::COLLECTIONS`].
     pub collections: Option<String>,
+    /// Hexadecimal SHA-256 of the root that its sidecar trusts, if
+    /// [`names::STATUS`] tells.
+    pub root: Option<String>,
+}
+
+/// The roots that the sidecars of running pods trust.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roots {
+    /// How many pods trust each.
+    pub pods: BTreeMap<String, i64>,
+    /// How many pods do not tell.
+    pub unreadable: i64,
 }
 
 /// A Pod as the API server sends it. Only what [`InjectedPod`] is made from is
@@ -75,17 +90,34 @@ struct MetadataForm {
     #[serde(default)]
     resource_version: Option<String>,
     #[serde(default)]
+    labels: LabelsForm,
+    #[serde(default)]
     annotations: AnnotationsForm,
 }
 
-/// The names are those of [`names::ENVIRONMENT`] and [`names::COLLECTIONS`]; a
-/// test compares them.
+/// The name is that of [`names::INJECTED`]; a test compares them.
+#[derive(Default, Deserialize)]
+struct LabelsForm {
+    #[serde(rename = "credence.dev/injected", default)]
+    injected: Option<IgnoredAny>,
+}
+
+/// The names are those of [`names::ENVIRONMENT`], [`names::COLLECTIONS`] and
+/// [`names::STATUS`]; a test compares them.
 #[derive(Default, Deserialize)]
 struct AnnotationsForm {
     #[serde(rename = "credence.dev/environment", default)]
     environment: Option<String>,
     #[serde(rename = "credence.dev/collections", default)]
     collections: Option<String>,
+    #[serde(rename = "credence.dev/status", default)]
+    status: Option<String>,
+}
+
+/// What is read of the annotation [`names::STATUS`].
+#[derive(Deserialize)]
+struct Injection {
+    root: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -210,18 +242,22 @@ impl From<PodForm> for PodView {
             .init_containers
             .into_iter()
             .find(ContainerForm::is_sidecar);
+        let injection = metadata.annotations.status.as_deref();
+        let injection = injection.and_then(|status| serde_json::from_str::<Injection>(status).ok());
         let environment = metadata.annotations.environment.as_deref().map(str::parse);
         Self {
             pod: InjectedPod {
                 uid: metadata.uid,
                 service_account: spec.service_account_name,
                 sidecar_image: sidecar.map(|container| container.image),
+                injected: metadata.labels.injected.is_some(),
                 token_elsewhere,
                 host_network: spec.host_network,
                 finished: matches!(status.phase.as_str(), "Succeeded" | "Failed"),
                 shares_processes: spec.share_process_namespace || spec.host_pid,
                 lowered: environment == Some(Ok(Environment::Development)),
                 collections: metadata.annotations.collections,
+                root: injection.map(|injection| injection.root),
             },
             metadata: ObjectMeta {
                 name: metadata.name,
@@ -303,6 +339,21 @@ impl Pods {
         Ok(api.get_opt(name).await?.map(|view| Arc::new(view.pod)))
     }
 
+    /// The roots that sidecars trust, of all pods that may still run.
+    pub fn roots(&self) -> Roots {
+        let mut roots = Roots::default();
+        self.mirror.each(|pod| {
+            if pod.finished || pod.sidecar_image.is_none() {
+                return;
+            }
+            match &pod.root {
+                Some(root) => *roots.pods.entry(root.clone()).or_default() += 1,
+                None => roots.unreadable += 1,
+            }
+        });
+        roots
+    }
+
     /// Watches for ever. Tells the catalogue where pods ask for development,
     /// and wakes the streams of a namespace when a pod's annotations changed.
     pub async fn follow(self, catalogue: Arc<Catalogue>, readiness: Readiness) {
@@ -319,34 +370,44 @@ impl Pods {
                 }
             };
             let listed = matches!(event, watcher::Event::InitDone);
-            for change in self.mirror.apply(event, &mut listing) {
-                let namespace = change.key.0.as_str();
-                let lowers = |pod: &Option<Arc<InjectedPod>>| {
-                    pod.as_ref().is_some_and(|pod| pod.asks_for_development())
-                };
-                if lowers(&change.before) != lowers(&change.after) {
-                    let lowered = self
-                        .mirror
-                        .any(|key, pod| key.0 == namespace && pod.asks_for_development());
-                    catalogue.set_lowered(namespace, lowered);
-                }
-                // What is given to a pod depends on nothing else that can change.
-                let matters = |pod: &InjectedPod| {
-                    (
-                        pod.lowered,
-                        pod.token_elsewhere,
-                        pod.sidecar_image.clone(),
-                        pod.collections.clone(),
-                    )
-                };
-                if let (Some(before), Some(after)) = (&change.before, &change.after)
-                    && matters(before) != matters(after)
-                {
-                    catalogue.touch(namespace);
-                }
-            }
+            self.apply(event, &mut listing, &catalogue);
             if listed {
                 readiness.set(Check::Pods, true);
+            }
+        }
+    }
+
+    /// Follows what the watch says.
+    pub fn apply(
+        &self,
+        event: watcher::Event<PodView>,
+        listing: &mut Listing<InjectedPod>,
+        catalogue: &Catalogue,
+    ) {
+        for change in self.mirror.apply(event, listing) {
+            let namespace = change.key.0.as_str();
+            let lowers = |pod: &Option<Arc<InjectedPod>>| {
+                pod.as_ref().is_some_and(|pod| pod.asks_for_development())
+            };
+            if lowers(&change.before) != lowers(&change.after) {
+                let lowered = self
+                    .mirror
+                    .any(|key, pod| key.0 == namespace && pod.asks_for_development());
+                catalogue.set_lowered(namespace, lowered);
+            }
+            // What is given to a pod depends on nothing else that can change.
+            let matters = |pod: &InjectedPod| {
+                (
+                    pod.lowered,
+                    pod.token_elsewhere,
+                    pod.sidecar_image.clone(),
+                    pod.collections.clone(),
+                )
+            };
+            if let (Some(before), Some(after)) = (&change.before, &change.after)
+                && matters(before) != matters(after)
+            {
+                catalogue.touch(namespace);
             }
         }
     }
@@ -359,117 +420,4 @@ impl InjectedPod {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn what_matters_of_a_pod_is_decoded() {
-        let view: PodView = serde_json::from_value(json!({
-            "metadata": {
-                "name": "web-0", "namespace": "shop", "uid": "u", "resourceVersion": "7",
-                "labels": {names::INJECTED: "true"},
-                "annotations": {names::ENVIRONMENT: "development", names::COLLECTIONS: "openai", "x": "y"},
-            },
-            "spec": {
-                "serviceAccountName": "checkout",
-                "initContainers": [{"name": names::CONTAINER, "image": "sidecar:1", "restartPolicy": "Always"}],
-                "containers": [{"name": "app", "image": "app:1", "env": [{"name": "A", "value": "b"}]}],
-            },
-            "status": {"phase": "Running", "podIP": "10.0.0.1"},
-        }))
-        .unwrap();
-        assert_eq!(view.meta().name.as_deref(), Some("web-0"));
-        assert_eq!(
-            InjectedPod::from(view),
-            InjectedPod {
-                uid: "u".to_owned(),
-                service_account: "checkout".to_owned(),
-                sidecar_image: Some("sidecar:1".to_owned()),
-                token_elsewhere: false,
-                host_network: false,
-                finished: false,
-                shares_processes: false,
-                lowered: true,
-                collections: Some("openai".to_owned()),
-            }
-        );
-    }
-
-    fn decoded(spec: &serde_json::Value) -> InjectedPod {
-        let view: PodView = serde_json::from_value(json!({"metadata": {}, "spec": spec})).unwrap();
-        view.into()
-    }
-
-    #[test]
-    fn only_a_native_sidecar_that_runs_its_image_counts() {
-        let sidecar =
-            json!({"name": names::CONTAINER, "image": "sidecar:1", "restartPolicy": "Always"});
-        let with = |field: &str, value: serde_json::Value| {
-            let mut sidecar = sidecar.clone();
-            sidecar[field] = value;
-            decoded(&json!({"initContainers": [sidecar]})).sidecar_image
-        };
-        assert_eq!(
-            with("image", json!("sidecar:2")).as_deref(),
-            Some("sidecar:2")
-        );
-        assert_eq!(with("restartPolicy", json!("")), None);
-        assert_eq!(with("command", json!(["sh"])), None);
-        assert_eq!(with("args", json!(["-c"])), None);
-        assert_eq!(
-            decoded(&json!({"containers": [sidecar]})).sidecar_image,
-            None
-        );
-    }
-
-    #[test]
-    fn a_token_that_others_can_read_is_seen() {
-        let token = json!({"name": "t", "projected": {"sources": [
-            {"configMap": {"name": "c"}},
-            {"serviceAccountToken": {"audience": names::AUDIENCE, "path": "token"}},
-        ]}});
-        let mounts = json!([{"name": "t", "mountPath": "/t"}]);
-        let sidecar =
-            json!({"name": names::CONTAINER, "restartPolicy": "Always", "volumeMounts": mounts});
-        let pod = |field: &str, container: serde_json::Value| {
-            let mut spec = json!({"volumes": [token.clone(), {"name": "o"}], "initContainers": [sidecar.clone()]});
-            match spec[field].as_array_mut() {
-                Some(list) => list.push(container),
-                None => spec[field] = json!([container]),
-            }
-            decoded(&spec).token_elsewhere
-        };
-        let other = json!({"name": "app", "volumeMounts": [{"name": "o", "mountPath": "/o"}]});
-        let thief = json!({"name": "app", "volumeMounts": mounts});
-        for field in ["containers", "initContainers", "ephemeralContainers"] {
-            assert!(!pod(field, other.clone()), "{field}");
-            assert!(pod(field, thief.clone()), "{field}");
-        }
-        let debugger = json!({"name": "debug", "targetContainerName": names::CONTAINER});
-        assert!(pod("ephemeralContainers", debugger));
-    }
-
-    #[test]
-    fn processes_are_shared_with_the_node_too() {
-        assert!(decoded(&json!({"hostPID": true})).shares_processes);
-        assert!(decoded(&json!({"shareProcessNamespace": true})).shares_processes);
-        assert!(decoded(&json!({"hostNetwork": true})).host_network);
-    }
-
-    #[test]
-    fn nothing_but_development_lowers_a_pod() {
-        for (annotation, lowered) in [
-            ("development", true),
-            ("live", false),
-            ("dev", false),
-            ("", false),
-        ] {
-            let view: PodView = serde_json::from_value(
-                json!({"metadata": {"annotations": {names::ENVIRONMENT: annotation}}}),
-            )
-            .unwrap();
-            assert_eq!(view.pod.lowered, lowered, "{annotation}");
-        }
-    }
-}
+mod tests;

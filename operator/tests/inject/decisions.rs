@@ -1,7 +1,9 @@
 //! Who is left alone, who is refused, who is warned.
 
 use credence_core::Environment;
-use credence_operator::inject::{Decision, Denial, InvalidCollections, Skip, Warning, decide};
+use credence_operator::inject::{
+    Decision, Denial, InjectSettings, InvalidCollections, Skip, Warning, decide,
+};
 use serde_json::{Value, json};
 
 use crate::fixture::{injected, pod, settings, sidecar, with};
@@ -155,6 +157,24 @@ fn our_sidecar_with_another_program_or_feed_is_not_ours() {
     env.as_array_mut().unwrap().push(feed);
     let theirs = with(ours, &at("env"), env);
     assert_eq!(live(&theirs), Decision::Deny(Denial::ContainerName));
+}
+
+#[test]
+fn our_sidecar_with_the_root_of_another_replica_is_ours() {
+    let theirs = InjectSettings {
+        ca: "another root".into(),
+        ..settings()
+    };
+    let given = injected(&pod(), &decide(&pod(), Environment::Live, &theirs));
+    assert_eq!(live(&given), Decision::Deny(Denial::ContainerName));
+    let held = InjectSettings {
+        other_cas: vec!["another root".into()],
+        ..settings()
+    };
+    assert_eq!(
+        decide(&given, Environment::Live, &held),
+        Decision::Skip(Skip::AlreadyInjected)
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 pub(crate) fn settings() -> InjectSettings {
     InjectSettings {
+        other_cas: Vec::new(),
         image: "example.com/credence-sidecar:1".to_owned(),
         feed: "credence-feed.credence-system.svc:8444".to_owned(),
         ca: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n".into(),

@@ -1,0 +1,160 @@
+use kube::runtime::watcher;
+use serde_json::json;
+
+use super::*;
+use crate::catalogue::Catalogue;
+use crate::feed::streams::Streams;
+use crate::queue::Queue;
+use crate::shutdown::{self, Trigger};
+use crate::watches::mirror::Listing;
+use crate::watches::pods::PodView;
+
+struct Rig {
+    pods: Pods,
+    catalogue: Catalogue,
+    streams: Streams,
+    draining: Shutdown,
+    drain: Trigger,
+}
+
+fn view(uid: &str, phase: &str) -> PodView {
+    let pod = json!({
+        "metadata": {"name": "web-0", "namespace": "shop", "uid": uid, "labels": {"credence.dev/injected": "true"}},
+        "spec": {
+            "serviceAccountName": "checkout",
+            "initContainers": [{"name": "credence", "image": "sidecar:1", "restartPolicy": "Always"}],
+        },
+        "status": {"phase": phase},
+    });
+    serde_json::from_value(pod).unwrap()
+}
+
+impl Rig {
+    fn new() -> Self {
+        let nobody = tower::service_fn(|_: http::Request<kube::client::Body>| async {
+            Err::<http::Response<kube::client::Body>, _>(std::io::Error::other("nobody is asked"))
+        });
+        let catalogue = Catalogue::new(Queue::default());
+        catalogue.set_environment("shop", Some(Environment::Live));
+        let (drain, draining) = shutdown::channel();
+        Self {
+            pods: Pods::new(kube::Client::new(nobody, "default")),
+            catalogue,
+            streams: Streams::new(Arc::default()),
+            draining,
+            drain,
+        }
+    }
+
+    fn show(&self, event: watcher::Event<PodView>) {
+        self.pods
+            .apply(event, &mut Listing::default(), &self.catalogue);
+    }
+
+    /// The stream of the pod `u`, of which hello and the first bundle were read.
+    async fn stream(&self) -> Body {
+        let id: Arc<str> = "s".into();
+        let mut body = body(Parts {
+            identity: Identity {
+                namespace: "shop".to_owned(),
+                service_account: "checkout".to_owned(),
+                pod: "web-0".to_owned(),
+                pod_uid: "u".to_owned(),
+                credential_id: None,
+            },
+            pod: Arc::new(view("u", "Running").into()),
+            pods: self.pods.clone(),
+            sidecar_image: "sidecar:1".into(),
+            shelf: self.catalogue.subscribe("shop"),
+            registration: self.streams.register(id.clone(), "shop", "u").unwrap(),
+            shutdown: self.draining.clone(),
+            id,
+        });
+        assert!(matches!(event(&mut body).await, Some(Event::Hello { .. })));
+        assert!(matches!(event(&mut body).await, Some(Event::Bundle(_))));
+        body
+    }
+}
+
+async fn event(body: &mut Body) -> Option<Event> {
+    let line = body.frame().await?.unwrap().into_data().unwrap();
+    Some(Event::decode(&line).unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_without_a_withdrawal_when_its_pod_is_known_to_be_gone() {
+    let rig = Rig::new();
+    rig.show(watcher::Event::Apply(view("u", "Running")));
+    let mut stream = rig.stream().await;
+    assert_eq!(event(&mut stream).await, Some(Event::Ping));
+    let began = Instant::now();
+    rig.show(watcher::Event::Delete(view("u", "Running")));
+    assert_eq!(event(&mut stream).await, None);
+    assert!(began.elapsed() <= PING);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_when_another_pod_has_its_name() {
+    let rig = Rig::new();
+    rig.show(watcher::Event::Apply(view("u", "Running")));
+    let mut stream = rig.stream().await;
+    rig.show(watcher::Event::Apply(view("v", "Running")));
+    assert_eq!(event(&mut stream).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_when_its_pod_is_finished() {
+    let rig = Rig::new();
+    rig.show(watcher::Event::Apply(view("u", "Running")));
+    let mut stream = rig.stream().await;
+    rig.show(watcher::Event::Apply(view("u", "Succeeded")));
+    assert_eq!(event(&mut stream).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_fails_or_is_behind_ends_no_stream() {
+    let rig = Rig::new();
+    // What it knows is an earlier pod of this name.
+    rig.show(watcher::Event::Apply(view("t", "Running")));
+    let mut stream = rig.stream().await;
+    assert_eq!(event(&mut stream).await, Some(Event::Ping));
+    rig.show(watcher::Event::Apply(view("u", "Running")));
+    assert_eq!(event(&mut stream).await, Some(Event::Ping));
+    // It begins anew, and does not get to the end.
+    rig.show(watcher::Event::Init);
+    for _ in 0..100 {
+        assert_eq!(event(&mut stream).await, Some(Event::Ping));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_after_three_quarters_of_an_hour_more_or_less() {
+    let rig = Rig::new();
+    let mut stream = rig.stream().await;
+    let began = Instant::now();
+    while let Some(event) = event(&mut stream).await {
+        assert_eq!(event, Event::Ping);
+    }
+    let minutes = began.elapsed().as_secs_f64() / 60.0;
+    assert!((40.5..=49.5).contains(&minutes), "{minutes}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_of_a_replica_that_stops_end_one_after_another() {
+    let rig = Rig::new();
+    let mut ends = Vec::new();
+    rig.drain.drain();
+    for _ in 0..20 {
+        let mut stream = rig.stream().await;
+        let began = Instant::now();
+        assert_eq!(event(&mut stream).await, None);
+        ends.push(began.elapsed());
+    }
+    assert!(ends.iter().all(|end| *end <= SPREAD), "{ends:?}");
+    let spread = ends
+        .iter()
+        .max()
+        .unwrap()
+        .abs_diff(*ends.iter().min().unwrap());
+    assert!(spread > SPREAD / 4, "{ends:?}");
+}

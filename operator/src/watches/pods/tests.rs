@@ -1,0 +1,118 @@
+use super::*;
+use serde_json::json;
+
+#[test]
+fn what_matters_of_a_pod_is_decoded() {
+    let view: PodView = serde_json::from_value(json!({
+        "metadata": {
+            "name": "web-0", "namespace": "shop", "uid": "u", "resourceVersion": "7",
+            "labels": {names::INJECTED: "true"},
+            "annotations": {
+                names::ENVIRONMENT: "development", names::COLLECTIONS: "openai", "x": "y",
+                names::STATUS: r#"{"version":"1","environment":"development","root":"ab"}"#,
+            },
+        },
+        "spec": {
+            "serviceAccountName": "checkout",
+            "initContainers": [{"name": names::CONTAINER, "image": "sidecar:1", "restartPolicy": "Always"}],
+            "containers": [{"name": "app", "image": "app:1", "env": [{"name": "A", "value": "b"}]}],
+        },
+        "status": {"phase": "Running", "podIP": "10.0.0.1"},
+    }))
+    .unwrap();
+    assert_eq!(view.meta().name.as_deref(), Some("web-0"));
+    assert_eq!(
+        InjectedPod::from(view),
+        InjectedPod {
+            uid: "u".to_owned(),
+            service_account: "checkout".to_owned(),
+            sidecar_image: Some("sidecar:1".to_owned()),
+            injected: true,
+            token_elsewhere: false,
+            host_network: false,
+            finished: false,
+            shares_processes: false,
+            lowered: true,
+            collections: Some("openai".to_owned()),
+            root: Some("ab".to_owned()),
+        }
+    );
+}
+
+fn decoded(spec: &serde_json::Value) -> InjectedPod {
+    let view: PodView = serde_json::from_value(json!({"metadata": {}, "spec": spec})).unwrap();
+    view.into()
+}
+
+#[test]
+fn only_a_native_sidecar_that_runs_its_image_counts() {
+    let sidecar =
+        json!({"name": names::CONTAINER, "image": "sidecar:1", "restartPolicy": "Always"});
+    let with = |field: &str, value: serde_json::Value| {
+        let mut sidecar = sidecar.clone();
+        sidecar[field] = value;
+        decoded(&json!({"initContainers": [sidecar]})).sidecar_image
+    };
+    assert_eq!(
+        with("image", json!("sidecar:2")).as_deref(),
+        Some("sidecar:2")
+    );
+    assert_eq!(with("restartPolicy", json!("")), None);
+    assert_eq!(with("command", json!(["sh"])), None);
+    assert_eq!(with("args", json!(["-c"])), None);
+    assert_eq!(
+        decoded(&json!({"containers": [sidecar]})).sidecar_image,
+        None
+    );
+}
+
+#[test]
+fn a_token_that_others_can_read_is_seen() {
+    let token = json!({"name": "t", "projected": {"sources": [
+        {"configMap": {"name": "c"}},
+        {"serviceAccountToken": {"audience": names::AUDIENCE, "path": "token"}},
+    ]}});
+    let mounts = json!([{"name": "t", "mountPath": "/t"}]);
+    let sidecar =
+        json!({"name": names::CONTAINER, "restartPolicy": "Always", "volumeMounts": mounts});
+    let pod = |field: &str, container: serde_json::Value| {
+        let mut spec =
+            json!({"volumes": [token.clone(), {"name": "o"}], "initContainers": [sidecar.clone()]});
+        match spec[field].as_array_mut() {
+            Some(list) => list.push(container),
+            None => spec[field] = json!([container]),
+        }
+        decoded(&spec).token_elsewhere
+    };
+    let other = json!({"name": "app", "volumeMounts": [{"name": "o", "mountPath": "/o"}]});
+    let thief = json!({"name": "app", "volumeMounts": mounts});
+    for field in ["containers", "initContainers", "ephemeralContainers"] {
+        assert!(!pod(field, other.clone()), "{field}");
+        assert!(pod(field, thief.clone()), "{field}");
+    }
+    let debugger = json!({"name": "debug", "targetContainerName": names::CONTAINER});
+    assert!(pod("ephemeralContainers", debugger));
+}
+
+#[test]
+fn processes_are_shared_with_the_node_too() {
+    assert!(decoded(&json!({"hostPID": true})).shares_processes);
+    assert!(decoded(&json!({"shareProcessNamespace": true})).shares_processes);
+    assert!(decoded(&json!({"hostNetwork": true})).host_network);
+}
+
+#[test]
+fn nothing_but_development_lowers_a_pod() {
+    for (annotation, lowered) in [
+        ("development", true),
+        ("live", false),
+        ("dev", false),
+        ("", false),
+    ] {
+        let view: PodView = serde_json::from_value(
+            json!({"metadata": {"annotations": {names::ENVIRONMENT: annotation}}}),
+        )
+        .unwrap();
+        assert_eq!(view.pod.lowered, lowered, "{annotation}");
+    }
+}
