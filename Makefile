@@ -5,7 +5,7 @@ CARGO ?= cargo
 FUZZ_SECONDS ?= 600
 CLUSTER = $(CARGO) run --quiet --locked -p credence-tests --bin credence-cluster --
 
-.PHONY: demo test check lint deny generate cluster cluster-down image bench fuzz fuzz-short fuzz-tools tools
+.PHONY: demo test soak check lint deny generate cluster cluster-down image bench fuzz fuzz-short fuzz-tools tools
 
 # The product in one process: an embedded provider refuses a call without a
 # key, then answers the development call and the live call. (The dev profile:
@@ -18,6 +18,11 @@ demo: tools
 # Kubernetes, which is started here, as root, and taken down again.
 test: lint deny fuzz-short
 	CREDENCE_TEST_CLIENTS=1 CREDENCE_TEST_CLUSTER=new $(CARGO) test --locked --workspace
+
+# The long cases on a cluster of their own: outages of minutes, hundreds of
+# edits. None takes longer than ten minutes.
+soak: tools
+	CREDENCE_TEST_CLUSTER=new $(CARGO) test --locked -p credence-tests --test cluster -- --soak
 
 # Lints and all tests that need no cluster and no network.
 check: lint

@@ -29,6 +29,25 @@ pub fn processes() -> Result<Vec<Process>> {
     Ok(found)
 }
 
+/// Those of them that run our `program`, such as `credence-sidecar`.
+///
+/// # Errors
+/// The hierarchies cannot be read.
+pub fn running(program: &str) -> Result<Vec<Process>> {
+    let wanted = format!("/{program}");
+    let runs = |process: &Process| {
+        let command = fs::read_to_string(format!("/proc/{}/cmdline", process.id()));
+        let command = command.unwrap_or_default();
+        command
+            .split('\0')
+            .next()
+            .is_some_and(|path| path.ends_with(&wanted))
+    };
+    let mut found = processes()?;
+    found.retain(|process| process.is_running() && runs(process));
+    Ok(found)
+}
+
 /// Removes the groups; those that still hold a process stay.
 pub fn remove() {
     for top in tops() {

@@ -8,16 +8,20 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::cluster::Cluster;
+use crate::images;
+use crate::process::Process;
 use crate::state::State;
-use crate::{cgroups, process::Process};
+
+mod processes;
 
 /// The names of container ports that serve `/metrics`.
 const METRICS: [&str; 2] = ["metrics", "admin"];
 
 /// Writes into `folder`, which is emptied before: every object but Secrets
 /// (their purpose is to hold secrets), every container's log, metrics; and of
-/// a cluster on this machine the audit log, the programs' logs, and the
-/// environment and arguments of every process in a pod.
+/// a cluster on this machine the audit log, the programs' logs, the
+/// environment and arguments of every process in a pod, and the files that our
+/// own containers see.
 ///
 /// # Errors
 /// The cluster does not answer or the folder cannot be written. That a single
@@ -28,10 +32,49 @@ pub fn collect(cluster: &Cluster, folder: &Path) -> Result<()> {
     }
     let collection = Collection { cluster, folder };
     collection.objects()?;
-    collection.pods()?;
+    collection.pods(&["-A"], true)?;
     if let Some(state) = cluster.state() {
-        collection.programs(state)?;
+        collection.files("node/log", &state.path("log"))?;
+        collection.files("node/pods", &state.path("pods"))?;
         collection.processes()?;
+    }
+    Ok(())
+}
+
+/// Where [`namespace`] puts what would be gone at the end of the run.
+#[must_use]
+pub fn closed() -> PathBuf {
+    images::target().join("tmp/closed")
+}
+
+/// Writes into `folder` what a namespace says that is about to be deleted: its
+/// objects, Events and containers' logs.
+///
+/// # Errors
+/// The cluster does not answer or the folder cannot be written.
+pub fn namespace(cluster: &Cluster, folder: &Path, name: &str) -> Result<()> {
+    let folder = &folder.join(name);
+    let collection = Collection { cluster, folder };
+    let objects = cluster.kubectl().run(&[
+        "-n",
+        name,
+        "get",
+        "events,pods,jobs,deployments,configmaps,apicollections",
+        "-o",
+        "yaml",
+        "--show-managed-fields",
+    ])?;
+    collection.write("objects.yaml", objects.as_bytes())?;
+    let Some(state) = cluster.state() else {
+        return collection.pods(&["-n", name], false);
+    };
+    // Copied from the node, since asking for each takes a process.
+    let prefix = format!("{name}_");
+    for pod in fs::read_dir(state.path("pods"))? {
+        let pod = pod?;
+        if pod.file_name().to_string_lossy().starts_with(&prefix) {
+            collection.files(&pod.file_name().to_string_lossy(), &pod.path())?;
+        }
     }
     Ok(())
 }
@@ -57,9 +100,10 @@ impl Collection<'_> {
         self.write("objects.yaml", all.as_bytes())
     }
 
-    fn pods(&self) -> Result<()> {
+    /// Logs, where they cannot be copied, and metrics.
+    fn pods(&self, of: &[&str], metrics: bool) -> Result<()> {
         let kubectl = self.cluster.kubectl();
-        let pods = kubectl.json(&["get", "pods", "-A"])?;
+        let pods = kubectl.json(&[&["get", "pods"], of].concat())?;
         for pod in list(&pods["items"]) {
             let (namespace, name) = (
                 text(&pod["metadata"]["namespace"]),
@@ -70,22 +114,12 @@ impl Collection<'_> {
                 .chain(list(&pod["spec"]["containers"]))
             {
                 let container_name = text(&container["name"]);
-                let of = ["-n", namespace, "logs", name, "-c", container_name];
-                for (suffix, arguments) in [
-                    ("", of.to_vec()),
-                    (".previous", [&of[..], &["--previous"]].concat()),
-                ] {
-                    let Ok(log) = kubectl.run(&arguments) else {
-                        continue;
-                    };
-                    self.write(
-                        &format!("pods/{namespace}/{name}/{container_name}{suffix}.log"),
-                        log.as_bytes(),
-                    )?;
+                if self.cluster.state().is_none() {
+                    self.logs(namespace, name, container_name)?;
                 }
                 for port in list(&container["ports"])
                     .iter()
-                    .filter(|port| METRICS.contains(&text(&port["name"])))
+                    .filter(|port| metrics && METRICS.contains(&text(&port["name"])))
                 {
                     let port = &port["containerPort"];
                     let path =
@@ -103,36 +137,27 @@ impl Collection<'_> {
         Ok(())
     }
 
-    /// The programs' own logs, and the logs of containers that are gone or
-    /// that `kubectl` cannot reach.
-    fn programs(&self, state: &State) -> Result<()> {
-        for name in ["log", "pods"] {
-            let source = state.path(name);
-            for file in below(&source)? {
-                let inside = file.strip_prefix(&source)?;
-                self.write(
-                    &format!("node/{name}/{}", inside.display()),
-                    &fs::read(&file)?,
-                )?;
+    fn logs(&self, namespace: &str, pod: &str, container: &str) -> Result<()> {
+        let of = ["-n", namespace, "logs", pod, "-c", container];
+        for (suffix, arguments) in [
+            ("", of.to_vec()),
+            (".previous", [&of[..], &["--previous"]].concat()),
+        ] {
+            if let Ok(log) = self.cluster.kubectl().run(&arguments) {
+                let name = format!("pods/{namespace}/{pod}/{container}{suffix}.log");
+                self.write(&name, log.as_bytes())?;
             }
         }
         Ok(())
     }
 
-    fn processes(&self) -> Result<()> {
-        for process in cgroups::processes()?
-            .iter()
-            .filter(|process| process.is_running())
-        {
-            for what in ["environ", "cmdline"] {
-                // It may end in this moment.
-                let Ok(content) = fs::read(format!("/proc/{}/{what}", process.id())) else {
-                    continue;
-                };
-                self.write(
-                    &format!("processes/{}.{what}", process.id()),
-                    &lines(content),
-                )?;
+    /// Copies everything below `source`; a log of a container that is being
+    /// removed may be gone.
+    fn files(&self, name: &str, source: &Path) -> Result<()> {
+        for file in below(source) {
+            let inside = file.strip_prefix(source)?;
+            if let Ok(content) = fs::read(&file) {
+                self.write(&format!("{name}/{}", inside.display()), &content)?;
             }
         }
         Ok(())
@@ -159,28 +184,19 @@ pub fn memory(state: &State) -> Result<Vec<(String, u64)>> {
         .collect())
 }
 
-/// Zero bytes part the entries of `environ` and `cmdline`.
-fn lines(mut content: Vec<u8>) -> Vec<u8> {
-    for byte in content.iter_mut().filter(|byte| **byte == 0) {
-        *byte = b'\n';
-    }
-    content
-}
-
-fn below(folder: &Path) -> Result<Vec<PathBuf>> {
+/// Every file below the folder; what vanishes meanwhile is left out.
+fn below(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    if !folder.exists() {
-        return Ok(files);
-    }
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            files.extend(below(&path)?);
-        } else {
-            files.push(path);
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        // A link's target is found where it lies.
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => files.extend(below(&path)),
+            Ok(kind) if kind.is_file() => files.push(path),
+            Ok(_) | Err(_) => {}
         }
     }
-    Ok(files)
+    files
 }
 
 fn list(value: &Value) -> &[Value] {

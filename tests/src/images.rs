@@ -95,7 +95,7 @@ fn pack(folder: &Path, name: &str, user: u32, binary: &Path) -> Result<PathBuf> 
 }
 
 /// Cargo's target folder.
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
 }
 

@@ -34,6 +34,7 @@ pub mod programs;
 pub mod python;
 pub mod shop;
 pub mod state;
+pub mod stopped;
 pub mod sysctls;
 pub mod tar;
 pub mod teardown;

@@ -7,13 +7,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 
 use crate::Cluster;
-use crate::image::PROBE;
 use crate::kubectl::said;
 use crate::pki::Authority;
+
+mod branch;
+mod keys;
+mod objects;
+
+pub use branch::Branch;
+pub use objects::restricted_pod;
 
 /// Namespace of the operator.
 pub const SYSTEM: &str = "credence-system";
@@ -49,6 +54,8 @@ pub struct Shop {
     /// Keys by API and environment: `payments-dev`, and `payments-rotated`,
     /// which the provider knows and no Secret holds yet.
     keys: BTreeMap<String, String>,
+    /// The certificate (PEM) that the provider's chains to.
+    authority: String,
 }
 
 impl Shop {
@@ -57,19 +64,23 @@ impl Shop {
     /// # Errors
     /// A step fails; the error shows what the cluster says.
     pub fn open(cluster: &Cluster) -> Result<Self> {
+        let authority = Authority::new("shop")?;
         let shop = Self {
             cluster: cluster.clone(),
-            keys: keys()?,
+            keys: keys::keys()?,
+            authority: authority.certificate().to_owned(),
         };
         let kubectl = cluster.kubectl();
         // RoleBindings of the chart go into them.
         kubectl.apply(NAMESPACES)?;
         shop.install()?;
-        let authority = Authority::new("shop")?;
         let namespace =
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": PROVIDER}});
         kubectl.apply(&namespace.to_string())?;
-        shop.apply(PROVIDER, &documents(&shop.provider(&authority)?))?;
+        shop.apply(
+            PROVIDER,
+            &documents(&objects::provider(&authority, &shop.keys)?),
+        )?;
         kubectl.run(&[
             "-n",
             PROVIDER,
@@ -79,11 +90,9 @@ impl Shop {
             "--timeout=120s",
         ])?;
         for namespace in [DEVELOPMENT, LIVE] {
-            shop.apply(namespace, &documents(&shop.material(&authority)))?;
-            shop.apply(namespace, COLLECTION)?;
-            shop.apply(namespace, &documents(&collections()))?;
+            shop.stock(namespace)?;
             shop.apply(namespace, EXAMPLE_APP)?;
-            shop.apply(namespace, &documents(&[caller()]))?;
+            shop.apply(namespace, &documents(&[objects::caller()]))?;
         }
         for namespace in [DEVELOPMENT, LIVE] {
             for api in APIS {
@@ -102,6 +111,14 @@ impl Shop {
             }
         }
         Ok(shop)
+    }
+
+    /// The collections and what they refer to.
+    fn stock(&self, namespace: &str) -> Result<()> {
+        let mut objects = objects::material(&self.authority, &self.keys);
+        objects.extend(objects::collections());
+        let all = format!("{}\n---\n{COLLECTION}", documents(&objects));
+        self.apply(namespace, &all)
     }
 
     /// Applies manifests that name no namespace.
@@ -249,183 +266,11 @@ impl Shop {
     /// # Errors
     /// It is refused.
     pub fn write_secret(&self, namespace: &str, name: &str, key: &str, value: &str) -> Result<()> {
-        self.apply(namespace, &secret(name, &[(key, value)]).to_string())
+        self.apply(
+            namespace,
+            &objects::secret(name, &[(key, value)]).to_string(),
+        )
     }
-
-    fn provider(&self, authority: &Authority) -> Result<Vec<Value>> {
-        let name = format!("provider.{PROVIDER}.svc");
-        let server = authority.server("provider", &[&name], &[])?;
-        let answers: BTreeMap<&str, String> = self
-            .keys
-            .iter()
-            .map(|(name, key)| (key.as_str(), name.replace('-', " ")))
-            .collect();
-        let volume = "/var/run/provider";
-        Ok(vec![
-            secret(
-                "provider",
-                &[
-                    ("tls.crt", &server.certificate),
-                    ("tls.key", &server.key),
-                    ("answers.json", &serde_json::to_string(&answers)?),
-                ],
-            ),
-            json!({
-                "apiVersion": "v1", "kind": "Service", "metadata": {"name": "provider"},
-                "spec": {"selector": {"app": "provider"}, "ports": [
-                    {"name": "https", "port": 443, "targetPort": 8443},
-                    {"name": "counters", "port": 8080},
-                ]},
-            }),
-            json!({
-                "apiVersion": "apps/v1", "kind": "Deployment",
-                "metadata": {"name": "provider"},
-                "spec": {
-                    "selector": {"matchLabels": {"app": "provider"}},
-                    "template": {
-                        // Another certificate takes another pod.
-                        "metadata": {"labels": {"app": "provider"}, "annotations": {"certificate": server.certificate}},
-                        "spec": {
-                            "terminationGracePeriodSeconds": 5,
-                            "containers": [{
-                                "name": "provider", "image": PROBE,
-                                "args": ["provider", format!("--certificate={volume}/tls.crt"),
-                                    format!("--key={volume}/tls.key"), format!("--answers={volume}/answers.json")],
-                                "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1},
-                                "volumeMounts": [{"name": "provider", "mountPath": volume, "readOnly": true}],
-                            }],
-                            "volumes": [{"name": "provider", "secret": {"secretName": "provider"}}],
-                        },
-                    },
-                },
-            }),
-        ])
-    }
-
-    /// The Secrets of both environments are in both namespaces: only the
-    /// namespace's label decides which one is used.
-    fn material(&self, authority: &Authority) -> Vec<Value> {
-        let mut objects = vec![json!({
-            "apiVersion": "v1", "kind": "ConfigMap",
-            "metadata": {"name": "provider-ca"},
-            "data": {"ca.crt": authority.certificate()},
-        })];
-        for api in APIS {
-            for environment in ["dev", "live"] {
-                let name = format!("{api}-{environment}");
-                let key = self.key(&name);
-                objects.push(match key.split_once(':') {
-                    Some((user, password)) => {
-                        secret(&name, &[("username", user), ("password", password)])
-                    }
-                    // With the line feed that an editor leaves.
-                    None => secret(&name, &[("api-key", &format!("{key}\n"))]),
-                });
-            }
-        }
-        objects
-    }
-}
-
-/// All but the first: that is the demo's own.
-fn collections() -> Vec<Value> {
-    let methods = [
-        json!({"auth": {"apiKey": {"in": "Query", "name": "appid", "value": "${secret.api-key}"}}}),
-        json!({"auth": {"basic": {}}}),
-        json!({"headers": [{"name": "X-Api-Key", "value": "${secret.api-key}"}]}),
-    ];
-    let environment = |api: &str, short: &str| {
-        json!({
-            "secretRef": {"name": format!("{api}-{short}")},
-            "caRef": {"kind": "ConfigMap", "name": "provider-ca", "key": "ca.crt"},
-            "allowPrivateNetworks": true,
-        })
-    };
-    APIS[1..]
-        .iter()
-        .zip(methods)
-        .map(|(api, mut spec)| {
-            spec["baseUrl"] = json!(format!("https://provider.{PROVIDER}.svc/{api}"));
-            spec["live"] = environment(api, "live");
-            spec["development"] = environment(api, "dev");
-            json!({
-                "apiVersion": "credence.dev/v1alpha1", "kind": "ApiCollection",
-                "metadata": {"name": api}, "spec": spec,
-            })
-        })
-        .collect()
-}
-
-fn caller() -> Value {
-    json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": {"name": CALLER},
-        "spec": {
-            "selector": {"matchLabels": {"app": CALLER}},
-            "template": {
-                "metadata": {
-                    "labels": {"app": CALLER},
-                    "annotations": {"credence.dev/collections": format!("{},{ORPHAN}", APIS.join(","))},
-                },
-                "spec": restricted_pod(&["hold"]),
-            },
-        },
-    })
-}
-
-/// The spec of a pod that runs the probe and passes Pod Security `restricted`.
-#[must_use]
-pub fn restricted_pod(arguments: &[&str]) -> Value {
-    json!({
-        "terminationGracePeriodSeconds": 5,
-        "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [{
-            "name": APP, "image": PROBE, "args": arguments,
-            "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
-        }],
-    })
-}
-
-fn secret(name: &str, data: &[(&str, &str)]) -> Value {
-    let data: BTreeMap<&str, String> = data
-        .iter()
-        .map(|(key, value)| (*key, BASE64_STANDARD.encode(value)))
-        .collect();
-    json!({
-        "apiVersion": "v1", "kind": "Secret",
-        "metadata": {"name": name}, "data": data,
-    })
-}
-
-fn keys() -> Result<BTreeMap<String, String>> {
-    let mut keys = BTreeMap::new();
-    for api in APIS {
-        for variant in ["dev", "live", "rotated"] {
-            let random = random()?;
-            let key = if api == "ledger" {
-                format!("clerk:{random}")
-            } else {
-                random
-            };
-            keys.insert(format!("{api}-{variant}"), key);
-        }
-    }
-    Ok(keys)
-}
-
-fn random() -> Result<String> {
-    let mut bytes = [0; 16];
-    aws_lc_rs::rand::fill(&mut bytes)
-        .ok()
-        .context("no randomness")?;
-    // With characters that a query must encode and base64 has.
-    Ok(format!(
-        "k+/{}=",
-        bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    ))
 }
 
 fn documents(objects: &[Value]) -> String {

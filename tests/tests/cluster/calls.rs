@@ -5,9 +5,25 @@ use credence_tests::image::SIDECAR;
 use credence_tests::shop::{APIS, APP, DEVELOPMENT, LIVE, ORPHAN, PROVIDER, Shop, restricted_pod};
 use serde_json::{Value, json};
 
+use crate::case::Case;
+
+pub(crate) const CASES: &[Case] = &[
+    Case::parallel(
+        "each namespace gets its own key, by every method",
+        each_namespace_gets_its_own_key,
+    ),
+    Case::parallel("a Job calls and completes", a_job_calls_and_completes),
+    Case::parallel("the status counts sidecars", the_status_counts_sidecars),
+    // It compares what the provider counts.
+    Case::alone(
+        "what cannot be authenticated is never sent",
+        what_cannot_be_authenticated_is_never_sent,
+    ),
+];
+
 /// The same manifests in two namespaces: each gets its own key, by every
 /// method.
-pub(crate) fn each_namespace_gets_its_own_key(shop: &Shop) -> Result<()> {
+fn each_namespace_gets_its_own_key(shop: &Shop) -> Result<()> {
     for (namespace, environment) in [(DEVELOPMENT, "dev"), (LIVE, "live")] {
         for api in APIS {
             let identity = shop.identity(namespace, &format!("/{api}/charges?limit=1"))?;
@@ -40,7 +56,7 @@ pub(crate) fn each_namespace_gets_its_own_key(shop: &Shop) -> Result<()> {
 }
 
 /// The status counts the sidecars of both replicas.
-pub(crate) fn the_status_counts_sidecars(shop: &Shop) -> Result<()> {
+fn the_status_counts_sidecars(shop: &Shop) -> Result<()> {
     shop.wait_for(
         DEVELOPMENT,
         "apicollection/payments",
@@ -70,7 +86,7 @@ pub(crate) fn the_status_counts_sidecars(shop: &Shop) -> Result<()> {
 
 /// The demo's Job makes its call and completes: a sidecar does not keep it
 /// running, also where Pod Security is restricted.
-pub(crate) fn a_job_calls_and_completes(shop: &Shop) -> Result<()> {
+fn a_job_calls_and_completes(shop: &Shop) -> Result<()> {
     for (namespace, wanted) in [(DEVELOPMENT, "payments dev"), (LIVE, "payments live")] {
         shop.wait_for(namespace, "job/call", "condition=Complete")?;
         let log = shop.cluster().kubectl().logs(namespace, "job/call", APP)?;
@@ -80,7 +96,7 @@ pub(crate) fn a_job_calls_and_completes(shop: &Shop) -> Result<()> {
 }
 
 /// Each mistake has an error of its own, and the provider hears of none.
-pub(crate) fn what_cannot_be_authenticated_is_never_sent(shop: &Shop) -> Result<()> {
+fn what_cannot_be_authenticated_is_never_sent(shop: &Shop) -> Result<()> {
     let kubectl = shop.cluster().kubectl();
     let orphan = json!({
         "apiVersion": "credence.dev/v1alpha1", "kind": "ApiCollection",

@@ -1,31 +1,35 @@
 //! Who decides which environment a namespace is of.
 
-use anyhow::{Result, ensure};
-use credence_tests::shop::{DEVELOPMENT, PATIENCE, Shop};
+use anyhow::{Context, Result, ensure};
+use credence_core::Environment;
+use credence_tests::shop::{APP, Branch, DEVELOPMENT, PATIENCE, Shop, restricted_pod};
 use credence_tests::wait::until;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::rotation::until_identity;
+use crate::audit;
+use crate::callers::Callers;
+use crate::case::Case;
+use crate::runner::note;
+
+pub(crate) const CASES: &[Case] = &[
+    Case::alone(
+        "relabelling needs the verb promote",
+        relabelling_needs_the_verb_promote,
+    ),
+    Case::alone(
+        "a promoted namespace uses the other credential",
+        a_promoted_namespace_uses_the_other_credential,
+    )
+    .here(audit::ELSEWHERE),
+];
 
 const EDITOR: &str = "namespace-editor";
 
 /// Somebody who may change namespaces, but not promote, cannot change the
 /// label, by none of the three ways; other labels he can.
-pub(crate) fn relabelling_needs_the_verb_promote(shop: &Shop) -> Result<()> {
+fn relabelling_needs_the_verb_promote(shop: &Shop) -> Result<()> {
     let kubectl = shop.cluster().kubectl();
-    let role = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": EDITOR},
-        "rules": [{
-            "apiGroups": [""], "resources": ["namespaces", "namespaces/status", "namespaces/finalize"],
-            "verbs": ["get", "create", "update", "patch"],
-        }],
-    });
-    let binding = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": EDITOR},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": EDITOR},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": EDITOR}],
-    });
-    kubectl.apply(&format!("{role}\n---\n{binding}"))?;
+    let_edit_namespaces(shop)?;
     let patch = r#"{"metadata":{"labels":{"credence.dev/environment":"live"}}}"#;
     for subresource in [&[][..], &["--subresource=status"]] {
         let arguments = [
@@ -79,50 +83,132 @@ pub(crate) fn relabelling_needs_the_verb_promote(shop: &Shop) -> Result<()> {
     Ok(())
 }
 
-/// With the verb, the new credential is used and the old one is withdrawn;
-/// and back.
-pub(crate) fn a_promoted_namespace_uses_the_other_credential(shop: &Shop) -> Result<()> {
-    let kubectl = shop.cluster().kubectl();
-    let rolebinding = [
-        "-n",
-        DEVELOPMENT,
-        "create",
-        "rolebinding",
-        "promoter",
-        "--clusterrole=credence-promote",
-        "--user",
+/// Gives [`EDITOR`] all rights on namespaces but the one in question.
+fn let_edit_namespaces(shop: &Shop) -> Result<()> {
+    let role = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": EDITOR},
+        "rules": [{
+            "apiGroups": [""], "resources": ["namespaces", "namespaces/status", "namespaces/finalize"],
+            "verbs": ["get", "create", "update", "patch"],
+        }],
+    });
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": EDITOR},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": EDITOR},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": EDITOR}],
+    });
+    shop.cluster()
+        .kubectl()
+        .apply(&format!("{role}\n---\n{binding}"))?;
+    Ok(())
+}
+
+/// With the verb, the new credential is used within a second and the old one
+/// is withdrawn: streams that were begun with it are cut. And back.
+fn a_promoted_namespace_uses_the_other_credential(shop: &Shop) -> Result<()> {
+    shop.with_branch("promoted", Environment::Development, |branch| {
+        let_edit_namespaces(shop)?;
+        branch.apply(&[promoter()])?;
+        let callers = Callers::start(branch, 2)?;
+        let following = callers.follow()?;
+        following.until_all("payments dev", PATIENCE)?;
+        for (label, identity, status) in [
+            ("live", "payments live", "Live"),
+            ("development", "payments dev", "Development"),
+        ] {
+            for (name, upgrade) in STREAMS {
+                branch.apply(&[stream(name, upgrade)])?;
+                until_begun(branch, name)?;
+            }
+            let before =
+                audit::writes(shop, "namespaces", branch.namespace(), branch.namespace())?.len();
+            // The binding takes effect when the API server has seen it.
+            until("the right to promote", PATIENCE, || {
+                Ok(relabel(branch, label).ok())
+            })?;
+            let used = following.until_all(identity, PATIENCE)?;
+            let written =
+                audit::writes(shop, "namespaces", branch.namespace(), branch.namespace())?;
+            let relabelled = *written.get(before).context("the relabelling")?;
+            let delay = used
+                .iter()
+                .map(|change| change.at)
+                .max()
+                .unwrap_or_default()
+                - relabelled;
+            let mut cut = 0;
+            for (name, _) in STREAMS {
+                cut = cut.max(ended(branch, name)? - relabelled);
+                branch.kubectl(&["delete", "pod", name])?;
+            }
+            note(format!(
+                "{label}: used after {delay} ms, the old one's streams cut after {cut} ms"
+            ));
+            ensure!(delay <= USED && cut <= CUT, "that is too late");
+            let shown = format!("jsonpath={{.status.environment}}={status}");
+            branch.wait_for("apicollection/payments", &shown)?;
+        }
+        callers.unfailed()?;
+        Ok(())
+    })
+}
+
+/// A body that goes on for ever, and a connection that has left HTTP.
+const STREAMS: [(&str, &[&str]); 2] = [("events", &[]), ("socket", &["--upgrade=websocket"])];
+/// Milliseconds, on a machine that others may be using.
+const USED: u64 = 5000;
+/// The sidecar gives them five seconds to end by themselves.
+const CUT: u64 = 15_000;
+
+fn stream(name: &str, upgrade: &[&str]) -> Value {
+    let call = ["stream", "http://localhost:2733/payments/stream"];
+    let mut spec = restricted_pod(&[&call, upgrade].concat());
+    spec["restartPolicy"] = json!("Never");
+    json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
+}
+
+fn until_begun(branch: &Branch<'_>, pod: &str) -> Result<()> {
+    let said = until("the stream", PATIENCE, || {
+        let log = branch
+            .kubectl(&["logs", pod, "-c", APP])
+            .unwrap_or_default();
+        Ok(log.lines().next().map(str::to_owned))
+    })?;
+    let said: Value = serde_json::from_str(&said)?;
+    let head = said["head"].as_str().unwrap_or_default();
+    ensure!(
+        head.starts_with("HTTP/1.1 200") || head.starts_with("HTTP/1.1 101"),
+        "{pod} is answered {head}"
+    );
+    Ok(())
+}
+
+/// When a stream was cut, in milliseconds since 1970.
+fn ended(branch: &Branch<'_>, pod: &str) -> Result<u64> {
+    branch.wait_for(&format!("pod/{pod}"), "jsonpath={.status.phase}=Succeeded")?;
+    let log = branch.kubectl(&["logs", pod, "-c", APP])?;
+    let end: Value = serde_json::from_str(log.lines().last().unwrap_or_default())?;
+    end["ended"].as_u64().context("the time of its end")
+}
+
+fn promoter() -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "promoter"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "credence-promote"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": EDITOR}],
+    })
+}
+
+fn relabel(branch: &Branch<'_>, environment: &str) -> Result<String> {
+    let label = format!("credence.dev/environment={environment}");
+    let namespace = branch.namespace();
+    branch.kubectl(&[
+        "--as",
         EDITOR,
-    ];
-    kubectl.run(&rolebinding)?;
-    let relabel = |environment: &str| {
-        let label = format!("credence.dev/environment={environment}");
-        kubectl.run(&[
-            "--as",
-            EDITOR,
-            "label",
-            "namespace",
-            DEVELOPMENT,
-            "--overwrite",
-            &label,
-        ])
-    };
-    // The binding takes effect when the API server has seen it.
-    until(
-        "the right to promote",
-        PATIENCE,
-        || Ok(relabel("live").ok()),
-    )?;
-    until_identity(shop, "payments live")?;
-    shop.wait_for(
-        DEVELOPMENT,
-        "apicollection/payments",
-        "jsonpath={.status.environment}=Live",
-    )?;
-    relabel("development")?;
-    until_identity(shop, "payments dev")?;
-    shop.wait_for(
-        DEVELOPMENT,
-        "apicollection/payments",
-        "jsonpath={.status.environment}=Development",
-    )
+        "label",
+        "namespace",
+        namespace,
+        "--overwrite",
+        &label,
+    ])
 }

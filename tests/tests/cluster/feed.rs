@@ -10,11 +10,30 @@ use credence_tests::image::SIDECAR;
 use credence_tests::shop::{APIS, APP, DEVELOPMENT, PATIENCE, SYSTEM, Shop, restricted_pod};
 use serde_json::json;
 
+use crate::case::Case;
 use crate::rotation::until_identity;
+use crate::runner::note;
+
+/// Whoever tests the feed connects as a sidecar does.
+const REACH: &str = "the addresses of pods are not reached from this machine";
+
+pub(crate) const CASES: &[Case] = &[
+    Case::alone(
+        "a development feed never holds a live key",
+        a_development_feed_never_holds_a_live_key,
+    )
+    .here(REACH),
+    Case::alone("strangers are refused by the feed", strangers_are_refused).here(REACH),
+    Case::alone(
+        "a pod gets what it may use and no more",
+        a_pod_gets_what_it_may_use_and_no_more,
+    )
+    .here(REACH),
+];
 
 /// The whole feed of a development pod, recorded while Secrets of both
 /// environments change: the development keys come, and no live one ever does.
-pub(crate) fn a_development_feed_never_holds_a_live_key(shop: &Shop) -> Result<()> {
+fn a_development_feed_never_holds_a_live_key(shop: &Shop) -> Result<()> {
     let recording = stream(shop, &shop.app(DEVELOPMENT)?)?;
     let holds = |name: &str| {
         let key = shop.key(name).to_owned();
@@ -60,13 +79,13 @@ pub(crate) fn a_development_feed_never_holds_a_live_key(shop: &Shop) -> Result<(
             "the feed held the live key of {api}"
         );
     }
-    println!("        {} bytes recorded", text.len());
+    note(format!("{} bytes recorded", text.len()));
     Ok(())
 }
 
 /// No token, a token for another audience or for no pod, a pod that is
 /// finished, was replaced, or lacks the sidecar: refused.
-pub(crate) fn strangers_are_refused(shop: &Shop) -> Result<()> {
+fn strangers_are_refused(shop: &Shop) -> Result<()> {
     let kubectl = shop.cluster().kubectl();
     let app = shop.app(DEVELOPMENT)?;
     refused(shop, None, 401, "no token")?;
@@ -183,7 +202,7 @@ fn thief() -> serde_json::Value {
 }
 
 /// A pod gets what its annotation names, of what its ServiceAccount may use.
-pub(crate) fn a_pod_gets_what_it_may_use_and_no_more(shop: &Shop) -> Result<()> {
+fn a_pod_gets_what_it_may_use_and_no_more(shop: &Shop) -> Result<()> {
     let kubectl = shop.cluster().kubectl();
     let access = r#"{"spec":{"access":{"serviceAccounts":["clerk"]}}}"#;
     let patch = [

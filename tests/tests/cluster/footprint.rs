@@ -3,8 +3,18 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use credence_tests::process::Process;
 use credence_tests::shop::{LIVE, SYSTEM, Shop};
 use credence_tests::{cgroups, collect, leaks};
+
+use crate::case::Case;
+use crate::runner::note;
+
+pub(crate) const CASES: &[Case] = &[
+    Case::last("both programs are small", both_programs_are_small)
+        .here("the processes of the cluster are elsewhere"),
+    Case::last("no secret was left anywhere", no_secret_was_left_anywhere),
+];
 
 /// Resident memory in MiB that a sidecar may need.
 const SIDECAR: u64 = 12;
@@ -12,27 +22,16 @@ const SIDECAR: u64 = 12;
 const OPERATOR: u64 = 40;
 
 /// Both stay within their memory after all the other cases.
-pub(crate) fn both_programs_are_small(shop: &Shop) -> Result<()> {
-    if shop.cluster().state().is_none() {
-        println!("        not measured: the processes of this cluster are not here");
-        return Ok(());
-    }
+fn both_programs_are_small(_: &Shop) -> Result<()> {
     let mut seen = std::collections::BTreeMap::<&str, u64>::new();
-    for process in cgroups::processes()? {
-        let command =
-            std::fs::read_to_string(format!("/proc/{}/cmdline", process.id())).unwrap_or_default();
-        for program in ["credence-sidecar", "credence-operator"] {
-            if command
-                .split('\0')
-                .next()
-                .is_some_and(|path| path.ends_with(program))
-            {
-                let largest = seen.entry(program).or_default();
-                *largest = (*largest).max(process.resident());
-            }
-        }
+    for program in ["credence-sidecar", "credence-operator"] {
+        let resident = cgroups::running(program)?
+            .iter()
+            .map(Process::resident)
+            .max();
+        seen.extend(resident.map(|kib| (program, kib)));
     }
-    println!("        largest, in KiB: {seen:?}");
+    note(format!("largest, in KiB: {seen:?}"));
     for (program, limit) in [
         ("credence-sidecar", SIDECAR),
         ("credence-operator", OPERATOR),
@@ -50,17 +49,20 @@ pub(crate) fn both_programs_are_small(shop: &Shop) -> Result<()> {
 
 /// Everything that the cluster says about itself holds none of the planted
 /// secrets in any form.
-pub(crate) fn no_secret_was_left_anywhere(shop: &Shop) -> Result<()> {
+fn no_secret_was_left_anywhere(shop: &Shop) -> Result<()> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("collected");
     collect::collect(shop.cluster(), &folder)?;
-    let log = folder.join(format!("pods/{SYSTEM}"));
-    ensure!(log.is_dir(), "the operator's log was not collected");
-    ensure!(
-        folder.join(format!("pods/{LIVE}")).is_dir(),
-        "the sidecars' logs were not collected"
-    );
+    for namespace in [SYSTEM, LIVE] {
+        ensure!(
+            folder.join(format!("pods/{namespace}")).is_dir(),
+            "nothing of {namespace} was collected"
+        );
+    }
     // The provider's own Secret is not among the objects; its pods are.
-    let found = leaks::leaks(&folder, &shop.planted())?;
+    let mut found = leaks::leaks(&folder, &shop.planted())?;
+    if collect::closed().exists() {
+        found.extend(leaks::leaks(&collect::closed(), &shop.planted())?);
+    }
     ensure!(found.is_empty(), "{found:#?}");
     Ok(())
 }

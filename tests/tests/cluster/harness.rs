@@ -7,8 +7,16 @@ use anyhow::{Context, Result, ensure};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use credence_tests::image::PROBE;
 use credence_tests::pki::Authority;
+use credence_tests::shop::Shop;
 use credence_tests::{Cluster, collect, leaks, wait};
 use serde_json::{Value, json};
+
+use crate::case::Case;
+
+pub(crate) const CASES: &[Case] = &[Case::parallel(
+    "a restricted pod has a sidecar, names, Services and a token with an audience",
+    a_restricted_pod_has_all_that_a_sidecar_needs,
+)];
 
 const NAMESPACE: &str = "harness";
 const KEY: &str = "let-me-in-4711";
@@ -17,7 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Pod Security `restricted` lets a pod with a native sidecar run; its Service
 /// is reached by name from another pod and from itself; its projected token
 /// is valid for its audience and no other.
-pub(crate) fn a_restricted_pod_has_all_that_a_sidecar_needs(cluster: &Cluster) -> Result<()> {
+fn a_restricted_pod_has_all_that_a_sidecar_needs(shop: &Shop) -> Result<()> {
+    let cluster = shop.cluster();
     let kubectl = cluster.kubectl();
     let authority = Authority::new("harness")?;
     kubectl.apply(&manifests(&authority)?)?;

@@ -123,6 +123,10 @@ impl Connection {
         Ok(Self { sender })
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
     pub(crate) async fn exchange(&mut self, message: &Message) -> Result<Response<Bytes>> {
         let limit = Duration::from_secs(message.timeout);
         tokio::time::timeout(limit, self.send(message))

@@ -1,21 +1,24 @@
 //! Calls under load, and what came back, when.
 
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::sleep;
 
 use crate::client::{Connection, Message};
+use crate::stream::now;
 
 /// Bodies are told apart by this many first characters.
 const BODY: usize = 300;
 
 /// `probe load`.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct Load {
     #[command(flatten)]
     message: Message,
@@ -28,6 +31,13 @@ pub(crate) struct Load {
     /// Milliseconds that a connection rests after each call.
     #[arg(long, default_value_t = 0)]
     rest: u64,
+    /// Seconds to go on when told to end, as apps do that finish their work.
+    #[arg(long, default_value_t = 0)]
+    linger: u64,
+    /// Also print at once, a line each, when an answer of a connection differs
+    /// from the one before: `{at, pod, status, body}` or `{at, pod, failure}`.
+    #[arg(long)]
+    changes: bool,
 }
 
 /// What is printed: the outcomes, most frequent first.
@@ -43,8 +53,8 @@ struct Outcome {
     #[serde(flatten)]
     kind: Kind,
     count: u64,
-    first: u128,
-    last: u128,
+    first: u64,
+    last: u64,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Serialize)]
@@ -63,21 +73,23 @@ enum Kind {
 #[derive(Clone, Copy)]
 struct Seen {
     count: u64,
-    first: u128,
-    last: u128,
+    first: u64,
+    last: u64,
 }
 
 impl Load {
-    pub(crate) async fn run(&self) -> Result<()> {
-        let end = Instant::now() + Duration::from_secs(self.seconds);
+    /// Ends by itself, or some time after it is `told` to.
+    pub(crate) async fn run(&self, told: impl Future<Output = ()>) -> Result<()> {
+        let ended = Arc::new(AtomicBool::new(false));
         let mut workers = JoinSet::new();
         for _ in 0..self.connections {
-            workers.spawn(work(
-                self.message.clone(),
-                Duration::from_millis(self.rest),
-                end,
-            ));
+            workers.spawn(work(self.clone(), ended.clone()));
         }
+        tokio::select! {
+            () = sleep(Duration::from_secs(self.seconds)) => {}
+            () = told => sleep(Duration::from_secs(self.linger)).await,
+        }
+        ended.store(true, Ordering::Relaxed);
         let mut all: HashMap<Kind, Seen> = HashMap::new();
         while let Some(worker) = workers.join_next().await {
             for (kind, seen) in worker? {
@@ -106,11 +118,13 @@ impl Load {
     }
 }
 
-async fn work(message: Message, rest: Duration, end: Instant) -> HashMap<Kind, Seen> {
+async fn work(load: Load, ended: Arc<AtomicBool>) -> HashMap<Kind, Seen> {
     let mut outcomes: HashMap<Kind, Seen> = HashMap::new();
     let mut connection = None;
-    while Instant::now() < end {
-        let kind = match call(&mut connection, &message).await {
+    let mut before = None;
+    let rest = Duration::from_millis(load.rest);
+    while !ended.load(Ordering::Relaxed) {
+        let kind = match call(&mut connection, &load.message).await {
             Ok(kind) => kind,
             Err(error) => {
                 connection = None;
@@ -119,21 +133,22 @@ async fn work(message: Message, rest: Duration, end: Instant) -> HashMap<Kind, S
                 }
             }
         };
+        let at = now();
+        if load.changes && before.as_ref() != Some(&kind) {
+            report(&kind, at);
+            before = Some(kind.clone());
+        }
         let failed = matches!(kind, Kind::Failure { .. });
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_millis();
         outcomes
             .entry(kind)
             .and_modify(|seen| {
                 seen.count += 1;
-                seen.last = now;
+                seen.last = at;
             })
             .or_insert(Seen {
                 count: 1,
-                first: now,
-                last: now,
+                first: at,
+                last: at,
             });
         // A refused connection is tried again at once; without a rest that
         // would be a busy loop.
@@ -143,16 +158,25 @@ async fn work(message: Message, rest: Duration, end: Instant) -> HashMap<Kind, S
             rest
         };
         if !rest.is_zero() {
-            tokio::time::sleep(rest).await;
+            sleep(rest).await;
         }
     }
     outcomes
 }
 
+fn report(kind: &Kind, at: u64) {
+    let mut line = serde_json::json!(kind);
+    line["at"] = at.into();
+    // The container's host name is its pod's name.
+    line["pod"] = std::env::var("HOSTNAME").unwrap_or_default().into();
+    println!("{line}");
+}
+
 async fn call(connection: &mut Option<Connection>, message: &Message) -> Result<Kind> {
     let open = match connection {
-        Some(open) => open,
-        None => connection.insert(Connection::open(message).await?),
+        // One that was closed between two calls fails no call.
+        Some(open) if !open.is_closed() => open,
+        Some(_) | None => connection.insert(Connection::open(message).await?),
     };
     let answer = open.exchange(message).await?;
     let closes = answer

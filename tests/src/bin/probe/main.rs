@@ -5,6 +5,8 @@ mod client;
 mod files;
 mod load;
 mod provider;
+mod stream;
+mod ticks;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -23,6 +25,9 @@ enum Action {
     Call(client::Call),
     /// Call again and again; print how often each answer came, and when.
     Load(load::Load),
+    /// Make one call and read the answer for as long as it comes; print when
+    /// it began and when it ended.
+    Stream(stream::Stream),
     /// Wait until told to end.
     Hold,
     /// Print the environment.
@@ -35,22 +40,40 @@ enum Action {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let work = async {
-        match Arguments::parse().command {
-            Action::Call(call) => call.run().await,
-            Action::Load(load) => load.run().await,
-            Action::Hold => std::future::pending().await,
-            Action::Env => files::environment(),
-            Action::Cat(cat) => cat.run(),
-            Action::Provider(provider) => provider.run().await,
+    let told = told()?;
+    match Arguments::parse().command {
+        Action::Call(call) => unless(told, call.run()).await,
+        // It ends in its own way.
+        Action::Load(load) => load.run(told).await,
+        Action::Stream(stream) => unless(told, stream.run()).await,
+        Action::Hold => {
+            told.await;
+            Ok(())
         }
-    };
-    // The first process of a container gets no default action for signals.
+        Action::Env => files::environment(),
+        Action::Cat(cat) => cat.run(),
+        Action::Provider(provider) => unless(told, provider.run()).await,
+    }
+}
+
+async fn unless(
+    told: impl Future<Output = ()>,
+    work: impl Future<Output = Result<()>>,
+) -> Result<()> {
     tokio::select! {
         result = work => result,
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
+        () = told => Ok(()),
     }
+}
+
+/// The first process of a container gets no default action for signals.
+fn told() -> Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

@@ -1,5 +1,5 @@
 //! An HTTPS server that answers who shows a key it knows, refuses everybody
-//! else, and counts both.
+//! else, and counts both. At paths that end in `/stream` it answers for ever.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -14,7 +14,7 @@ use clap::Args;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Either, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -26,6 +26,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+
+use crate::ticks;
 
 /// `probe provider`.
 #[derive(Args)]
@@ -115,17 +117,24 @@ async fn serve_calls(acceptor: TlsAcceptor, stream: TcpStream, shop: Arc<Shop>) 
     let Ok(stream) = acceptor.accept(stream).await else {
         return;
     };
-    let service = service_fn(|request: Request<Incoming>| {
+    let service = service_fn(|mut request: Request<Incoming>| {
         let shop = shop.clone();
         async move {
+            let ticks = request.uri().path().ends_with("/stream");
+            let stream = ticks.then(|| ticks::answer(&mut request));
             let (head, body) = request.into_parts();
             // Read to its end, so that the connection can be used again.
             let _ = body.collect().await;
-            Ok::<_, Infallible>(shop.serve(&head))
+            let answer = shop.serve(&head);
+            Ok::<_, Infallible>(match stream {
+                Some(stream) if answer.status() == StatusCode::OK => stream.map(Either::Left),
+                Some(_) | None => answer.map(Either::Right),
+            })
         }
     });
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
         .await;
 }
 
