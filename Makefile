@@ -40,7 +40,7 @@ deny: tools
 # What is generated from the types and committed; a test fails when it drifts.
 generate: tools
 	$(CARGO) run --quiet --locked -p credence-crds --example generate
-	cp crds/yaml/apicollections.yaml charts/credence/files/
+	cp crds/yaml/*.yaml charts/credence/files/
 
 # A real Kubernetes on this machine. Its last two lines say how to reach it.
 cluster: tools

@@ -16,6 +16,13 @@ pub struct PortClaim<'a> {
     pub name: &'a CollectionName,
 }
 
+impl PortClaim<'_> {
+    /// Whether this claim has precedence over another of the same port.
+    pub fn comes_before(&self, other: &Self) -> bool {
+        (self.created, self.name) < (other.created, other.name)
+    }
+}
+
 /// The one collection that gets each port: the oldest, and of equally old ones
 /// the first by name, so that no newcomer takes a port away. The others can be
 /// called at their path as always, without the port.
@@ -25,7 +32,7 @@ pub fn holders<'a>(
     let mut holders: BTreeMap<u16, PortClaim<'a>> = BTreeMap::new();
     for claim in claims {
         let holder = holders.entry(claim.port).or_insert(claim);
-        if (claim.created, claim.name) < (holder.created, holder.name) {
+        if claim.comes_before(holder) {
             *holder = claim;
         }
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api_collection::ApiCollectionSpec;
 use crate::label_selector::LabelSelector;
+use crate::status::ApiCollectionStatus;
 use crate::{rule, schema};
 
 /// Describes one API for many namespaces: what an ApiCollection describes, and
@@ -19,12 +20,23 @@ use crate::{rule, schema};
     singular = "clusterapicollection",
     shortname = "capic",
     category = "credence",
+    status = "ApiCollectionStatus",
     derive = "PartialEq",
     doc = "An API that pods of all selected namespaces call at http://localhost:2733/NAME, without holding its \
            credential. NAME is the object's name. Its Secrets and ConfigMaps are in the one namespace for the \
            credentials of the cluster, which of them is used is decided by the label credence.dev/environment of \
            the caller's namespace. An ApiCollection of the same name in that namespace wins.",
     validation = rule::name(),
+    printcolumn(name = "Method", type_ = "string", json_path = ".status.method",
+        description = "How calls are authenticated."),
+    printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#,
+        description = "Whether calls can be made."),
+    printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#,
+        description = "Why it is ready or not.", priority = 1),
+    printcolumn(name = "Expires", type_ = "string", json_path = ".status.expires",
+        description = "When the credential expires, if that is known."),
+    printcolumn(name = "Sidecars", type_ = "string", json_path = ".status.sidecars.summary",
+        description = "Sidecars that use the current version, of those that are connected."),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]

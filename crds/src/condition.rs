@@ -11,6 +11,12 @@ pub const CREDENTIALS_RESOLVED: &str = "CredentialsResolved";
 pub const PROGRAMMED: &str = "Programmed";
 /// Accepted and resolved: calls can be made.
 pub const READY: &str = "Ready";
+/// True: of a cluster collection, that some of its namespaces have an
+/// ApiCollection of the same name, which is used there. False: of that
+/// ApiCollection. Absent where no names meet.
+pub const SHADOWED: &str = "Shadowed";
+/// True: `spec.sidecarPort` is that of another collection. Absent otherwise.
+pub const PORT_CONFLICT: &str = "PortConflict";
 
 /// Reasons, apart from those of a failed resolution.
 pub mod reason {
@@ -35,6 +41,15 @@ pub mod reason {
     pub const SIDECARS_BEHIND: &str = "SidecarsBehind";
     /// `Programmed=False`: a sidecar cannot use this collection.
     pub const REFUSED: &str = "Refused";
+    /// `CredentialsResolved=Unknown` of a cluster collection that no namespace
+    /// may use.
+    pub const NO_NAMESPACES: &str = "NoNamespaces";
+    /// `Shadowed=True`.
+    pub const SHADOWED_BY_NAMESPACE: &str = "ShadowedByNamespace";
+    /// `Shadowed=False`, of the ApiCollection that is used instead.
+    pub const SHADOWS_CLUSTER: &str = "ShadowsClusterCollection";
+    /// `PortConflict=True`.
+    pub const PORT_TAKEN: &str = "PortTaken";
     /// `Ready=True`.
     pub const READY: &str = "Ready";
 }

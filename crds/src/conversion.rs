@@ -18,10 +18,7 @@ impl TryFrom<&ApiCollection> for Collection {
     type Error = Rejected;
 
     fn try_from(object: &ApiCollection) -> Result<Self, Self::Error> {
-        let scope = Scope::Namespace {
-            service_accounts: scope::service_accounts(&object.spec).cloned(),
-        };
-        Reader::default().collection(&object.metadata, &object.spec, scope)
+        Reader::default().collection(&object.metadata, &object.spec, object.scope())
     }
 }
 

@@ -14,7 +14,20 @@ pub fn definition() -> CustomResourceDefinition {
 
 /// The definition of `ClusterApiCollection`, as a value.
 pub fn cluster_definition() -> CustomResourceDefinition {
-    ClusterApiCollection::crd()
+    let mut definition = ClusterApiCollection::crd();
+    let versions = definition.spec.versions.iter_mut();
+    for version in versions {
+        if let Some(schema) = &mut version.schema
+            && let Some(whole) = &mut schema.open_api_v3_schema
+            && let Some(parts) = &mut whole.properties
+            && let Some(status) = parts.get_mut("status")
+            && let Some(fields) = &mut status.properties
+        {
+            // It is for namespaces of either: see `environments`.
+            fields.remove("environment");
+        }
+    }
+    definition
 }
 
 /// Takes `null` out of every type below: an absent field is left out, and CEL's

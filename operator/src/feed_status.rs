@@ -9,16 +9,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use credence_core::CollectionName;
-use credence_crds::{ApiCollection, FeedStatus, RejectedCredential};
-use kube::api::{Patch, PatchParams};
-use kube::runtime::reflector::Store;
-use kube::{Api, Client, ResourceExt as _};
+use credence_crds::{FeedStatus, RejectedCredential};
+use kube::Client;
 use serde_json::json;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
-use crate::controller::Guarded;
+use crate::controller::{Reported, Stores, status_patch};
 use crate::feed::streams::{Count, Counts, Streams};
 use crate::watches::pods::Pods;
 
@@ -26,8 +23,6 @@ use crate::watches::pods::Pods;
 const DEBOUNCE: Duration = Duration::from_secs(1);
 /// How often the entries are compared when nothing is known to have changed.
 const LOOK: Duration = Duration::from_secs(10);
-/// An API server that takes longer is not going to answer.
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// Kubernetes' limit for the name of a field manager.
 const LONGEST_MANAGER: usize = 128;
 
@@ -40,7 +35,7 @@ pub struct FeedStatusWriter {
     /// The operator's namespace.
     pub namespace: String,
     /// All collections.
-    pub store: Store<Guarded>,
+    pub stores: Stores,
     /// The streams of this replica.
     pub streams: Streams,
     /// Where other replicas are looked for.
@@ -70,22 +65,20 @@ impl FeedStatusWriter {
 
     /// Brings this replica's entries in line with the counts.
     pub async fn write(&self, counts: &Counts) {
-        for object in self.store.state() {
-            let Ok(object) = &object.0 else { continue };
-            let wanted = wanted(object, counts, &self.replica);
-            if entry(object, &self.replica) != wanted.as_ref() {
-                self.apply(object, &self.replica, wanted.as_ref()).await;
+        for reported in self.stores.reported() {
+            let wanted = wanted(&reported, counts, &self.replica);
+            if entry(&reported, &self.replica) != wanted.as_ref() {
+                self.apply(&reported, &self.replica, wanted.as_ref()).await;
             }
         }
     }
 
     /// Takes away the entries of replicas whose pods are gone.
     async fn sweep(&self) {
-        let objects = self.store.state();
-        let others: BTreeSet<String> = objects
+        let collections = self.stores.reported();
+        let others: BTreeSet<String> = collections
             .iter()
-            .filter_map(|object| object.0.as_ref().ok()?.status.as_ref())
-            .flat_map(|status| &status.feeds)
+            .flat_map(|reported| &reported.feeds)
             .map(|feed| feed.replica.clone())
             .filter(|replica| **replica != *self.replica)
             .collect();
@@ -98,64 +91,46 @@ impl FeedStatusWriter {
                     continue;
                 }
             }
-            for object in &objects {
-                if let Ok(object) = &object.0
-                    && entry(object, &replica).is_some()
-                {
-                    self.apply(object, &replica, None).await;
+            for reported in &collections {
+                if entry(reported, &replica).is_some() {
+                    self.apply(reported, &replica, None).await;
                 }
             }
         }
     }
 
-    async fn apply(&self, object: &ApiCollection, replica: &str, entry: Option<&FeedStatus>) {
-        let name = object.name_any();
-        let namespace = object.namespace().unwrap_or_default();
-        let api: Api<ApiCollection> = Api::namespaced(self.client.clone(), &namespace);
-        let patch = json!({
-            "apiVersion": "credence.dev/v1alpha1",
-            "kind": "ApiCollection",
-            "metadata": {"name": name, "uid": object.metadata.uid},
-            "status": {"feeds": entry.into_iter().collect::<Vec<_>>()},
-        });
-        let params = PatchParams::apply(&manager(replica)).force();
-        let patch = Patch::Apply(&patch);
-        match tokio::time::timeout(TIMEOUT, api.patch_status(&name, &params, &patch)).await {
-            Ok(Ok(_)) => debug!(
+    async fn apply(&self, reported: &Reported, replica: &str, entry: Option<&FeedStatus>) {
+        let Reported { key, uid, .. } = reported;
+        let (namespace, collection) = (&key.namespace, &key.name);
+        let status = json!({"feeds": entry.into_iter().collect::<Vec<_>>()});
+        let manager = manager(replica);
+        match status_patch::apply(&self.client, key, uid, &manager, &status).await {
+            Ok(true) => debug!(
                 namespace,
-                collection = name,
+                %collection,
                 replica,
                 ?entry,
                 "sidecars were counted"
             ),
-            // Deleted or created again meanwhile.
-            Ok(Err(kube::Error::Api(status))) if status.is_not_found() || status.is_conflict() => {}
-            Ok(Err(error)) => {
-                warn!(namespace, collection = name, %error, "cannot write status.feeds")
-            }
-            Err(_) => warn!(
-                namespace,
-                collection = name,
-                "cannot write status.feeds in time"
-            ),
+            Ok(false) => {} // Deleted, or created again meanwhile.
+            Err(error) => warn!(namespace, %collection, %error, "cannot write status.feeds"),
         }
     }
 }
 
-fn entry<'a>(object: &'a ApiCollection, replica: &str) -> Option<&'a FeedStatus> {
-    let feeds = &object.status.as_ref()?.feeds;
-    feeds.iter().find(|feed| feed.replica == replica)
+fn entry<'a>(reported: &'a Reported, replica: &str) -> Option<&'a FeedStatus> {
+    let mut feeds = reported.feeds.iter();
+    feeds.find(|feed| feed.replica == replica)
 }
 
 /// The entry that a replica should have; none where it serves nobody.
-fn wanted(object: &ApiCollection, counts: &Counts, replica: &str) -> Option<FeedStatus> {
-    let name: CollectionName = object.name_any().parse().ok()?;
+fn wanted(reported: &Reported, counts: &Counts, replica: &str) -> Option<FeedStatus> {
     let Count {
         connected,
         current,
         refused,
         rejected,
-    } = counts.get(&(object.namespace()?, name))?;
+    } = counts.get(&reported.key)?;
     let rejected = rejected
         .iter()
         .take(FeedStatus::MOST_REJECTED)
@@ -183,34 +158,37 @@ fn manager(replica: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-
-    fn object(feeds: &serde_json::Value) -> ApiCollection {
-        serde_json::from_value(json!({
-            "apiVersion": "credence.dev/v1alpha1",
-            "kind": "ApiCollection",
-            "metadata": {"name": "openai", "namespace": "shop"},
-            "spec": {},
-            "status": {"feeds": feeds},
-        }))
-        .unwrap()
-    }
+    use crate::collection_key::CollectionKey;
 
     #[test]
     fn a_replica_has_an_entry_where_it_serves_someone() {
-        let object = object(&json!([{"replica": "a", "connected": 1, "current": 1, "refused": 0}]));
+        let name = || "openai".parse().unwrap();
+        let (here, of_cluster) = (
+            CollectionKey::in_namespace("shop", name()),
+            CollectionKey::of_cluster(name()),
+        );
+        let reported = |key: &CollectionKey| Reported {
+            key: key.clone(),
+            uid: "u".to_owned(),
+            feeds: vec![FeedStatus {
+                replica: "a".to_owned(),
+                connected: 1,
+                current: 1,
+                ..FeedStatus::default()
+            }],
+        };
         let count = Count {
             connected: 1,
             current: 1,
-            refused: 0,
-            rejected: BTreeMap::new(),
+            ..Count::default()
         };
-        let counts = Counts::from([(("shop".to_owned(), "openai".parse().unwrap()), count)]);
-        assert_eq!(entry(&object, "a"), wanted(&object, &counts, "a").as_ref());
-        assert_eq!(wanted(&object, &Counts::new(), "a"), None);
-        assert_eq!(entry(&object, "b"), None);
+        let counts = Counts::from([(here.clone(), count)]);
+        let served = reported(&here);
+        assert_eq!(entry(&served, "a"), wanted(&served, &counts, "a").as_ref());
+        assert_eq!(wanted(&served, &Counts::new(), "a"), None);
+        assert_eq!(wanted(&reported(&of_cluster), &counts, "a"), None);
+        assert_eq!(entry(&served, "b"), None);
     }
 
     #[test]

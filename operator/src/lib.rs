@@ -22,14 +22,14 @@
 //!
 //! | where | resource | verbs | why |
 //! |---|---|---|---|
-//! | cluster | apicollections | list, watch | they are what is served |
-//! | cluster | apicollections/status | patch | conditions; each replica's own `feeds` |
-//! | cluster | namespaces | list, watch | the environment label; metadata only |
+//! | cluster | apicollections, clusterapicollections | list, watch | they are what is served |
+//! | cluster | the status of both | patch | conditions; each replica's own `feeds` |
+//! | cluster | namespaces | list, watch | environments, and which cluster collections select them; metadata only |
 //! | cluster | pods | get, list, watch | who may have a bundle; `get` for a pod that connects before the watch shows it, and for replicas that are gone |
 //! | cluster | tokenreviews | create | who connects to the feed |
 //! | cluster | events | create | what changed, for `kubectl describe` |
 //! | cluster | mutatingwebhookconfigurations, by name | list, watch, patch | `caBundle` |
-//! | each credential namespace | secrets, configmaps | get, list, watch | the credentials; watched by metadata, read by name |
+//! | each credential namespace, and the one of the cluster's credentials | secrets, configmaps | get, list, watch | the credentials; watched by metadata, read by name |
 //! | own namespace | secrets, by name | list, watch, update | the certificates |
 //! | own namespace | secrets | create | their first version |
 //! | own namespace | leases, by name | get, patch | which replica leads |
@@ -42,6 +42,7 @@ pub mod admission;
 pub mod arrivals;
 pub mod catalogue;
 pub mod certificates;
+pub mod collection_key;
 pub mod controller;
 pub mod digest;
 pub mod events;

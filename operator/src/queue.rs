@@ -7,46 +7,55 @@ use futures::Stream;
 use futures::stream::unfold;
 use tokio::sync::Notify;
 
-/// Namespace and name of a collection.
-pub type CollectionKey = (String, String);
+use crate::collection_key::CollectionKey;
 
-/// A set that is waited for: something pushed twice before it is taken is
-/// taken once, so it never holds more than there are collections.
+/// Two sets, one of each kind, that are waited for: something pushed twice
+/// before it is taken is taken once, so they never hold more than there are
+/// collections.
 #[derive(Clone, Debug, Default)]
-pub struct Queue(Arc<Inner>);
+pub struct Queue {
+    of_namespaces: Arc<Waiting>,
+    of_cluster: Arc<Waiting>,
+}
 
 #[derive(Debug, Default)]
-struct Inner {
-    waiting: Mutex<BTreeSet<CollectionKey>>,
+struct Waiting {
+    keys: Mutex<BTreeSet<CollectionKey>>,
     pushed: Notify,
 }
 
 impl Queue {
     /// Adds a collection.
-    pub fn push(&self, namespace: &str, name: &str) {
-        let key = (namespace.to_owned(), name.to_owned());
-        self.waiting().insert(key);
-        self.0.pushed.notify_one();
+    pub fn push(&self, key: CollectionKey) {
+        let waiting = self.of_kind(key.namespace.is_none());
+        waiting.lock().insert(key);
+        waiting.pushed.notify_one();
     }
 
-    /// Takes what is pushed, for ever. One stream at a time.
-    pub fn stream(&self) -> impl Stream<Item = CollectionKey> + Send + use<> {
-        unfold(self.clone(), |queue| async move {
+    /// Takes what is pushed of one kind, for ever. One stream a kind at a time.
+    pub fn stream(&self, of_cluster: bool) -> impl Stream<Item = CollectionKey> + Send + use<> {
+        unfold(self.of_kind(of_cluster).clone(), |waiting| async move {
             loop {
-                let first = queue.waiting().pop_first();
+                let first = waiting.lock().pop_first();
                 match first {
-                    Some(key) => return Some((key, queue)),
-                    None => queue.0.pushed.notified().await,
+                    Some(key) => return Some((key, waiting)),
+                    None => waiting.pushed.notified().await,
                 }
             }
         })
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, BTreeSet<CollectionKey>> {
-        self.0
-            .waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    const fn of_kind(&self, of_cluster: bool) -> &Arc<Waiting> {
+        match of_cluster {
+            true => &self.of_cluster,
+            false => &self.of_namespaces,
+        }
+    }
+}
+
+impl Waiting {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeSet<CollectionKey>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -61,15 +70,29 @@ mod tests {
     #[test]
     fn what_is_pushed_twice_is_taken_once() {
         let queue = Queue::default();
-        queue.push("shop", "openai");
-        queue.push("shop", "openai");
-        queue.push("shop", "stripe");
-        let mut stream = pin!(queue.stream());
-        let mut next = || stream.next().now_or_never().flatten().map(|(_, name)| name);
-        assert_eq!(next().as_deref(), Some("openai"));
-        assert_eq!(next().as_deref(), Some("stripe"));
+        let push = |name: &str| {
+            queue.push(CollectionKey::in_namespace("shop", name.parse().unwrap()));
+        };
+        push("openai");
+        push("openai");
+        push("stripe");
+        let mut stream = pin!(queue.stream(false));
+        let mut next = || stream.next().now_or_never().flatten();
+        let name = |key: Option<CollectionKey>| key.map(|key| key.name.to_string());
+        assert_eq!(name(next()).as_deref(), Some("openai"));
+        assert_eq!(name(next()).as_deref(), Some("stripe"));
         assert_eq!(next(), None);
-        queue.push("shop", "openai");
-        assert_eq!(next().as_deref(), Some("openai"));
+        push("openai");
+        assert_eq!(name(next()).as_deref(), Some("openai"));
+    }
+
+    #[test]
+    fn each_kind_has_a_line_of_its_own() {
+        let queue = Queue::default();
+        let key = CollectionKey::of_cluster("openai".parse().unwrap());
+        queue.push(key.clone());
+        assert_eq!(pin!(queue.stream(false)).next().now_or_never(), None);
+        let next = pin!(queue.stream(true)).next().now_or_never();
+        assert_eq!(next, Some(Some(key)));
     }
 }

@@ -15,10 +15,12 @@ use crate::revision::{Inputs, SourceKind};
 pub enum Gathered {
     /// They were read, as far as they exist.
     Material(Material),
-    /// Objects of this kind may not be read in the namespace.
+    /// Objects of this kind may not be read in a namespace.
     Forbidden {
         /// The kind.
         kind: SourceKind,
+        /// That namespace.
+        namespace: String,
         /// The command that allows it.
         command: String,
     },
@@ -67,11 +69,15 @@ impl Resolution {
     ) -> Self {
         let material = match gathered {
             Gathered::Material(material) => material,
-            Gathered::Forbidden { kind, command } => {
+            Gathered::Forbidden {
+                kind,
+                namespace,
+                command,
+            } => {
                 let problem = Problem {
                     reason: reason::ACCESS_FORBIDDEN,
                     message: format!(
-                        "The operator may not read {} here. Allow it: {command}",
+                        "The operator may not read {} in namespace \"{namespace}\". Allow it: {command}",
                         kind.resource()
                     ),
                 };

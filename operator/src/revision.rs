@@ -35,7 +35,7 @@ impl SourceKind {
 }
 
 /// How an object was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Found {
     /// At this `resourceVersion`.
     At(String),

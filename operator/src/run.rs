@@ -17,7 +17,7 @@ use crate::catalogue::Catalogue;
 use crate::certificates::ca_bundle::CaBundle;
 use crate::certificates::keeper::{Keeper, Outlets};
 use crate::certificates::{Authorities, resolver};
-use crate::controller::Controller;
+use crate::controller::{Controllers, Planner};
 use crate::events::{Announcer, Events};
 use crate::feed::attempts::Attempts;
 use crate::feed::reviews::Reviews;
@@ -49,6 +49,7 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// When a port is taken, the cluster cannot be addressed, or a task ends that
 /// should not.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    settings.check()?;
     let mut signals = Signals::new()?;
     let ports = Ports::bind(&settings).await?;
     let client = Client::try_default()
@@ -125,7 +126,10 @@ impl Operator {
         let (events, writer) = events::channel(client.clone(), &settings.pod_name);
         let shared = Shared {
             readiness: Readiness::default(),
-            catalogue: Arc::new(Catalogue::new(queue.clone())),
+            catalogue: Arc::new(Catalogue::new(
+                queue.clone(),
+                &settings.cluster_credentials_namespace,
+            )),
             namespaces: Namespaces::default(),
             pods: Pods::new(client.clone()),
             streams: Streams::new(metrics.clone()),
@@ -227,7 +231,7 @@ impl Shared {
     fn watch_and_plan(&self, tasks: &mut Tasks, queue: Queue) -> Arc<FeedStatusWriter> {
         let (client, catalogue, readiness) = (&self.client, &self.catalogue, &self.readiness);
         let sources = Arc::new(Sources::new(client.clone(), catalogue.clone()));
-        let (controller, collections) = Controller::new(
+        let planner = Planner::new(
             client.clone(),
             catalogue.clone(),
             sources.clone(),
@@ -236,11 +240,12 @@ impl Shared {
             readiness.clone(),
             self.metrics.clone(),
         );
+        let controllers = Controllers::new(&planner);
         let status = Arc::new(FeedStatusWriter {
             client: client.clone(),
             replica: self.settings.pod_name.as_str().into(),
             namespace: self.settings.namespace.clone(),
-            store: controller.store(),
+            stores: controllers.stores(),
             streams: self.streams.clone(),
             pods: self.pods.clone(),
             leader: self.leader.clone(),
@@ -261,8 +266,12 @@ impl Shared {
         );
         tasks.spawn("pods", pods.follow(catalogue.clone(), readiness.clone()));
         tasks.spawn("sources", async move { sources.run().await });
+        let (controller, collections) = controllers.of_namespaces;
         tasks.spawn("collections", collections.follow());
         tasks.spawn("controller", controller.run());
+        let (controller, collections) = controllers.of_cluster;
+        tasks.spawn("cluster collections", collections.follow());
+        tasks.spawn("cluster controller", controller.run());
         let writer = status.clone();
         tasks.spawn("status", async move { writer.run().await });
         status

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use clap::{Parser, ValueEnum};
+use credence_core::names::CLUSTER_CREDENTIALS_NAMESPACE;
 
 /// Kubernetes operator of Credence: controller, injector and feed.
 #[derive(Clone, Debug, Parser)]
@@ -29,6 +30,9 @@ pub struct Settings {
     /// Secret with the certificate authority and the serving certificate
     #[arg(long, default_value = "credence-certificates")]
     pub certificates_secret: String,
+    /// Namespace of the Secrets and ConfigMaps that cluster collections refer to
+    #[arg(long, default_value = CLUSTER_CREDENTIALS_NAMESPACE)]
+    pub cluster_credentials_namespace: String,
     /// Lease of the replica that writes status and certificates
     #[arg(long, default_value = "credence-operator")]
     pub lease: String,
@@ -43,6 +47,27 @@ pub struct Settings {
     pub verbose: u8,
 }
 
+impl Settings {
+    /// Checks what no flag can check alone.
+    ///
+    /// # Errors
+    /// [`OwnNamespace`].
+    pub fn check(&self) -> Result<(), OwnNamespace> {
+        match self.cluster_credentials_namespace == self.namespace {
+            true => Err(OwnNamespace(self.namespace.clone())),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Whoever may write a cluster collection could have the operator's own Secrets
+/// sent to a provider.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "--cluster-credentials-namespace must not be the operator's own, \"{0}\": choose one for credentials only"
+)]
+pub struct OwnNamespace(String);
+
 /// Form of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -56,19 +81,34 @@ pub enum LogFormat {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_the_chart_does_not_say_has_the_charts_names() {
-        let settings = Settings::try_parse_from([
+    fn parsed(more: &[&str]) -> Settings {
+        let flags = [
             "credence-operator",
             "--namespace=credence-system",
             "--pod-name=credence-operator-0",
             "--sidecar-image=credence-sidecar:1",
-        ])
-        .unwrap();
+        ];
+        Settings::try_parse_from(flags.iter().chain(more)).unwrap()
+    }
+
+    #[test]
+    fn cluster_collections_never_take_secrets_of_the_operator() {
+        assert_eq!(parsed(&[]).check(), Ok(()));
+        let own = parsed(&["--cluster-credentials-namespace=credence-system"]);
+        assert_eq!(own.check(), Err(OwnNamespace("credence-system".to_owned())));
+    }
+
+    #[test]
+    fn what_the_chart_does_not_say_has_the_charts_names() {
+        let settings = parsed(&[]);
         assert_eq!(settings.feed_service, "credence-feed");
         assert_eq!(settings.webhook_service, "credence-webhook");
         assert_eq!(settings.webhook_configuration, "credence-injector");
         assert_eq!(settings.certificates_secret, "credence-certificates");
+        assert_eq!(
+            settings.cluster_credentials_namespace,
+            "credence-credentials"
+        );
         assert_eq!(settings.lease, "credence-operator");
         assert_eq!(settings.log_format, LogFormat::Json);
     }

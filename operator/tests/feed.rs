@@ -14,13 +14,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use credence_core::bundle::{Bundle, Entry, Route};
+use credence_core::collection::Scope;
 use credence_core::names::{ACK_PATH, CONTAINER, FEED_PATH, INJECTED, REPORT_PATH};
 use credence_core::reception::Said;
 use credence_core::wire::{Ack, Event};
 use credence_core::{CollectionName, Environment};
-use credence_operator::catalogue::{Catalogue, Planned};
+use credence_operator::catalogue::{Catalogue, Namespace, Outline, Planned};
 use credence_operator::certificates::rotation::{Step, advance};
 use credence_operator::certificates::{Authorities, resolver};
+use credence_operator::collection_key::CollectionKey;
 use credence_operator::feed::attempts::Attempts;
 use credence_operator::feed::reviews::Reviews;
 use credence_operator::feed::service::Feed;
@@ -121,6 +123,21 @@ fn openai() -> CollectionName {
     "openai".parse().unwrap()
 }
 
+fn key() -> CollectionKey {
+    CollectionKey::in_namespace("shop", openai())
+}
+
+fn outline() -> Outline {
+    Outline {
+        uid: "u".to_owned(),
+        created: None,
+        scope: Scope::Namespace {
+            service_accounts: None,
+        },
+        sidecar_port: None,
+    }
+}
+
 /// A plan with a route to this host.
 fn planned(environment: Environment, generation: i64, host: &str) -> Planned {
     let inputs = Inputs {
@@ -135,7 +152,7 @@ fn planned(environment: Environment, generation: i64, host: &str) -> Planned {
         ..Resolution::rejected(inputs)
     };
     Planned {
-        service_accounts: None,
+        outline: Arc::new(outline()),
         resolutions: BTreeMap::from([(environment, Arc::new(resolution))]),
     }
 }
@@ -147,7 +164,7 @@ impl Operator {
         let api_server = tower::service_fn(move |request| api_server(request, counter.clone()));
         let client = kube::Client::new(api_server, "default");
         let metrics = Arc::new(Metrics::default());
-        let catalogue = Arc::new(Catalogue::new(Queue::default()));
+        let catalogue = Arc::new(Catalogue::new(Queue::default(), "credence-credentials"));
         let streams = Streams::new(metrics.clone());
         let readiness = Readiness::default();
         for check in [Check::Collections, Check::Namespaces, Check::Pods] {
@@ -178,9 +195,8 @@ impl Operator {
         );
         let address = server.local_addr().unwrap();
         tokio::spawn(async move { server.run(|arrival| feed.connect(arrival), draining).await });
-        catalogue.set_environment("shop", Some(Environment::Development));
-        catalogue.expect("shop", &openai());
-        Self {
+        catalogue.announce(&key(), outline());
+        let operator = Self {
             address,
             root,
             catalogue,
@@ -188,12 +204,22 @@ impl Operator {
             readiness,
             reviews,
             _drain: drain,
-        }
+        };
+        operator.label(Environment::Development);
+        operator
+    }
+
+    fn label(&self, environment: Environment) {
+        let namespace = Namespace {
+            environment,
+            labels: BTreeMap::new(),
+        };
+        self.catalogue.set_namespace("shop", Some(namespace));
     }
 
     fn plan(&self, environment: Environment, generation: i64, host: &str) {
         let planned = planned(environment, generation, host);
-        self.catalogue.put("shop", &openai(), planned);
+        self.catalogue.put(&key(), planned);
     }
 
     async fn connect(&self) -> SendRequest<Full<Bytes>> {
@@ -324,7 +350,7 @@ async fn a_sidecar_follows_what_is_planned_and_acknowledges_it() {
     let response = ask(&mut sidecar, Method::POST, ACK_PATH, &good_token(), ack).await;
     assert_eq!(response.status(), StatusCode::NO_CONTENT);
     let counts = operator.streams.counts();
-    let count = &counts[&("shop".to_owned(), openai())];
+    let count = &counts[&key()];
     assert_eq!((count.connected, count.current), (1, 1));
 }
 
@@ -388,7 +414,7 @@ async fn a_sidecar_reports_for_itself_and_of_what_it_was_sent() {
     }
     let rejected = || {
         let counts = operator.streams.counts();
-        counts[&("shop".to_owned(), openai())].rejected.clone()
+        counts[&key()].rejected.clone()
     };
     assert!(rejected().is_empty());
     for (content, status) in [
@@ -423,9 +449,7 @@ async fn a_sidecar_reports_for_itself_and_of_what_it_was_sent() {
 #[tokio::test]
 async fn what_was_planned_for_live_is_gone_before_development_is_planned() {
     let operator = Operator::start().await;
-    operator
-        .catalogue
-        .set_environment("shop", Some(Environment::Live));
+    operator.label(Environment::Live);
     operator.plan(Environment::Live, 1, "live.test");
     let mut sidecar = operator.connect().await;
     let response = ask(
@@ -443,9 +467,7 @@ async fn what_was_planned_for_live_is_gone_before_development_is_planned() {
         Some("live.test")
     );
 
-    operator
-        .catalogue
-        .set_environment("shop", Some(Environment::Development));
+    operator.label(Environment::Development);
     let withdrawn = bundle(&mut lines).await;
     assert_eq!(
         (withdrawn.environment, host(&withdrawn)),

@@ -38,8 +38,8 @@ pub(crate) enum Wish {
     Unknown,
 }
 
-/// Which collections get their port: of those that want the same one, the
-/// first by name.
+/// Which collections get their port. A bundle leaves each to one of them; from
+/// an operator that does not yet, the first by name gets it.
 pub(crate) fn without_clashes(
     wishes: BTreeMap<CollectionName, Wish>,
 ) -> (BTreeMap<CollectionName, Wish>, Vec<(CollectionName, u16)>) {

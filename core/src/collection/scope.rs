@@ -55,23 +55,37 @@ impl Scope {
         }
     }
 
+    /// The ServiceAccounts of a namespace that may use the collection, if it is
+    /// seen there; absent means all.
+    pub fn accounts<'a>(&'a self, namespace: &str) -> Option<BTreeSet<&'a str>> {
+        match self {
+            Self::Namespace { service_accounts } => service_accounts
+                .as_ref()
+                .map(|names| names.iter().map(String::as_str).collect()),
+            Self::Cluster {
+                service_accounts, ..
+            } => service_accounts.as_ref().map(|accounts| {
+                let here = accounts.iter().filter(|one| one.namespace == namespace);
+                here.map(|account| account.name.as_str()).collect()
+            }),
+        }
+    }
+
+    /// Whether there can be a consumer in a namespace.
+    pub fn reaches(&self, namespace: &str, namespace_labels: &BTreeMap<String, String>) -> bool {
+        self.selects(namespace_labels)
+            && self
+                .accounts(namespace)
+                .is_none_or(|accounts| !accounts.is_empty())
+    }
+
     /// Whether a consumer may use the collection; of a namespaced one, a
     /// consumer of its namespace.
     pub fn admits(&self, consumer: &Consumer<'_>) -> bool {
-        let named = match self {
-            Self::Namespace { service_accounts } => service_accounts
-                .as_ref()
-                .is_none_or(|names| names.contains(consumer.service_account)),
-            Self::Cluster {
-                service_accounts, ..
-            } => service_accounts.as_ref().is_none_or(|accounts| {
-                accounts.iter().any(|account| {
-                    account.namespace == consumer.namespace
-                        && account.name == consumer.service_account
-                })
-            }),
-        };
-        named && self.selects(consumer.namespace_labels)
+        self.selects(consumer.namespace_labels)
+            && self
+                .accounts(consumer.namespace)
+                .is_none_or(|accounts| accounts.contains(consumer.service_account))
     }
 }
 
@@ -135,5 +149,26 @@ mod tests {
         let everywhere = Some(LabelSelector::default());
         assert!(!admitted(&named(everywhere), "bakery", "checkout"));
         assert!(!admitted(&named(shops()), "bakery", "checkout"));
+    }
+
+    #[test]
+    fn a_namespace_none_of_whose_accounts_are_named_is_not_reached() {
+        let scope = |accounts: Option<&[&str]>| Scope::Cluster {
+            namespaces: shops(),
+            service_accounts: accounts.map(|namespaces| {
+                let namespaces = namespaces.iter();
+                let account = |namespace: &&str| AccountName {
+                    namespace: (*namespace).to_owned(),
+                    name: "checkout".to_owned(),
+                };
+                namespaces.map(account).collect()
+            }),
+        };
+        let shop = BTreeMap::from([("team".to_owned(), "shop".to_owned())]);
+        assert!(scope(None).reaches("shop", &shop));
+        assert!(scope(Some(&["bakery", "shop"])).reaches("shop", &shop));
+        assert!(!scope(Some(&["bakery"])).reaches("shop", &shop));
+        assert!(!scope(Some(&[])).reaches("shop", &shop));
+        assert!(!scope(None).reaches("shop", &BTreeMap::new()));
     }
 }

@@ -6,12 +6,29 @@ use credence_core::collection::{AccountName, Scope};
 use credence_core::label_selector::{self, Operator, Requirement};
 
 use super::Reader;
-use crate::api_collection::ApiCollectionSpec;
-use crate::cluster_api_collection::ClusterApiCollectionSpec;
+use crate::api_collection::{ApiCollection, ApiCollectionSpec};
+use crate::cluster_api_collection::{ClusterApiCollection, ClusterApiCollectionSpec};
 use crate::label_selector::{LabelOperator, LabelRequirement, LabelSelector};
 
+impl ApiCollection {
+    /// Which pods it is for, also where the rest of it cannot be used.
+    pub fn scope(&self) -> Scope {
+        Scope::Namespace {
+            service_accounts: service_accounts(&self.spec).cloned(),
+        }
+    }
+}
+
+impl ClusterApiCollection {
+    /// Which pods it is for, also where the rest of it cannot be used. An
+    /// account that cannot be read is nobody's.
+    pub fn scope(&self) -> Scope {
+        Reader::default().cluster_scope(&self.spec)
+    }
+}
+
 /// What `access.serviceAccounts` names, if it is there.
-pub(super) fn service_accounts(spec: &ApiCollectionSpec) -> Option<&BTreeSet<String>> {
+fn service_accounts(spec: &ApiCollectionSpec) -> Option<&BTreeSet<String>> {
     spec.access.as_ref()?.service_accounts.as_ref()
 }
 

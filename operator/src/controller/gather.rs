@@ -2,54 +2,34 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use credence_core::collection::Collection;
-use credence_core::resolve::{Material, Needs, SecretObject, needs};
-use credence_core::{Environment, names};
-use credence_crds::{ApiCollection, Rejected};
+use credence_core::Environment;
+use credence_core::resolve::{Material, Needs, needs};
 use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::PostParams;
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client};
 use tokio::sync::OnceCell;
-use zeroize::Zeroizing;
 
 use super::lag::Lags;
+use super::manifest::Manifest;
 use super::plan::{Observed, Sight};
+use super::reads::{Content, Planning, Reads, Wanted};
+use super::unanswered::{TIMEOUT, Unanswered};
 use crate::catalogue::Catalogue;
 use crate::resolution::{Gathered, Resolution};
 use crate::revision::{Found, Inputs, SourceKind};
 use crate::watches::sources::{Known, Sources};
 
-/// An API server that takes longer is not going to answer.
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// The ClusterRole that a RoleBinding grants, namespace by namespace.
 const CREDENTIALS_ROLE: &str = "credence-credentials";
-
-/// Something was not answered; asking again later is all there is to do.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Unanswered {
-    /// The watch that will tell has just begun.
-    #[error("the namespace has not been seen yet")]
-    NotSeen,
-    /// A watch gets errors.
-    #[error("{0} of the namespace cannot be watched")]
-    NotWatched(&'static str),
-    /// The API server answered with an error.
-    #[error(transparent)]
-    Api(#[from] kube::Error),
-    /// It did not answer.
-    #[error("the API server did not answer within {} seconds", TIMEOUT.as_secs())]
-    Timeout(#[from] tokio::time::error::Elapsed),
-}
 
 /// Where everything is read from.
 pub(super) struct Gatherer {
     client: Client,
     catalogue: Arc<Catalogue>,
     sources: Arc<Sources>,
+    reads: Reads,
     lags: Lags,
     /// The operator, as a flag of `kubectl create rolebinding` names it.
     subject: OnceCell<String>,
@@ -61,6 +41,7 @@ type Objects = BTreeMap<(SourceKind, String), Found>;
 impl Gatherer {
     pub(super) fn new(client: Client, catalogue: Arc<Catalogue>, sources: Arc<Sources>) -> Self {
         Self {
+            reads: Reads::new(client.clone()),
             client,
             catalogue,
             sources,
@@ -69,65 +50,59 @@ impl Gatherer {
         }
     }
 
+    /// To be held while a collection is planned: those that are planned
+    /// together read an object once.
+    pub(super) fn begin(&self) -> Planning<'_> {
+        self.reads.begin()
+    }
+
     /// Looks at everything that concerns a collection.
     ///
     /// # Errors
     /// [`Unanswered`], when something must be asked again.
     pub(super) async fn gather(
         &self,
-        namespace: &str,
-        object: &ApiCollection,
+        manifest: Manifest,
         now: Timestamp,
     ) -> Result<Observed, Unanswered> {
-        let shelf = self.catalogue.shelf(namespace);
-        let environment = shelf.environment.ok_or(Unanswered::NotSeen)?;
-        let collection = Collection::try_from(object);
+        let around = self
+            .catalogue
+            .surroundings(&manifest.key, &manifest.outline)
+            .ok_or(Unanswered::NotSeen)?;
         let mut sights = BTreeMap::new();
-        for environment in shelf.environments() {
-            let sight = self
-                .sight(namespace, object, &collection, environment, now)
-                .await?;
-            sights.insert(environment, sight);
+        for environment in &around.environments {
+            let sight = self.sight(&manifest, *environment, now).await?;
+            sights.insert(*environment, sight);
         }
-        let uid = object.uid().unwrap_or_default();
-        let status = object.status.clone().unwrap_or_default();
+        let (uid, feeds) = (&manifest.outline.uid, &manifest.status.feeds);
         Ok(Observed {
-            name: object.name_any(),
-            generation: generation(object),
-            service_accounts: object
-                .spec
-                .access
-                .as_ref()
-                .and_then(|access| access.service_accounts.as_ref())
-                .map(|names| names.iter().cloned().collect()),
-            lagging_since: self.lags.observe(&uid, &status.feeds, now),
-            environment,
-            collection,
+            lagging_since: self.lags.observe(uid, feeds, now),
+            manifest,
+            around,
             sights,
-            status,
         })
     }
 
     async fn sight(
         &self,
-        namespace: &str,
-        object: &ApiCollection,
-        collection: &Result<Collection, Rejected>,
+        manifest: &Manifest,
         environment: Environment,
         now: Timestamp,
     ) -> Result<Sight, Unanswered> {
+        let namespace = self.catalogue.home(&manifest.key);
         let mut inputs = Inputs {
-            uid: object.uid().unwrap_or_default(),
-            generation: generation(object),
+            uid: manifest.outline.uid.clone(),
+            generation: manifest.generation,
             environment,
             objects: Objects::new(),
         };
-        let Ok(collection) = collection else {
+        let Ok(collection) = &manifest.collection else {
             return Ok(Sight::Rejected(inputs));
         };
         let needs = needs(collection, environment);
         inputs.objects = self.known(namespace, &needs)?;
-        let before = self.before(namespace, object, environment);
+        let planned = self.catalogue.planned(&manifest.key);
+        let before = planned.and_then(|planned| planned.resolutions.get(&environment).cloned());
         let unchanged = |before: &&Arc<Resolution>| {
             before.inputs == inputs && before.changes_at.is_none_or(|change| change > now)
         };
@@ -142,13 +117,13 @@ impl Gatherer {
             let gathered = self.forbidden(namespace, kind).await?;
             return Ok(Sight::Read(inputs, gathered));
         }
-        let material = match self.read(namespace, &needs, &mut inputs.objects).await {
+        let material = match self.read(namespace, &mut inputs.objects).await {
             // The watch may read and this may not: a right that is just being
             // taken away, or a Role without `get`. What is in use stays in use
             // until the watch is refused too, unless the collection has become
             // another: then what it was must not go on.
-            Err(Unanswered::Api(kube::Error::Api(status)))
-                if status.is_forbidden()
+            Err(error)
+                if error.is_forbidden()
                     && !before.is_some_and(|before| {
                         before.inputs.uid == inputs.uid
                             && before.inputs.generation == inputs.generation
@@ -163,19 +138,9 @@ impl Gatherer {
                 let gathered = self.forbidden(namespace, SourceKind::Secret).await?;
                 return Ok(Sight::Read(inputs, gathered));
             }
-            read => read?,
+            read => read.map_err(Unanswered::Read)?,
         };
         Ok(Sight::Read(inputs, Gathered::Material(material)))
-    }
-
-    fn before(
-        &self,
-        namespace: &str,
-        object: &ApiCollection,
-        environment: Environment,
-    ) -> Option<Arc<Resolution>> {
-        let planned = self.catalogue.planned(namespace, &object.name_any())?;
-        planned.resolutions.get(&environment).cloned()
     }
 
     fn known(&self, namespace: &str, needs: &Needs) -> Result<Objects, Unanswered> {
@@ -203,27 +168,26 @@ impl Gatherer {
     async fn read(
         &self,
         namespace: &str,
-        needs: &Needs,
         objects: &mut Objects,
-    ) -> Result<Material, Unanswered> {
+    ) -> Result<Material, Arc<Unanswered>> {
         let mut material = Material::default();
-        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
-        for name in &needs.secrets {
-            let secret = tokio::time::timeout(TIMEOUT, secrets.get_opt(name)).await??;
-            let found = secret.as_ref().and_then(ResourceExt::resource_version);
-            objects.insert((SourceKind::Secret, name.clone()), at(found));
-            if let Some(secret) = secret {
-                material.secrets.insert(name.clone(), secret_object(secret));
-            }
-        }
-        let config_maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
-        for name in &needs.config_maps {
-            let config_map = tokio::time::timeout(TIMEOUT, config_maps.get_opt(name)).await??;
-            let found = config_map.as_ref().and_then(ResourceExt::resource_version);
-            objects.insert((SourceKind::ConfigMap, name.clone()), at(found));
-            if let Some(config_map) = config_map {
-                let content = config_map.data.unwrap_or_default();
-                material.config_maps.insert(name.clone(), content);
+        for ((kind, name), found) in objects {
+            let wanted = Wanted {
+                kind: *kind,
+                namespace: namespace.to_owned(),
+                name: name.clone(),
+                shown: found.clone(),
+            };
+            let read = self.reads.read(&wanted).await?;
+            *found = read.found.clone();
+            match &read.content {
+                Content::Nothing => {}
+                Content::Secret(secret) => {
+                    material.secrets.insert(name.clone(), secret.clone());
+                }
+                Content::ConfigMap(content) => {
+                    material.config_maps.insert(name.clone(), content.clone());
+                }
             }
         }
         Ok(material)
@@ -236,6 +200,7 @@ impl Gatherer {
             .await?;
         Ok(Gathered::Forbidden {
             kind,
+            namespace: namespace.to_owned(),
             command: format!(
                 "kubectl create rolebinding {CREDENTIALS_ROLE} --namespace={namespace} \
                  --clusterrole={CREDENTIALS_ROLE} {subject}"
@@ -255,25 +220,4 @@ async fn subject(client: &Client) -> Result<String, Unanswered> {
         Some(account) => format!("--serviceaccount={account}"),
         None => format!("--user={name}"),
     })
-}
-
-fn secret_object(secret: Secret) -> SecretObject {
-    SecretObject {
-        environment: secret.labels().get(names::ENVIRONMENT).cloned(),
-        kind: secret.type_.unwrap_or_default(),
-        data: secret
-            .data
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(key, value)| (key, Zeroizing::new(value.0)))
-            .collect(),
-    }
-}
-
-fn at(version: Option<String>) -> Found {
-    version.map_or(Found::Absent, Found::At)
-}
-
-fn generation(object: &ApiCollection) -> i64 {
-    object.metadata.generation.unwrap_or_default()
 }

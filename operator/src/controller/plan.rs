@@ -1,6 +1,8 @@
 //! What should be, by what is: no call, no clock.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod neighbours;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +15,10 @@ use credence_crds::{
     SidecarStatus,
 };
 use jiff::{SignedDuration, Timestamp};
-use kube::api::ObjectMeta;
 
 use super::conditions::{Status, Verdict};
-use crate::catalogue::Planned;
+use super::manifest::Manifest;
+use crate::catalogue::{Outline, Planned, Surroundings};
 use crate::resolution::{Gathered, Resolution};
 use crate::revision::Inputs;
 
@@ -30,21 +32,12 @@ const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// Everything that a plan is made from.
 pub(super) struct Observed {
-    /// The collection's name.
-    pub(super) name: String,
-    /// Its `metadata.generation`.
-    pub(super) generation: i64,
-    /// The manifest, read.
-    pub(super) collection: Result<Collection, Rejected>,
-    /// `spec.access.serviceAccounts`, which counts even where the rest of the
-    /// manifest cannot be used.
-    pub(super) service_accounts: Option<BTreeSet<String>>,
-    /// The environment of the namespace.
-    pub(super) environment: Environment,
+    /// The object.
+    pub(super) manifest: Manifest,
+    /// What others have to do with it.
+    pub(super) around: Surroundings,
     /// What was found, for each environment in use.
     pub(super) sights: BTreeMap<Environment, Sight>,
-    /// The status as it is.
-    pub(super) status: ApiCollectionStatus,
     /// Since when sidecars are behind, if they are.
     pub(super) lagging_since: Option<Timestamp>,
 }
@@ -71,11 +64,12 @@ pub(super) struct Plan {
 
 /// Plans a collection.
 pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
+    let manifest = &observed.manifest;
     let resolutions = resolutions(observed, now);
-    let accepted = accepted(&observed.collection);
+    let accepted = accepted(&manifest.collection);
     let resolved = resolved(&accepted, &resolutions);
     let programmed = programmed(observed, now);
-    let ready = ready(&observed.name, &accepted, &resolved);
+    let ready = ready(manifest.key.name.as_str(), &accepted, &resolved);
     let late = observed
         .lagging_since
         .and_then(|since| remaining(since, now));
@@ -83,27 +77,26 @@ pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
         .values()
         .filter_map(|resolution| until(resolution.changes_at?, now));
     let look_again = changes.chain(late).min();
-    let before = &observed.status.conditions;
-    let conditions = [
-        (condition::ACCEPTED, Some(accepted)),
-        (condition::CREDENTIALS_RESOLVED, Some(resolved)),
-        (condition::PROGRAMMED, programmed),
-        (condition::READY, Some(ready)),
+    let before = &manifest.status.conditions;
+    let condition =
+        |type_: &str, verdict: Verdict| verdict.condition(type_, manifest.generation, before, now);
+    let said = |type_: &str| before.iter().find(|before| before.type_ == type_).cloned();
+    let always = [
+        Some(condition(condition::ACCEPTED, accepted)),
+        Some(condition(condition::CREDENTIALS_RESOLVED, resolved)),
+        programmed.map_or_else(
+            || said(condition::PROGRAMMED),
+            |programmed| Some(condition(condition::PROGRAMMED, programmed)),
+        ),
+        Some(condition(condition::READY, ready)),
     ];
-    let conditions = conditions
-        .into_iter()
-        .filter_map(|(type_, verdict)| match verdict {
-            Some(verdict) => Some(verdict.condition(type_, observed.generation, before, now)),
-            None => before
-                .iter()
-                .find(|condition| condition.type_ == type_)
-                .cloned(),
-        })
-        .collect();
+    let further =
+        neighbours::conditions(&observed.around).map(|(type_, verdict)| condition(type_, verdict));
+    let conditions = always.into_iter().flatten().chain(further).collect();
     let status = ApiCollectionStatus {
-        observed_generation: Some(observed.generation),
-        environment: Some(observed.environment.into()),
-        method: observed
+        observed_generation: Some(manifest.generation),
+        environment: observed.around.environment.map(Into::into),
+        method: manifest
             .collection
             .as_ref()
             .ok()
@@ -127,12 +120,12 @@ pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
             .min()
             .map(|not_after| not_after.to_string()),
         feeds: Vec::new(),
-        sidecars: Some(sidecars(&observed.status.feeds)),
+        sidecars: Some(sidecars(&observed.manifest.status.feeds)),
         conditions,
     };
     Plan {
         planned: Planned {
-            service_accounts: observed.service_accounts.clone(),
+            outline: manifest.outline.clone(),
             resolutions,
         },
         status,
@@ -142,19 +135,20 @@ pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
 
 /// What is put into the catalogue for an object that cannot be read at all:
 /// whoever asks learns that it is there and not ready.
-pub(super) fn unreadable(metadata: &ObjectMeta) -> Planned {
+pub(super) fn unreadable(outline: Arc<Outline>, generation: i64) -> Planned {
     let resolution = |environment| {
         let inputs = Inputs {
-            uid: metadata.uid.clone().unwrap_or_default(),
-            generation: metadata.generation.unwrap_or_default(),
+            uid: outline.uid.clone(),
+            generation,
             environment,
             objects: BTreeMap::new(),
         };
         (environment, Arc::new(Resolution::rejected(inputs)))
     };
+    let environments = [Environment::Live, Environment::Development];
     Planned {
-        service_accounts: None,
-        resolutions: BTreeMap::from([Environment::Live, Environment::Development].map(resolution)),
+        resolutions: environments.into_iter().map(resolution).collect(),
+        outline,
     }
 }
 
@@ -163,7 +157,7 @@ fn resolutions(observed: &Observed, now: Timestamp) -> BTreeMap<Environment, Arc
         .sights
         .iter()
         .map(|(environment, sight)| {
-            let resolution = match (sight, &observed.collection) {
+            let resolution = match (sight, &observed.manifest.collection) {
                 (Sight::Unchanged(resolution), _) => resolution.clone(),
                 (Sight::Read(inputs, gathered), Ok(collection)) => {
                     Arc::new(Resolution::of(collection, inputs.clone(), gathered, now))
@@ -188,6 +182,11 @@ fn resolved(accepted: &Verdict, resolutions: &BTreeMap<Environment, Arc<Resoluti
     if !accepted.is_true() {
         let message = "Nothing was looked up, since the object is not valid.";
         return Verdict::new(Status::Unknown, reason::INVALID, message);
+    }
+    if resolutions.is_empty() {
+        let message = "No namespace may use it. Name some in spec.namespaceSelector, \
+                       such as those with a label kubernetes.io/metadata.name.";
+        return Verdict::new(Status::Unknown, reason::NO_NAMESPACES, message);
     }
     let problem = resolutions
         .values()
@@ -234,8 +233,14 @@ fn resolved(accepted: &Verdict, resolutions: &BTreeMap<Environment, Arc<Resoluti
 fn programmed(observed: &Observed, now: Timestamp) -> Option<Verdict> {
     let SidecarStatus {
         connected, current, ..
-    } = sidecars(&observed.status.feeds);
-    let refused: i32 = observed.status.feeds.iter().map(|feed| feed.refused).sum();
+    } = sidecars(&observed.manifest.status.feeds);
+    let refused: i32 = observed
+        .manifest
+        .status
+        .feeds
+        .iter()
+        .map(|feed| feed.refused)
+        .sum();
     if connected == 0 {
         let message = "No sidecar is connected that may use it.";
         return Some(Verdict::new(Status::True, reason::NO_SIDECARS, message));
@@ -267,6 +272,7 @@ fn programmed(observed: &Observed, now: Timestamp) -> Option<Verdict> {
         ));
     }
     let said = observed
+        .manifest
         .status
         .conditions
         .iter()

@@ -12,6 +12,8 @@ use crate::watches::pods::InjectedPod;
 /// A pod that may be given a bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consumer {
+    /// Its namespace.
+    pub namespace: String,
     /// The ServiceAccount that it runs as.
     pub service_account: String,
     /// Of its namespace, lowered if the pod asks for that.
@@ -69,6 +71,7 @@ pub fn admit(
         .map(named_collections)
         .transpose();
     Ok(Consumer {
+        namespace: identity.namespace.clone(),
         service_account: pod.service_account.clone(),
         environment,
         collections: collections.map_err(|_| Refusal::BadAnnotation)?,

@@ -1,12 +1,16 @@
 //! The bundle of one consumer.
 
+mod ports;
+
 use std::collections::BTreeMap;
 
 use credence_core::bundle::{Bundle, Entry, Unavailable};
+use credence_core::collection;
 use credence_core::{CollectionName, Environment};
 
 use super::consumer::Consumer;
-use crate::catalogue::{Planned, Shelf, Slot};
+use crate::catalogue::{Shelf, Slot, Trouble};
+use crate::collection_key::CollectionKey;
 use crate::revision;
 
 /// A bundle, and which version of each collection is in it.
@@ -15,51 +19,69 @@ pub struct Issue {
     /// What is sent.
     pub bundle: Bundle,
     /// The revision of each entry.
-    pub revisions: BTreeMap<CollectionName, String>,
-}
-
-/// What to do about a collection that has not been planned yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unplanned {
-    /// Send nothing: the sidecar keeps what it has.
-    Hold,
-    /// Send it as not ready: what the sidecar has must go.
-    Withdraw,
+    pub revisions: BTreeMap<CollectionKey, String>,
 }
 
 /// Stands for the revision of an entry that is not planned.
 const UNPLANNED: &str = "unplanned";
+/// Makes another bundle of one in which a collection has no port because
+/// another one has it.
+const WITHOUT_PORT: &str = "without its port";
 
 /// The bundle of a consumer, from its namespace's shelf; none as long as
-/// something in it has to be waited for.
-pub fn issue(shelf: &Shelf, consumer: &Consumer, unplanned: Unplanned) -> Option<Issue> {
+/// something in it has to be waited for. That is so only before the first
+/// bundle of a stream: what the sidecar may have from an earlier one must not
+/// be taken away only because this replica has just started. After that, it
+/// has only what this stream has brought.
+pub fn issue(shelf: &Shelf, consumer: &Consumer, is_first: bool) -> Option<Issue> {
+    let nothing = BTreeMap::new();
+    let labels = shelf.namespace.as_ref().map(|namespace| &namespace.labels);
+    let who = collection::Consumer {
+        namespace: &consumer.namespace,
+        namespace_labels: labels.unwrap_or(&nothing),
+        service_account: &consumer.service_account,
+    };
     let wanted = |name: &CollectionName| {
         let named = consumer.collections.as_ref();
         named.is_none_or(|named| named.contains(name))
     };
     let mut entries = BTreeMap::new();
     let mut revisions = BTreeMap::new();
-    for (name, slot) in shelf.collections.iter().filter(|(name, _)| wanted(name)) {
-        let found = match slot {
-            // Nobody knows yet whom it is for.
-            Slot::Awaited { .. } => match unplanned {
-                Unplanned::Hold => return None,
-                Unplanned::Withdraw => continue,
-            },
-            Slot::Planned(planned) if !allows(planned, consumer) => continue,
-            Slot::Planned(planned) => planned.entry(consumer.environment),
+    let mut claims = Vec::new();
+    let (mut found, mut given_up) = (false, false);
+    for (of_cluster, name, slot) in shelf.on_offer() {
+        if !wanted(name) || !slot.admits(&who) {
+            continue;
+        }
+        let key = Shelf::key(&consumer.namespace, of_cluster, name);
+        let (entry, revision) = match content(slot, consumer.environment, is_first) {
+            Content::Found(entry, revision) => {
+                found = true;
+                (entry.clone(), revision)
+            }
+            Content::GivenUp => {
+                given_up = true;
+                (Entry::Unavailable(Unavailable::NotReady), UNPLANNED)
+            }
+            Content::Withdrawn => (Entry::Unavailable(Unavailable::NotReady), UNPLANNED),
+            Content::Nothing => continue,
+            Content::Awaited => return None,
         };
-        let (entry, revision) = match (found, unplanned) {
-            (Some((entry, revision)), _) => (entry.clone(), revision),
-            (None, Unplanned::Withdraw) => (Entry::Unavailable(Unavailable::NotReady), UNPLANNED),
-            (None, Unplanned::Hold) => return None,
-        };
+        claims.extend(ports::claim(name, slot));
         entries.insert(name.clone(), entry);
-        revisions.insert(name.clone(), revision.to_owned());
+        revisions.insert(key, revision.to_owned());
     }
+    // Where nothing at all can be read, it is not this collection's fault, and
+    // the sidecar does best with what it has.
+    if is_first && given_up && !found {
+        return None;
+    }
+    let lost = ports::share_out(&claims, &mut entries);
+    let without_port = lost.iter().map(|name| (name, WITHOUT_PORT));
     let versions = revisions
         .iter()
-        .map(|(name, revision)| (name, revision.as_str()));
+        .map(|(key, revision)| (&key.name, revision.as_str()));
+    let versions = versions.chain(without_port);
     Some(Issue {
         bundle: Bundle {
             revision: revision::of_bundle(consumer.environment, versions),
@@ -68,6 +90,34 @@ pub fn issue(shelf: &Shelf, consumer: &Consumer, unplanned: Unplanned) -> Option
         },
         revisions,
     })
+}
+
+/// What is known of one collection for one environment.
+enum Content<'a> {
+    /// It was planned.
+    Found(&'a Entry, &'a str),
+    /// It cannot be planned, and was waited for long enough.
+    GivenUp,
+    /// It was planned for something else, which must not stay in use.
+    Withdrawn,
+    /// It is new, and the sidecar need not know before it is planned.
+    Nothing,
+    /// Nobody knows yet.
+    Awaited,
+}
+
+fn content(slot: &Slot, environment: Environment, is_first: bool) -> Content<'_> {
+    if let Some(planned) = &slot.planned
+        && let Some((entry, revision)) = planned.entry(environment)
+    {
+        return Content::Found(entry, revision);
+    }
+    match (slot.trouble, is_first, &slot.planned) {
+        (Trouble::Lasting, ..) => Content::GivenUp,
+        (Trouble::None | Trouble::Since(_), true, _) => Content::Awaited,
+        (Trouble::None | Trouble::Since(_), false, Some(_)) => Content::Withdrawn,
+        (Trouble::None | Trouble::Since(_), false, None) => Content::Nothing,
+    }
 }
 
 /// The bundle that takes everything away.
@@ -82,143 +132,5 @@ pub fn nothing(environment: Environment) -> Issue {
     }
 }
 
-fn allows(planned: &Planned, consumer: &Consumer) -> bool {
-    let named = planned.service_accounts.as_ref();
-    named.is_none_or(|named| named.contains(&consumer.service_account))
-}
-
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::resolution::Resolution;
-    use crate::revision::Inputs;
-
-    fn resolution(environment: Environment) -> (Environment, Arc<Resolution>) {
-        let inputs = Inputs {
-            uid: "u".to_owned(),
-            generation: 1,
-            environment,
-            objects: BTreeMap::new(),
-        };
-        (environment, Arc::new(Resolution::rejected(inputs)))
-    }
-
-    fn planned(service_accounts: Option<&[&str]>, environments: &[Environment]) -> Slot {
-        Slot::Planned(Arc::new(Planned {
-            service_accounts: service_accounts
-                .map(|names| names.iter().map(|name| (*name).to_owned()).collect()),
-            resolutions: environments
-                .iter()
-                .map(|environment| resolution(*environment))
-                .collect(),
-        }))
-    }
-
-    fn shelf(slots: Vec<(&str, Slot)>) -> Shelf {
-        Shelf {
-            environment: Some(Environment::Live),
-            lowered: false,
-            collections: slots
-                .into_iter()
-                .map(|(name, slot)| (name.parse().unwrap(), slot))
-                .collect(),
-        }
-    }
-
-    fn consumer(environment: Environment) -> Consumer {
-        Consumer {
-            service_account: "checkout".to_owned(),
-            environment,
-            collections: None,
-        }
-    }
-
-    fn names(issue: Option<Issue>) -> Option<Vec<String>> {
-        issue.map(|issue| {
-            issue
-                .bundle
-                .collections
-                .keys()
-                .map(ToString::to_string)
-                .collect()
-        })
-    }
-
-    const LIVE: &[Environment] = &[Environment::Live];
-
-    #[test]
-    fn only_what_the_service_account_may_use_is_sent() {
-        let shelf = shelf(vec![
-            ("for-all", planned(None, LIVE)),
-            ("for-none", planned(Some(&[]), LIVE)),
-            ("for-other", planned(Some(&["billing"]), LIVE)),
-            ("for-us", planned(Some(&["checkout", "billing"]), LIVE)),
-        ]);
-        let issued = issue(&shelf, &consumer(Environment::Live), Unplanned::Hold);
-        assert_eq!(names(issued).unwrap(), ["for-all", "for-us"]);
-    }
-
-    #[test]
-    fn only_what_the_annotation_names_is_sent() {
-        let shelf = shelf(vec![
-            ("openai", planned(None, LIVE)),
-            ("stripe", planned(None, LIVE)),
-        ]);
-        let consumer = Consumer {
-            collections: Some(BTreeSet::from([
-                "stripe".parse().unwrap(),
-                "absent".parse().unwrap(),
-            ])),
-            ..consumer(Environment::Live)
-        };
-        assert_eq!(
-            names(issue(&shelf, &consumer, Unplanned::Hold)).unwrap(),
-            ["stripe"]
-        );
-    }
-
-    #[test]
-    fn nothing_is_sent_before_everything_is_planned() {
-        let shelf = shelf(vec![
-            ("openai", planned(None, LIVE)),
-            ("stripe", Slot::Awaited { tried: true }),
-        ]);
-        assert_eq!(
-            issue(&shelf, &consumer(Environment::Live), Unplanned::Hold),
-            None
-        );
-    }
-
-    #[test]
-    fn what_was_resolved_for_live_is_not_sent_to_development() {
-        let shelf = shelf(vec![("openai", planned(None, LIVE))]);
-        let development = consumer(Environment::Development);
-        assert_eq!(issue(&shelf, &development, Unplanned::Hold), None);
-        let withdrawn = issue(&shelf, &development, Unplanned::Withdraw).unwrap();
-        assert_eq!(withdrawn.bundle.environment, Environment::Development);
-        assert_eq!(
-            withdrawn.bundle.collections.values().collect::<Vec<_>>(),
-            [&Entry::Unavailable(Unavailable::NotReady)]
-        );
-    }
-
-    #[test]
-    fn revisions_follow_what_is_in_the_bundle() {
-        let one = shelf(vec![("openai", planned(None, LIVE))]);
-        let two = shelf(vec![
-            ("openai", planned(None, LIVE)),
-            ("other", planned(Some(&[]), LIVE)),
-        ]);
-        let revision = |shelf| {
-            issue(shelf, &consumer(Environment::Live), Unplanned::Hold)
-                .unwrap()
-                .bundle
-                .revision
-        };
-        assert_eq!(revision(&one), revision(&two));
-        assert_ne!(revision(&one), nothing(Environment::Live).bundle.revision);
-    }
-}
+mod tests;

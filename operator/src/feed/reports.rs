@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use credence_core::CollectionName;
 use credence_core::reception::{Reception, Said};
 
 use super::refusal::Refusal;
+use crate::collection_key::CollectionKey;
 
 /// Between two reports of one stream that say something different about one
 /// credential. A sidecar takes much longer to change its mind; more often,
@@ -16,7 +16,7 @@ const LEAST: Duration = Duration::from_secs(10);
 /// What one stream has reported, of the version of each collection that it was
 /// sent last.
 #[derive(Debug, Default)]
-pub(super) struct Reports(BTreeMap<CollectionName, Reported>);
+pub(super) struct Reports(BTreeMap<CollectionKey, Reported>);
 
 #[derive(Debug)]
 struct Reported {
@@ -34,7 +34,7 @@ impl Reports {
     /// A report that says nothing, or comes too soon after another.
     pub(super) fn take(
         &mut self,
-        name: &CollectionName,
+        key: &CollectionKey,
         revision: &str,
         said: Said,
         now: Instant,
@@ -42,10 +42,7 @@ impl Reports {
         if said.reception().is_none() {
             return Err(Refusal::BadReport);
         }
-        let before = self
-            .0
-            .get(name)
-            .filter(|before| before.revision == revision);
+        let before = self.0.get(key).filter(|before| before.revision == revision);
         if let Some(before) = before {
             if before.said == said {
                 return Ok(false);
@@ -59,21 +56,21 @@ impl Reports {
             said,
             at: now,
         };
-        self.0.insert(name.clone(), reported);
+        self.0.insert(key.clone(), reported);
         Ok(true)
     }
 
     /// How the provider refuses this version's credential, if it does.
-    pub(super) fn refusal(&self, name: &CollectionName, revision: &str) -> Option<Said> {
-        let reported = self.0.get(name)?;
+    pub(super) fn refusal(&self, key: &CollectionKey, revision: &str) -> Option<Said> {
+        let reported = self.0.get(key)?;
         let refused = reported.said.reception() == Some(Reception::Refused);
         (refused && reported.revision == revision).then_some(reported.said)
     }
 
     /// Forgets what was said of versions that are not in use any more.
-    pub(super) fn keep(&mut self, revisions: &BTreeMap<CollectionName, String>) {
+    pub(super) fn keep(&mut self, revisions: &BTreeMap<CollectionKey, String>) {
         self.0
-            .retain(|name, reported| revisions.get(name) == Some(&reported.revision));
+            .retain(|key, reported| revisions.get(key) == Some(&reported.revision));
     }
 }
 
@@ -88,8 +85,8 @@ mod tests {
         }
     }
 
-    fn openai() -> CollectionName {
-        "openai".parse().unwrap()
+    fn openai() -> CollectionKey {
+        CollectionKey::of_cluster("openai".parse().unwrap())
     }
 
     #[test]

@@ -206,7 +206,7 @@ impl Connection {
         let identity = feed.reviews.identify(token).await?;
         let pod = feed.pod(&identity).await?;
         let shelf = feed.catalogue.subscribe(&identity.namespace);
-        let environment = shelf.borrow().environment.ok_or(Refusal::NotReady)?;
+        let environment = shelf.borrow().environment().ok_or(Refusal::NotReady)?;
         admit(&identity, &pod, environment, &feed.sidecar_image).inspect_err(|refusal| {
             info!(
                 namespace = identity.namespace,
@@ -223,8 +223,7 @@ impl Connection {
             if state.has_stream(&feed.streams) {
                 return Err(Refusal::SecondStream);
             }
-            let (namespace, uid) = (&identity.namespace, &identity.pod_uid);
-            let registration = feed.streams.register(id.clone(), namespace, uid);
+            let registration = feed.streams.register(id.clone(), &identity.pod_uid);
             let registration = registration.ok_or(Refusal::TooManyStreams)?;
             state.stream = Some(id.clone());
             state.arrival = None;

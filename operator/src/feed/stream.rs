@@ -16,7 +16,7 @@ use tracing::{error, info};
 
 use super::consumer::{Consumer, admit};
 use super::identity::Identity;
-use super::issue::{Issue, Unplanned, issue, nothing};
+use super::issue::{Issue, issue, nothing};
 use super::refusal::Refusal;
 use super::streams::Registration;
 use crate::catalogue::Shelf;
@@ -160,7 +160,7 @@ impl Stream {
     /// another one, since what it had must go at once.
     async fn settle(&mut self) {
         let latest = Instant::now() + LATEST;
-        while self.shelf.borrow_and_update().environment == self.environment
+        while self.shelf.borrow_and_update().environment() == self.environment
             && Instant::now() < latest
         {
             match tokio::time::timeout(QUIET, self.shelf.changed()).await {
@@ -173,30 +173,17 @@ impl Stream {
     /// The line with the bundle, if it is not the one that was sent last.
     fn bundle(&mut self) -> Option<Bytes> {
         let shelf = self.shelf.borrow_and_update().clone();
-        self.environment = shelf.environment;
+        self.environment = shelf.environment();
         let Some(pod) = self.pod() else {
             // What a container that is still ending has is left to it.
             self.end(Refusal::NoPod);
             return None;
         };
         let issue = match self.consumer(&pod, &shelf) {
-            Ok(consumer) => {
-                // Something of another environment must not stay in use while
-                // this one's is being read.
-                let moved = self
-                    .sent
-                    .as_ref()
-                    .is_some_and(|sent| sent.bundle.environment != consumer.environment);
-                let unplanned = if moved {
-                    Unplanned::Withdraw
-                } else {
-                    Unplanned::Hold
-                };
-                issue(&shelf, &consumer, unplanned)?
-            }
+            Ok(consumer) => issue(&shelf, &consumer, self.sent.is_none())?,
             Err(refusal) => {
                 self.end(refusal);
-                nothing(shelf.environment.unwrap_or(Environment::Development))
+                nothing(shelf.environment().unwrap_or(Environment::Development))
             }
         };
         if self
@@ -239,7 +226,7 @@ impl Stream {
 
     fn consumer(&self, pod: &InjectedPod, shelf: &Shelf) -> Result<Consumer, Refusal> {
         // A namespace that is gone takes its environment with it.
-        let environment = shelf.environment.unwrap_or(Environment::Development);
+        let environment = shelf.environment().unwrap_or(Environment::Development);
         admit(&self.identity, pod, environment, &self.sidecar_image)
     }
 

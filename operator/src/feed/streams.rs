@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use credence_core::CollectionName;
 use credence_core::reception::Said;
 use credence_core::wire::{Ack, Report};
 use tokio::sync::Notify;
@@ -12,6 +11,7 @@ use tokio::sync::Notify;
 use super::issue::Issue;
 use super::refusal::Refusal;
 use super::reports::Reports;
+use crate::collection_key::CollectionKey;
 use crate::metrics::Metrics;
 
 /// How many sidecars use a collection through this replica.
@@ -32,8 +32,8 @@ pub struct Count {
 /// are noticed after two pings.
 const PER_POD: usize = 8;
 
-/// By namespace and name of the collection.
-pub type Counts = BTreeMap<(String, CollectionName), Count>;
+/// By collection.
+pub type Counts = BTreeMap<CollectionKey, Count>;
 
 /// The streams of this replica.
 #[derive(Clone)]
@@ -43,8 +43,8 @@ pub struct Streams {
     metrics: Arc<Metrics>,
 }
 
+#[derive(Default)]
 struct Live {
-    namespace: String,
     pod_uid: String,
     sent: Option<Sent>,
     acknowledged: Option<Acknowledged>,
@@ -53,7 +53,7 @@ struct Live {
 
 struct Sent {
     revision: String,
-    revisions: BTreeMap<CollectionName, String>,
+    revisions: BTreeMap<CollectionKey, String>,
     at: Instant,
     /// Whether it replaced another bundle of the same stream.
     is_change: bool,
@@ -61,8 +61,8 @@ struct Sent {
 
 #[derive(PartialEq, Eq)]
 struct Acknowledged {
-    revisions: BTreeMap<CollectionName, String>,
-    refused: BTreeSet<CollectionName>,
+    revisions: BTreeMap<CollectionKey, String>,
+    refused: BTreeSet<CollectionKey>,
 }
 
 /// A registered stream; it is forgotten when this is dropped.
@@ -81,14 +81,11 @@ impl Streams {
         }
     }
 
-    /// Adds a stream of a pod of this namespace; none if the pod has too many.
-    pub fn register(&self, id: Arc<str>, namespace: &str, pod_uid: &str) -> Option<Registration> {
+    /// Adds a stream of a pod; none if it has too many.
+    pub fn register(&self, id: Arc<str>, pod_uid: &str) -> Option<Registration> {
         let live = Live {
-            namespace: namespace.to_owned(),
             pod_uid: pod_uid.to_owned(),
-            sent: None,
-            acknowledged: None,
-            reports: Reports::default(),
+            ..Live::default()
         };
         let mut streams = self.lock();
         let others = streams.values().filter(|other| other.pod_uid == pod_uid);
@@ -129,11 +126,9 @@ impl Streams {
         }
         let acknowledged = Some(Acknowledged {
             revisions: sent.revisions.clone(),
-            refused: ack
-                .refused
-                .keys()
-                .filter_map(|name| name.parse().ok())
-                .filter(|name| sent.revisions.contains_key(name))
+            refused: (sent.revisions.keys())
+                .filter(|key| ack.refused.contains_key(key.name.as_str()))
+                .cloned()
                 .collect(),
         });
         let changed = live.acknowledged != acknowledged;
@@ -163,11 +158,11 @@ impl Streams {
         else {
             return Ok(());
         };
-        let (name, revision) = sent
-            .revisions
-            .get_key_value(report.collection.as_str())
+        let mut revisions = sent.revisions.iter();
+        let (key, revision) = revisions
+            .find(|(key, _)| key.name.as_str() == report.collection)
             .ok_or(Refusal::NotInBundle)?;
-        let news = live.reports.take(name, revision, report.said, now)?;
+        let news = live.reports.take(key, revision, report.said, now)?;
         drop(streams);
         if news {
             self.changed.notify_one();
@@ -180,22 +175,20 @@ impl Streams {
         let mut counts = Counts::new();
         for live in self.lock().values() {
             let Some(sent) = &live.sent else { continue };
-            for (name, revision) in &sent.revisions {
-                let count = counts
-                    .entry((live.namespace.clone(), name.clone()))
-                    .or_default();
+            for (key, revision) in &sent.revisions {
+                let count = counts.entry(key.clone()).or_default();
                 count.connected += 1;
-                if let Some(said) = live.reports.refusal(name, revision) {
+                if let Some(said) = live.reports.refusal(key, revision) {
                     let all = count.rejected.entry(revision.clone()).or_insert(said);
                     *all = all.and(said);
                 }
                 let Some(acknowledged) = &live.acknowledged else {
                     continue;
                 };
-                if acknowledged.revisions.get(name) != Some(revision) {
+                if acknowledged.revisions.get(key) != Some(revision) {
                     continue;
                 }
-                if acknowledged.refused.contains(name) {
+                if acknowledged.refused.contains(key) {
                     count.refused += 1;
                 } else {
                     count.current += 1;
@@ -269,6 +262,10 @@ mod tests {
         Streams::new(Arc::default())
     }
 
+    fn key(name: &str) -> CollectionKey {
+        CollectionKey::in_namespace("shop", name.parse().unwrap())
+    }
+
     fn bundle(revision: &str, entries: &[(&str, &str)]) -> Issue {
         Issue {
             bundle: Bundle {
@@ -278,7 +275,7 @@ mod tests {
             },
             revisions: entries
                 .iter()
-                .map(|(name, revision)| (name.parse().unwrap(), (*revision).to_owned()))
+                .map(|(name, revision)| (key(name), (*revision).to_owned()))
                 .collect(),
         }
     }
@@ -296,15 +293,14 @@ mod tests {
     }
 
     fn count(streams: &Streams, name: &str) -> (i32, i32, i32) {
-        let key = ("shop".to_owned(), name.parse().unwrap());
-        let count = streams.counts().remove(&key).unwrap_or_default();
+        let count = streams.counts().remove(&key(name)).unwrap_or_default();
         (count.connected, count.current, count.refused)
     }
 
     #[test]
     fn a_sidecar_is_current_when_it_acknowledged_the_last_version() {
         let streams = streams();
-        let stream = streams.register("s".into(), "shop", "u").unwrap();
+        let stream = streams.register("s".into(), "u").unwrap();
         stream.sent(&bundle("1", &[("a", "1"), ("b", "1")]), Instant::now());
         assert_eq!(count(&streams, "a"), (1, 0, 0));
         assert!(acknowledge(&streams, "s", "1", &["b"]));
@@ -335,12 +331,12 @@ mod tests {
         streams.report("s", &report, Instant::now())
     }
 
-    fn rejected(streams: &Streams) -> Vec<(CollectionName, String)> {
+    fn rejected(streams: &Streams) -> Vec<(CollectionKey, String)> {
         let counts = streams.counts().into_iter();
         counts
-            .flat_map(|((_, name), count)| {
+            .flat_map(|(key, count)| {
                 let revisions = count.rejected.into_keys();
-                revisions.map(move |revision| (name.clone(), revision))
+                revisions.map(move |revision| (key.clone(), revision))
             })
             .collect()
     }
@@ -348,13 +344,13 @@ mod tests {
     #[test]
     fn a_report_is_about_what_its_stream_was_sent_last() {
         let streams = streams();
-        let stream = streams.register("s".into(), "shop", "u").unwrap();
+        let stream = streams.register("s".into(), "u").unwrap();
         stream.sent(&bundle("1", &[("a", "1"), ("b", "1")]), Instant::now());
         assert_eq!(report(&streams, "1", "c"), Err(Refusal::NotInBundle));
         assert_eq!(report(&streams, "0", "a"), Ok(()), "late, but honest");
         assert!(rejected(&streams).is_empty());
         assert_eq!(report(&streams, "1", "a"), Ok(()));
-        let refused = [("a".parse().unwrap(), "1".to_owned())];
+        let refused = [(key("a"), "1".to_owned())];
         assert_eq!(rejected(&streams), refused);
         stream.sent(&bundle("2", &[("a", "1"), ("b", "2")]), Instant::now());
         assert_eq!(rejected(&streams), refused);
@@ -367,7 +363,7 @@ mod tests {
     #[test]
     fn a_pod_has_a_few_streams_at_the_most() {
         let streams = streams();
-        let open = |number: usize, pod| streams.register(number.to_string().into(), "shop", pod);
+        let open = |number: usize, pod| streams.register(number.to_string().into(), pod);
         let mut held: Vec<_> = (0..PER_POD)
             .map(|number| open(number, "u").unwrap())
             .collect();
@@ -380,7 +376,7 @@ mod tests {
     #[test]
     fn a_stream_that_ends_is_not_counted() {
         let streams = streams();
-        let stream = streams.register("s".into(), "shop", "u").unwrap();
+        let stream = streams.register("s".into(), "u").unwrap();
         stream.sent(&bundle("1", &[("a", "1")]), Instant::now());
         drop(stream);
         assert!(streams.counts().is_empty());

@@ -1,4 +1,4 @@
-//! The environment of each namespace.
+//! The environment and the labels of each namespace.
 
 use std::sync::Arc;
 
@@ -12,18 +12,18 @@ use tracing::{info, warn};
 use super::marker::Marker;
 use super::mirror::{Listing, Mirror};
 use super::retry::patient;
-use crate::catalogue::Catalogue;
+use crate::catalogue::{self, Catalogue};
 use crate::events::{Announcer, Happening, Severity};
 use crate::readiness::{Check, Readiness};
 
-impl From<Marker<Namespace>> for Environment {
+impl From<Marker<Namespace>> for catalogue::Namespace {
     fn from(namespace: Marker<Namespace>) -> Self {
-        Self::of_label(
-            namespace
-                .labels()
-                .get(names::ENVIRONMENT)
-                .map(String::as_str),
-        )
+        let labels = namespace.labels();
+        let environment = labels.get(names::ENVIRONMENT).map(String::as_str);
+        Self {
+            environment: Environment::of_label(environment),
+            labels: labels.clone(),
+        }
     }
 }
 
@@ -47,20 +47,20 @@ fn changed(namespace: &str, before: Environment, after: Environment) -> Happenin
     }
 }
 
-/// The environments, by namespace.
+/// All namespaces, by name.
 #[derive(Clone, Debug, Default)]
-pub struct Namespaces(Arc<Mirror<Environment>>);
+pub struct Namespaces(Arc<Mirror<catalogue::Namespace>>);
 
 impl Namespaces {
     /// The environment of a namespace; none if the watch has not shown it.
     pub fn environment(&self, namespace: &str) -> Option<Environment> {
         self.0
             .get(&(String::new(), namespace.to_owned()))
-            .map(|environment| *environment)
+            .map(|namespace| namespace.environment)
     }
 
-    /// Watches for ever. A changed environment is in the catalogue, and with
-    /// it at the sidecars, before anything is planned for it.
+    /// Watches for ever. A changed environment or label is in the catalogue, and
+    /// with it at the sidecars, before anything is planned for it.
     pub async fn follow(
         self,
         client: Client,
@@ -82,14 +82,18 @@ impl Namespaces {
             let listed = matches!(event, watcher::Event::InitDone);
             for change in self.0.apply(event, &mut listing) {
                 let (_, namespace) = change.key;
-                let after = change.after.map(|environment| *environment);
-                if let (Some(before), Some(after)) = (change.before, after) {
-                    info!(audit = "environment", namespace, %before, %after, "a namespace changed its environment");
-                    announcer.tell(changed(&namespace, *before, after));
+                if let (Some(before), Some(after)) = (&change.before, &change.after) {
+                    let (before, after) = (before.environment, after.environment);
+                    if before != after {
+                        info!(audit = "environment", namespace, %before, %after, "a namespace changed its environment");
+                        announcer.tell(changed(&namespace, before, after));
+                    }
                 }
-                catalogue.set_environment(&namespace, after);
+                let after = change.after.map(Arc::unwrap_or_clone);
+                catalogue.set_namespace(&namespace, after);
             }
             if listed {
+                catalogue.namespaces_listed();
                 readiness.set(Check::Namespaces, true);
             }
         }

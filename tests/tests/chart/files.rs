@@ -12,10 +12,13 @@ fn read(path: &str) -> String {
 }
 
 #[test]
-fn the_definition_is_the_generated_one() {
-    let generated = fs::read_to_string(workspace().join("crds/yaml/apicollections.yaml")).unwrap();
-    let copy = read("files/apicollections.yaml");
-    assert!(generated == copy, "they differ: run `make generate`");
+fn the_definitions_are_the_generated_ones() {
+    for kind in ["apicollections", "clusterapicollections"] {
+        let path = workspace().join(format!("crds/yaml/{kind}.yaml"));
+        let generated = fs::read_to_string(path).unwrap();
+        let copy = read(&format!("files/{kind}.yaml"));
+        assert!(generated == copy, "{kind} differs: run `make generate`");
+    }
 }
 
 #[test]

@@ -17,12 +17,23 @@ fn values_that_do_nothing_are_refused() {
         "environmentPolicy.enable=false",
         "credentialNamespaces=shop",
         "credentialNamespaces={Shop}",
+        "clusterCredentials.namespace=",
+        "clusterCredentials.create=true",
     ] {
         let output = helm.template(&["--set", value]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success(), "{value} is accepted");
         assert!(said.contains("schema"), "{value}: {said}");
     }
+}
+
+#[test]
+fn the_operators_own_namespace_is_none_for_credentials() {
+    let Some(helm) = Helm::get() else { return };
+    let output = helm.template(&["--set", "clusterCredentials.namespace=credence-system"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "it is accepted");
+    assert!(said.contains("must not be the operator's own"), "{said}");
 }
 
 #[test]

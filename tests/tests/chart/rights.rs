@@ -56,6 +56,8 @@ fn nothing_reads_secrets_in_the_whole_cluster() {
         BTreeSet::from([
             "apicollections",
             "apicollections/status",
+            "clusterapicollections",
+            "clusterapicollections/status",
             "events",
             "mutatingwebhookconfigurations",
             "namespaces",
@@ -81,19 +83,73 @@ fn events_are_written_and_never_read() {
 fn credentials_are_readable_where_the_values_say_and_nowhere_else() {
     let Some(helm) = Helm::get() else { return };
     let own = ("credence-system", "credence-operator");
-    assert_eq!(bindings(&helm.objects(&[]), "RoleBinding"), [own]);
-
-    let objects = helm.objects(&["credentialNamespaces={shop-dev,shop-live}"]);
-    let bound: BTreeSet<_> = bindings(&objects, "RoleBinding").into_iter().collect();
     let credentials = "credence-credentials";
+    let bound = |values: &[&str]| -> Vec<(String, String)> {
+        let objects = helm.objects(values);
+        let mut bound: Vec<_> = bindings(&objects, "RoleBinding")
+            .into_iter()
+            .map(|(namespace, role)| (namespace.to_owned(), role.to_owned()))
+            .collect();
+        bound.sort();
+        bound
+    };
+    let expected = |bindings: &[(&str, &str)]| -> Vec<(String, String)> {
+        let bindings = bindings.iter();
+        bindings
+            .map(|(namespace, role)| ((*namespace).to_owned(), (*role).to_owned()))
+            .collect()
+    };
+    let of_cluster = ("credence-credentials", credentials);
+    assert_eq!(bound(&[]), expected(&[of_cluster, own]));
     assert_eq!(
-        bound,
-        BTreeSet::from([own, ("shop-dev", credentials), ("shop-live", credentials)])
+        bound(&["credentialNamespaces={shop-dev,shop-live}"]),
+        expected(&[
+            of_cluster,
+            own,
+            ("shop-dev", credentials),
+            ("shop-live", credentials)
+        ])
     );
+    let elsewhere = ["clusterCredentials.namespace=keys"];
+    assert_eq!(bound(&elsewhere), expected(&[own, ("keys", credentials)]));
+    let yours = "clusterCredentials.createNamespace=false";
+    assert_eq!(bound(&[yours]), expected(&[own]));
+    let twice = "credentialNamespaces={credence-credentials}";
+    assert_eq!(bound(&[twice]), expected(&[of_cluster, own]));
+
+    let objects = helm.objects(&[]);
     for (resource, verbs) in rules(&objects, "ClusterRole", credentials) {
         assert!(["secrets", "configmaps"].contains(&resource));
         assert_eq!(verbs, ["get", "list", "watch"]);
     }
+}
+
+#[test]
+fn cluster_collections_are_written_by_those_only_who_are_bound_to_do_so() {
+    let Some(helm) = Helm::get() else { return };
+    let objects = helm.objects(&[]);
+    let writers: Vec<_> = objects
+        .iter()
+        .filter(|o| o["kind"] == "ClusterRole")
+        .filter(|role| {
+            let rules = role["rules"].as_array().unwrap().iter();
+            let mut about = rules.filter(|rule| {
+                let resources = rule["resources"].as_array().unwrap();
+                resources.iter().any(|one| one == "clusterapicollections")
+            });
+            about.any(|rule| {
+                let verbs = rule["verbs"].as_array().unwrap();
+                verbs.iter().any(|verb| verb == "create" || verb == "patch")
+            })
+        })
+        .collect();
+    let [writer] = writers.as_slice() else {
+        panic!("{writers:?}")
+    };
+    assert_eq!(writer["metadata"]["name"], "credence-cluster-edit");
+    let labels = writer["metadata"]["labels"].as_object().unwrap();
+    let aggregated = labels.keys().any(|label| label.contains("aggregate-to"));
+    assert!(!aggregated, "{labels:?}");
 }
 
 #[test]

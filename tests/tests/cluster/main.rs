@@ -15,6 +15,7 @@ mod feed;
 mod footprint;
 mod harness;
 mod isolation;
+mod kinds;
 mod lifetimes;
 mod outage;
 mod pods;
@@ -35,11 +36,12 @@ use credence_tests::state::State;
 use credence_tests::{Cluster, collect, interrupt, network, packages};
 
 /// In this order, as far as their turns leave it open.
-const CASES: [&[Case]; 10] = [
+const CASES: [&[Case]; 11] = [
     harness::CASES,
     calls::CASES,
     isolation::CASES,
     feed::CASES,
+    kinds::CASES,
     pods::CASES,
     lifetimes::CASES,
     rotation::CASES,

@@ -2,10 +2,12 @@
 
 use credence_core::bundle::{Entry, Unavailable};
 use credence_core::resolve::{Material, SecretObject};
-use credence_crds::{ApiCollection, EnvironmentName};
+use credence_crds::{ApiCollection, ClusterApiCollection, EnvironmentName};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::catalogue::Shadow;
+use crate::collection_key::CollectionKey;
 use crate::revision::{Found, SourceKind};
 
 fn at(second: i64) -> Timestamp {
@@ -69,14 +71,14 @@ fn found(environment: Environment) -> (Environment, Sight) {
 }
 
 fn observed(object: &ApiCollection) -> Observed {
+    let key = CollectionKey::in_namespace("shop", "openai".parse().unwrap());
     Observed {
-        name: "openai".to_owned(),
-        generation: 3,
-        collection: Collection::try_from(object),
-        service_accounts: Some(BTreeSet::from(["checkout".to_owned()])),
-        environment: Environment::Development,
+        manifest: Manifest::of(key, object),
+        around: Surroundings {
+            environment: Some(Environment::Development),
+            ..Surroundings::default()
+        },
         sights: BTreeMap::from([found(Environment::Development)]),
-        status: ApiCollectionStatus::default(),
         lagging_since: None,
     }
 }
@@ -206,6 +208,7 @@ fn a_forbidden_namespace_says_how_to_allow_it() {
     let mut observed = observed(&openai());
     let gathered = Gathered::Forbidden {
         kind: SourceKind::Secret,
+        namespace: "shop".to_owned(),
         command: "kubectl create rolebinding x".to_owned(),
     };
     let sight = Sight::Read(inputs(Environment::Development, Found::Forbidden), gathered);
@@ -217,7 +220,7 @@ fn a_forbidden_namespace_says_how_to_allow_it() {
     );
     assert_eq!(
         message(&plan, "CredentialsResolved"),
-        "The operator may not read secrets here. Allow it: kubectl create rolebinding x"
+        "The operator may not read secrets in namespace \"shop\". Allow it: kubectl create rolebinding x"
     );
 }
 
@@ -241,13 +244,13 @@ fn a_bad_spec_is_not_accepted_and_not_tried_again() {
     assert_eq!(plan.look_again, None);
     let (entry, _) = plan.planned.entry(Environment::Development).unwrap();
     assert_eq!(*entry, Entry::Unavailable(Unavailable::NotReady));
-    assert_eq!(plan.planned.service_accounts, observed.service_accounts);
+    assert_eq!(plan.planned.outline, observed.manifest.outline);
 }
 
 #[test]
 fn a_lowered_pod_makes_both_environments_be_used() {
     let mut observed = observed(&openai());
-    observed.environment = Environment::Live;
+    observed.around.environment = Some(Environment::Live);
     observed.sights = BTreeMap::from([found(Environment::Live), found(Environment::Development)]);
     let plan = plan(&observed, at(100));
     let names: Vec<_> = plan
@@ -290,7 +293,7 @@ fn live_credentials_in_development_are_said_so() {
 #[test]
 fn sidecars_of_all_replicas_are_summed() {
     let mut observed = observed(&openai());
-    observed.status.feeds = vec![feed("a", 2, 2, 0), feed("b", 1, 1, 0)];
+    observed.manifest.status.feeds = vec![feed("a", 2, 2, 0), feed("b", 1, 1, 0)];
     let plan = plan(&observed, at(100));
     assert_eq!(plan.status.sidecars, Some(SidecarStatus::new(3, 3)));
     assert_eq!(programmed(&plan), ("True", "Programmed"));
@@ -300,13 +303,13 @@ fn sidecars_of_all_replicas_are_summed() {
 #[test]
 fn a_lag_becomes_false_after_ten_seconds_and_not_before() {
     let mut observed = observed(&openai());
-    observed.status.feeds = vec![feed("a", 2, 1, 0)];
+    observed.manifest.status.feeds = vec![feed("a", 2, 1, 0)];
     observed.lagging_since = Some(at(100));
     let first = plan(&observed, at(100));
     assert_eq!(programmed(&first), ("Unknown", "Pending"));
     assert_eq!(first.look_again, Some(Duration::from_secs(10)));
 
-    observed.status.conditions = first.status.conditions;
+    observed.manifest.status.conditions = first.status.conditions;
     let busy = plan(&observed, at(104));
     assert_eq!(programmed(&busy), ("Unknown", "Pending"));
     assert_eq!(busy.look_again, Some(Duration::from_secs(6)));
@@ -319,9 +322,9 @@ fn a_lag_becomes_false_after_ten_seconds_and_not_before() {
 #[test]
 fn a_busy_moment_does_not_change_what_was_said() {
     let mut observed = observed(&openai());
-    observed.status.feeds = vec![feed("a", 2, 2, 0)];
-    observed.status.conditions = plan(&observed, at(50)).status.conditions;
-    observed.status.feeds = vec![feed("a", 2, 1, 0)];
+    observed.manifest.status.feeds = vec![feed("a", 2, 2, 0)];
+    observed.manifest.status.conditions = plan(&observed, at(50)).status.conditions;
+    observed.manifest.status.feeds = vec![feed("a", 2, 1, 0)];
     observed.lagging_since = Some(at(100));
     let busy = plan(&observed, at(101));
     assert_eq!(programmed(&busy), ("True", "Programmed"));
@@ -331,7 +334,7 @@ fn a_busy_moment_does_not_change_what_was_said() {
 #[test]
 fn a_sidecar_that_refuses_is_not_waited_for() {
     let mut observed = observed(&openai());
-    observed.status.feeds = vec![feed("a", 2, 1, 1)];
+    observed.manifest.status.feeds = vec![feed("a", 2, 1, 1)];
     assert_eq!(programmed(&plan(&observed, at(100))), ("False", "Refused"));
 }
 
@@ -339,7 +342,7 @@ fn a_sidecar_that_refuses_is_not_waited_for() {
 fn the_same_observation_gives_the_same_status() {
     let mut observed = observed(&openai());
     let first = plan(&observed, at(100));
-    observed.status = first.status.clone();
+    observed.manifest.status = first.status.clone();
     assert_eq!(plan(&observed, at(200)).status, first.status);
 }
 
@@ -418,4 +421,73 @@ fn a_certificate_is_watched_until_its_end() {
     );
     // The same objects, and sidecars must hear of it.
     assert_ne!(revision(&over), revision(&good));
+}
+
+fn cluster_collection() -> Observed {
+    let mut object: ClusterApiCollection = serde_json::from_value(json!({
+        "apiVersion": "credence.dev/v1alpha1",
+        "kind": "ClusterApiCollection",
+        "metadata": {"name": "openai", "uid": "u", "generation": 3},
+        "spec": openai().spec,
+    }))
+    .unwrap();
+    let key = CollectionKey::of_cluster("openai".parse().unwrap());
+    object.spec.api.access = None;
+    Observed {
+        manifest: Manifest::of(key, &object),
+        around: Surroundings::default(),
+        sights: BTreeMap::from([found(Environment::Live), found(Environment::Development)]),
+        lagging_since: None,
+    }
+}
+
+#[test]
+fn a_cluster_collection_has_the_environments_of_its_namespaces_and_none_of_its_own() {
+    let plan = plan(&cluster_collection(), at(100));
+    assert_eq!(plan.status.environment, None);
+    let secrets: Vec<_> = plan
+        .status
+        .environments
+        .iter()
+        .map(|environment| (environment.name, environment.secret_name.as_deref()))
+        .collect();
+    assert_eq!(
+        secrets,
+        [
+            (EnvironmentName::Development, Some("openai-dev")),
+            (EnvironmentName::Live, Some("openai-live")),
+        ]
+    );
+    assert_eq!(conditions(&plan)[3], ("Ready", "True", "Ready"));
+}
+
+#[test]
+fn a_cluster_collection_that_nobody_may_use_says_so() {
+    let nobody = Observed {
+        sights: BTreeMap::new(),
+        ..cluster_collection()
+    };
+    let plan = plan(&nobody, at(100));
+    assert_eq!(
+        conditions(&plan),
+        [
+            ("Accepted", "True", "Valid"),
+            ("CredentialsResolved", "Unknown", "NoNamespaces"),
+            ("Programmed", "True", "NoSidecars"),
+            ("Ready", "False", "NoNamespaces"),
+        ]
+    );
+}
+
+#[test]
+fn a_condition_about_others_is_gone_when_it_is_no_longer_so() {
+    let mut observed = observed(&openai());
+    observed.around.shadow = Some(Shadow::OfCluster);
+    let first = plan(&observed, at(100));
+    let shadowed = (condition::SHADOWED, "False", reason::SHADOWS_CLUSTER);
+    assert_eq!(conditions(&first).last(), Some(&shadowed));
+    observed.around.shadow = None;
+    observed.manifest.status.conditions = first.status.conditions;
+    let second = plan(&observed, at(101));
+    assert_eq!(conditions(&second).len(), 4);
 }

@@ -1,8 +1,10 @@
+use std::collections::BTreeMap;
+
 use kube::runtime::watcher;
 use serde_json::json;
 
 use super::*;
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Namespace};
 use crate::feed::streams::Streams;
 use crate::queue::Queue;
 use crate::shutdown::{self, Trigger};
@@ -34,8 +36,12 @@ impl Rig {
         let nobody = tower::service_fn(|_: http::Request<kube::client::Body>| async {
             Err::<http::Response<kube::client::Body>, _>(std::io::Error::other("nobody is asked"))
         });
-        let catalogue = Catalogue::new(Queue::default());
-        catalogue.set_environment("shop", Some(Environment::Live));
+        let catalogue = Catalogue::new(Queue::default(), "credence-credentials");
+        let namespace = Namespace {
+            environment: Environment::Live,
+            labels: BTreeMap::new(),
+        };
+        catalogue.set_namespace("shop", Some(namespace));
         let (drain, draining) = shutdown::channel();
         Self {
             pods: Pods::new(kube::Client::new(nobody, "default")),
@@ -66,7 +72,7 @@ impl Rig {
             pods: self.pods.clone(),
             sidecar_image: "sidecar:1".into(),
             shelf: self.catalogue.subscribe("shop"),
-            registration: self.streams.register(id.clone(), "shop", "u").unwrap(),
+            registration: self.streams.register(id.clone(), "u").unwrap(),
             shutdown: self.draining.clone(),
             id,
         });
