@@ -27,6 +27,26 @@ With --output json one object is printed:
     "Exit status:\n  0  no errors\n  1  errors\n  2  the command line is wrong\n  3  a file could not be read"
 );
 
+/// The end of `credence inject --help`.
+const INJECT_EXPLAINED: &str = "\
+Reads Pods, PodTemplates, ReplicationControllers, Deployments, StatefulSets,
+DaemonSets, ReplicaSets, Jobs, CronJobs and Lists of them. Everything else is
+printed as it was, but without comments, and with members in alphabetical order.
+What became of each pod, and why, is said on standard error. The demands of a
+namespace's ResourceQuotas and LimitRanges are known to the cluster only: give
+amounts by annotation (credence.dev/cpu-limit) where it has any.
+
+The certificates are those that the API server trusts the webhook by:
+
+  kubectl get mutatingwebhookconfiguration credence-injector \\
+    -o jsonpath='{.webhooks[0].clientConfig.caBundle}' | base64 -d > feed-ca.pem
+
+Exit status:
+  0  printed, with every pod that can have a sidecar
+  1  a pod was refused, or a file is no YAML: nothing is printed
+  2  the command line is wrong
+  3  a file could not be read";
+
 /// Call third-party APIs without holding their credentials: the same manifests
 /// as on a cluster, on this machine.
 #[derive(Debug, Parser)]
@@ -45,6 +65,8 @@ pub enum Command {
     Run(RunArgs),
     /// Check manifests without a cluster, for both environments.
     Lint(LintArgs),
+    /// Put the sidecar into manifests, as the cluster's webhook does.
+    Inject(InjectArgs),
     /// Show the main job end to end, with a provider of its own that refuses
     /// every call without its key.
     Demo(DemoArgs),
@@ -120,6 +142,42 @@ pub enum Output {
     Text,
     /// One JSON object.
     Json,
+}
+
+/// Arguments of `credence inject`.
+#[derive(Debug, Args)]
+#[command(after_help = INJECT_EXPLAINED)]
+pub struct InjectArgs {
+    /// File to read, YAML or JSON; "-" is the standard input. May be repeated.
+    #[arg(
+        short = 'f',
+        long = "filename",
+        value_name = "FILE",
+        default_value = "-"
+    )]
+    pub files: Vec<PathBuf>,
+    /// The sidecar's image: that of the operator, or its pods get no bundle.
+    #[arg(long, value_name = "IMAGE")]
+    pub image: String,
+    /// File with the certificates that sidecars trust the feed by, in PEM.
+    #[arg(long, value_name = "FILE")]
+    pub feed_ca: PathBuf,
+    /// Where sidecars find the feed: host and port.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "credence-feed.credence-system.svc:8444"
+    )]
+    pub feed: String,
+    /// The environment of the namespace that the pods are for. Which credentials
+    /// they get is decided by the namespace they are in.
+    #[arg(long, value_name = "ENVIRONMENT", default_value = "development")]
+    pub environment: Environment,
+    /// Names of collections, separated by commas, for pods without an annotation
+    /// credence.dev/collections: the only ones they may use, and for each a
+    /// variable NAME_BASE_URL.
+    #[arg(long, value_name = "NAMES")]
+    pub collections: Option<String>,
 }
 
 /// Arguments of `credence demo`.

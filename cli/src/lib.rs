@@ -1,9 +1,10 @@
-//! The `credence` command: collections without a cluster.
+//! The `credence` command: collections, and pods for them, without a cluster.
 //!
 //! ```text
 //! files ─► yaml ─► object ─► inventory ─┬─► plan ─► bundle ─► the sidecar's proxy   (run, demo)
 //!                    ▲                  └─► problems with file, line and field      (lint)
 //!             schema and rules
+//! files ─► yaml ─► templates of pods ─► the operator's injector ─► files   (inject)
 //! ```
 //!
 //! From the bundle on it is the code of the sidecar, and up to it that of the
@@ -14,6 +15,7 @@ pub mod args;
 mod demo;
 mod exit;
 mod files;
+mod inject;
 mod inventory;
 mod lint;
 mod list;
@@ -46,10 +48,11 @@ pub use exit::Exit;
 pub fn run(command_line: CommandLine) -> anyhow::Result<Exit> {
     logs::init(match &command_line.command {
         Command::Run(args) => args.verbose,
-        Command::Lint(_) | Command::Demo(_) => 0,
+        Command::Lint(_) | Command::Demo(_) | Command::Inject(_) => 0,
     });
     match command_line.command {
         Command::Lint(args) => lint::run(&args, &mut io::stdout(), &mut io::stderr()),
+        Command::Inject(args) => inject::run(&args, &mut io::stdout(), &mut io::stderr()),
         Command::Run(args) => runtime()?.block_on(run::run(args)),
         Command::Demo(args) => runtime()?.block_on(demo::run(args)),
     }

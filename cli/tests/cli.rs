@@ -17,6 +17,8 @@ mod expiry;
 mod flags;
 #[path = "cli/folder.rs"]
 mod folder;
+#[path = "cli/inject.rs"]
+mod inject;
 #[path = "cli/lint.rs"]
 mod lint;
 #[path = "cli/lint_json.rs"]

@@ -13,6 +13,23 @@ pub const INJECTED: &str = "credence.dev/injected";
 pub const COLLECTIONS: &str = "credence.dev/collections";
 /// Pod annotation set by the injector: what was injected, as JSON.
 pub const STATUS: &str = "credence.dev/status";
+/// Pod annotation: what the sidecar asks of the CPU.
+pub const CPU_REQUEST: &str = "credence.dev/cpu-request";
+/// Pod annotation: what the sidecar may use of the CPU.
+pub const CPU_LIMIT: &str = "credence.dev/cpu-limit";
+/// Pod annotation: the memory that the sidecar asks for.
+pub const MEMORY_REQUEST: &str = "credence.dev/memory-request";
+/// Pod annotation: the memory that the sidecar may use.
+pub const MEMORY_LIMIT: &str = "credence.dev/memory-limit";
+/// Pod annotation: the proxy's port in this pod instead of [`PROXY_PORT`].
+pub const SIDECAR_PORT: &str = "credence.dev/sidecar-port";
+/// Pod annotation: `false` lets the app start before the first bundle.
+pub const AWAIT: &str = "credence.dev/await";
+/// Pod annotation: `false` leaves out the variables of
+/// [`base_url_variable`].
+pub const BASE_URL_ENV: &str = "credence.dev/base-url-env";
+/// Pod annotation: the init container that the sidecar starts after.
+pub const START_AFTER: &str = "credence.dev/start-after";
 
 /// Annotation of the Secret of certificates: another value than
 /// [`ROTATED`] has asks for a new certificate authority.
@@ -31,6 +48,8 @@ pub const TOKEN_VOLUME: &str = "credence-token";
 pub const TOKEN_DIRECTORY: &str = "/var/run/secrets/credence.dev";
 /// The token's file below [`TOKEN_DIRECTORY`].
 pub const TOKEN_FILE: &str = "token";
+/// The sidecar's program in its image.
+pub const SIDECAR_PROGRAM: &str = "/credence-sidecar";
 /// The user that the sidecar runs as; the app's differs.
 pub const SIDECAR_UID: i64 = 2733;
 
@@ -47,6 +66,8 @@ pub const OPERATOR_ADMIN_PORT: u16 = 8080;
 
 /// App container variable: the proxy's address.
 pub const URL_VARIABLE: &str = "CREDENCE_URL";
+/// Sidecar variable: the proxy's port, where it is not [`PROXY_PORT`].
+pub const PORT_VARIABLE: &str = "CREDENCE_PORT";
 /// Sidecar variable: `host:port` of the feed.
 pub const FEED_VARIABLE: &str = "CREDENCE_FEED";
 /// Sidecar variable: the PEM root that the feed's certificate must chain to.

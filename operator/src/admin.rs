@@ -143,7 +143,8 @@ mod tests {
         readiness.set(Check::Pods, true);
         assert_eq!(
             checks(&readiness),
-            "[-]certificates\n[-]ca-bundle\n[-]collections\n[-]namespaces\n[+]pods\n[+]serving\n"
+            "[-]certificates\n[-]ca-bundle\n[-]collections\n[-]namespaces\n[+]pods\n\
+             [-]limit-ranges\n[-]resource-quotas\n[+]serving\n"
         );
     }
 

@@ -13,14 +13,14 @@ use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use tokio::sync::{Semaphore, watch};
 
-use credence_core::names::FEED_PORT;
-
 use crate::arrivals::Arrival;
 use crate::certificates::Authorities;
-use crate::inject::InjectSettings;
+use crate::events::Events;
+use crate::inject::{EgressProxy, InjectSettings, Namespace};
 use crate::metrics::Metrics;
 use crate::server::{Body, body, text};
 use crate::settings::Settings;
+use crate::watches::bounds::NamespaceBounds;
 use crate::watches::namespaces::Namespaces;
 use crate::webhook::respond;
 
@@ -40,8 +40,11 @@ const JSON: &str = "application/json";
 pub struct Admission {
     image: String,
     feed: String,
+    egress: Option<EgressProxy>,
     held: watch::Receiver<Arc<Authorities>>,
     namespaces: Namespaces,
+    bounds: NamespaceBounds,
+    events: Events,
     metrics: Arc<Metrics>,
     reviews: Semaphore,
 }
@@ -53,18 +56,21 @@ impl Admission {
     /// time of each review.
     pub fn new(
         settings: &Settings,
+        egress: Option<EgressProxy>,
         held: watch::Receiver<Arc<Authorities>>,
         namespaces: Namespaces,
+        bounds: NamespaceBounds,
+        events: Events,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             image: settings.sidecar_image.clone(),
-            feed: format!(
-                "{}.{}.svc:{FEED_PORT}",
-                settings.feed_service, settings.namespace
-            ),
+            feed: settings.feed_address(),
+            egress,
             held,
             namespaces,
+            bounds,
+            events,
             metrics,
             reviews: Semaphore::new(REVIEWS),
         }
@@ -145,10 +151,14 @@ impl Admission {
                 "this replica has no certificate yet\n",
             );
         };
-        let answer = respond(&review.to_bytes(), &settings, |namespace| {
-            self.namespaces.environment(namespace).unwrap_or_default()
+        let answer = respond(&review.to_bytes(), &settings, |namespace| Namespace {
+            environment: self.namespaces.environment(namespace).unwrap_or_default(),
+            bounds: self.bounds.of(namespace),
         });
         self.metrics.admission(answer.decision, answer.reason);
+        if let Some(happening) = answer.happening {
+            self.events.tell(happening);
+        }
         let mut response = Response::new(body(answer.body));
         response
             .headers_mut()
@@ -170,6 +180,7 @@ impl Admission {
                 .map(|other| other.authority.pem.as_str().into())
                 .collect(),
             root_sha256: current.root.clone(),
+            egress: self.egress.clone(),
         })
     }
 }

@@ -26,6 +26,7 @@
 //! | cluster | the status of both | patch | conditions; each replica's own `feeds` |
 //! | cluster | namespaces | list, watch | environments, and which cluster collections select them; metadata only |
 //! | cluster | pods | get, list, watch | who may have a bundle; `get` for a pod that connects before the watch shows it, and for replicas that are gone |
+//! | cluster | limitranges, resourcequotas | list, watch | what a namespace demands of the sidecar's resources |
 //! | cluster | tokenreviews | create | who connects to the feed |
 //! | cluster | events | create | what changed, for `kubectl describe` |
 //! | cluster | mutatingwebhookconfigurations, by name | list, watch, patch | `caBundle` |

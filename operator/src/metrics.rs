@@ -27,6 +27,8 @@ pub struct Metrics {
     lagging: AtomicI64,
     certificate_expiry: AtomicI64,
     roots_in_use: Mutex<RootsInUse>,
+    injected: AtomicI64,
+    outdated: AtomicI64,
 }
 
 /// Pods with a sidecar, by the certificate authority that it trusts.
@@ -81,6 +83,13 @@ impl Metrics {
         *locked(&self.roots_in_use) = roots;
     }
 
+    /// States how many pods carry the sidecar that would be injected now, and
+    /// how many one of an earlier time.
+    pub fn set_injected_pods(&self, current: i64, outdated: i64) {
+        self.injected.store(current, Ordering::Relaxed);
+        self.outdated.store(outdated, Ordering::Relaxed);
+    }
+
     /// The exposition.
     pub fn render(&self) -> String {
         let mut out = Exposition::default();
@@ -116,6 +125,11 @@ impl Metrics {
             &described::ROOTS_IN_USE,
             samples.map(|(root, pods)| ([root], pods)),
         );
+        let pods = [("current", &self.injected), ("outdated", &self.outdated)];
+        out.family(
+            &described::INJECTED_PODS,
+            pods.map(|(sidecar, count)| ([sidecar], count.load(Ordering::Relaxed))),
+        );
         out.into_text()
     }
 }
@@ -144,6 +158,7 @@ mod tests {
             retired: 1,
             unknown: 0,
         });
+        metrics.set_injected_pods(5, 2);
         let text = metrics.render();
         for line in [
             "credence_admission_requests_total{decision=\"skip\",reason=\"host-network\"} 1",
@@ -154,6 +169,8 @@ mod tests {
             "credence_feed_roots_in_use{root=\"current\"} 2",
             "credence_feed_roots_in_use{root=\"retired\"} 1",
             "credence_feed_roots_in_use{root=\"unknown\"} 0",
+            "credence_injected_pods{sidecar=\"current\"} 5",
+            "credence_injected_pods{sidecar=\"outdated\"} 2",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }

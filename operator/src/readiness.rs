@@ -18,16 +18,22 @@ pub enum Check {
     Pods = 1 << 4,
     /// No shutdown has begun.
     Serving = 1 << 5,
+    /// The first listing of LimitRanges is complete.
+    LimitRanges = 1 << 6,
+    /// The first listing of ResourceQuotas is complete.
+    ResourceQuotas = 1 << 7,
 }
 
 impl Check {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Certificates,
         Self::CaBundle,
         Self::Collections,
         Self::Namespaces,
         Self::Pods,
+        Self::LimitRanges,
+        Self::ResourceQuotas,
         Self::Serving,
     ];
 
@@ -39,6 +45,8 @@ impl Check {
             Self::Collections => "collections",
             Self::Namespaces => "namespaces",
             Self::Pods => "pods",
+            Self::LimitRanges => "limit-ranges",
+            Self::ResourceQuotas => "resource-quotas",
             Self::Serving => "serving",
         }
     }

@@ -24,6 +24,7 @@ use crate::feed::reviews::Reviews;
 use crate::feed::service::Feed;
 use crate::feed::streams::{Counts, Streams};
 use crate::feed_status::FeedStatusWriter;
+use crate::inject::{self, EgressProxy};
 use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::readiness::{Check, Readiness};
@@ -31,6 +32,7 @@ use crate::server::{HTTP1, HTTP2, Server, bind};
 use crate::settings::Settings;
 use crate::shutdown::{self, PROPAGATION, Shutdown, Trigger};
 use crate::tasks::Tasks;
+use crate::watches::bounds::NamespaceBounds;
 use crate::watches::namespaces::Namespaces;
 use crate::watches::pods::Pods;
 use crate::watches::sources::Sources;
@@ -92,10 +94,12 @@ impl Ports {
 struct Shared {
     client: Client,
     settings: Settings,
+    egress: Option<EgressProxy>,
     readiness: Readiness,
     metrics: Arc<Metrics>,
     catalogue: Arc<Catalogue>,
     namespaces: Namespaces,
+    bounds: NamespaceBounds,
     pods: Pods,
     streams: Streams,
     events: Events,
@@ -121,6 +125,7 @@ impl Operator {
         let (drain, draining) = shutdown::channel();
         let (release, released) = shutdown::channel();
         let (leads, leader) = watch::channel(false);
+        let egress = settings.egress_proxy().context("--sidecar-https-proxy")?;
         let queue = Queue::default();
         let metrics = Arc::new(Metrics::default());
         let (events, writer) = events::channel(client.clone(), &settings.pod_name);
@@ -131,10 +136,12 @@ impl Operator {
                 &settings.cluster_credentials_namespace,
             )),
             namespaces: Namespaces::default(),
+            bounds: NamespaceBounds::default(),
             pods: Pods::new(client.clone()),
             streams: Streams::new(metrics.clone()),
             client,
             settings,
+            egress,
             metrics,
             events,
             leader,
@@ -264,7 +271,20 @@ impl Shared {
                 announcer,
             ),
         );
-        tasks.spawn("pods", pods.follow(catalogue.clone(), readiness.clone()));
+        let bounds = self.bounds.clone();
+        tasks.spawn("bounds", bounds.follow(client.clone(), readiness.clone()));
+        let settings = &self.settings;
+        let (image, feed) = (&settings.sidecar_image, settings.feed_address());
+        let template = inject::template(image, &feed, self.egress.as_ref());
+        tasks.spawn(
+            "pods",
+            pods.follow(
+                catalogue.clone(),
+                readiness.clone(),
+                self.metrics.clone(),
+                template,
+            ),
+        );
         tasks.spawn("sources", async move { sources.run().await });
         let (controller, collections) = controllers.of_namespaces;
         tasks.spawn("collections", collections.follow());
@@ -285,8 +305,15 @@ impl Shared {
     ) -> anyhow::Result<()> {
         let tls = resolver::server_config(held.clone(), &[HTTP2, HTTP1])?;
         let server = Server::new(listener, tls, WEBHOOK_CONNECTIONS);
-        let (namespaces, metrics) = (self.namespaces.clone(), self.metrics.clone());
-        let admission = Arc::new(Admission::new(&self.settings, held, namespaces, metrics));
+        let admission = Arc::new(Admission::new(
+            &self.settings,
+            self.egress.clone(),
+            held,
+            self.namespaces.clone(),
+            self.bounds.clone(),
+            self.events.clone(),
+            self.metrics.clone(),
+        ));
         let draining = self.draining.clone();
         tasks.spawn("webhook", async move {
             server

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use clap::{Parser, ValueEnum};
-use credence_core::names::CLUSTER_CREDENTIALS_NAMESPACE;
+use credence_core::names::{CLUSTER_CREDENTIALS_NAMESPACE, FEED_PORT};
+
+use crate::inject::{EgressProxy, InvalidProxyUrl};
 
 /// Kubernetes operator of Credence: controller, injector and feed.
 #[derive(Clone, Debug, Parser)]
@@ -18,6 +20,17 @@ pub struct Settings {
     /// Image of the sidecar: injected, and looked for in pods that ask for a bundle
     #[arg(long)]
     pub sidecar_image: String,
+    /// HTTP proxy that sidecars leave the network through, without credentials: http://HOST:PORT
+    #[arg(long, value_name = "URL")]
+    pub sidecar_https_proxy: Option<String>,
+    /// Hosts that sidecars reach without that proxy, as in NO_PROXY
+    #[arg(
+        long,
+        value_name = "HOSTS",
+        requires = "sidecar_https_proxy",
+        default_value = ""
+    )]
+    pub sidecar_no_proxy: String,
     /// Service that sidecars reach the feed by
     #[arg(long, default_value = "credence-feed")]
     pub feed_service: String,
@@ -57,6 +70,24 @@ impl Settings {
             true => Err(OwnNamespace(self.namespace.clone())),
             false => Ok(()),
         }
+    }
+
+    /// `host:port` of the feed, as sidecars are told it.
+    pub fn feed_address(&self) -> String {
+        format!("{}.{}.svc:{FEED_PORT}", self.feed_service, self.namespace)
+    }
+
+    /// How sidecars leave the network, if not directly.
+    ///
+    /// # Errors
+    /// When the proxy's address cannot stand in a pod. It is not read with the
+    /// other arguments, which are repeated when they are wrong: it may hold a
+    /// password.
+    pub fn egress_proxy(&self) -> Result<Option<EgressProxy>, InvalidProxyUrl> {
+        let url = self.sidecar_https_proxy.as_deref();
+        let url = url.filter(|url| !url.is_empty()).map(str::parse);
+        let no_proxy = self.sidecar_no_proxy.clone();
+        Ok(url.transpose()?.map(|url| EgressProxy { url, no_proxy }))
     }
 }
 
@@ -111,5 +142,20 @@ mod tests {
         );
         assert_eq!(settings.lease, "credence-operator");
         assert_eq!(settings.log_format, LogFormat::Json);
+        assert_eq!(settings.egress_proxy(), Ok(None));
+    }
+
+    #[test]
+    fn a_password_of_an_egress_proxy_is_refused_and_not_repeated() {
+        let settings = Settings::try_parse_from([
+            "credence-operator",
+            "--namespace=credence-system",
+            "--pod-name=credence-operator-0",
+            "--sidecar-image=credence-sidecar:1",
+            "--sidecar-https-proxy=http://user:hunter2@proxy:3128",
+        ]);
+        let error = settings.unwrap().egress_proxy().unwrap_err().to_string();
+        assert!(error.contains("it holds credentials"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
     }
 }

@@ -4,6 +4,7 @@
 //! metadata only, pods pruned while they are decoded.
 
 pub mod access;
+pub mod bounds;
 pub mod marker;
 pub mod mirror;
 pub mod namespaces;

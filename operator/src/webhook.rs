@@ -3,21 +3,24 @@
 //!
 //! An API server does not say who it is, and whoever reaches the port may ask
 //! too. So nothing in an answer is secret: it depends on the question, on the
-//! settings and on a namespace's environment, and holds a public certificate.
+//! settings, on a namespace's environment and on what it demands of resources,
+//! and holds a public certificate.
+
+mod bystander;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use credence_core::Environment;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::inject::{Decision, InjectSettings, Injection, decide};
+use crate::events::Happening;
+use crate::inject::{Decision, InjectSettings, Injection, Namespace, decide};
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
 
 /// What is sent back, and what there is to count.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     /// The AdmissionReview, to be sent as `application/json` with status 200.
     pub body: Vec<u8>,
@@ -25,14 +28,16 @@ pub struct Answer {
     pub decision: &'static str,
     /// Why, from a closed list.
     pub reason: &'static str,
+    /// The Event to write. None for a request that is only tried
+    /// (`dryRun`).
+    pub happening: Option<Happening>,
 }
 
-/// Answers a review. `environment_of` knows a namespace's environment without
-/// asking anyone.
+/// Answers a review. `namespace_of` knows a namespace without asking anyone.
 pub fn respond(
     body: &[u8],
     settings: &InjectSettings,
-    environment_of: impl FnOnce(&str) -> Environment,
+    namespace_of: impl FnOnce(&str) -> Namespace,
 ) -> Answer {
     // The uid is read first and by itself: an answer without it is useless,
     // whatever else is wrong with the question.
@@ -41,7 +46,7 @@ pub fn respond(
         .unwrap_or_default();
     let verdict = match serde_json::from_slice::<Envelope<Request>>(body) {
         Ok(review) if review.api_version == API_VERSION && review.kind == KIND => {
-            review.request.judge(settings, environment_of)
+            review.request.judge(settings, namespace_of)
         }
         _ => Verdict::error(),
     };
@@ -72,6 +77,7 @@ struct Request {
     operation: String,
     #[serde(default)]
     namespace: String,
+    dry_run: Option<bool>,
     object: Value,
 }
 
@@ -85,11 +91,11 @@ impl Request {
     fn judge(
         &self,
         settings: &InjectSettings,
-        environment_of: impl FnOnce(&str) -> Environment,
+        namespace_of: impl FnOnce(&str) -> Namespace,
     ) -> Verdict {
         let verdict = if self.creates_a_pod() {
-            let environment = environment_of(&self.namespace);
-            Verdict::of(decide(&self.object, environment, settings))
+            let namespace = namespace_of(&self.namespace);
+            self.verdict(decide(&self.object, &namespace, settings))
         } else {
             // Someone widened the webhook's rules. That must not stop what
             // was never ours.
@@ -104,6 +110,19 @@ impl Request {
             "reviewed"
         );
         verdict
+    }
+
+    fn verdict(&self, decision: Decision) -> Verdict {
+        let happening = match &decision {
+            Decision::Skip(skip) if self.dry_run != Some(true) => {
+                bystander::happening(*skip, &self.namespace, &self.object)
+            }
+            Decision::Skip(_) | Decision::Inject(_) | Decision::Deny(_) => None,
+        };
+        Verdict {
+            happening,
+            ..Verdict::of(decision)
+        }
     }
 
     fn creates_a_pod(&self) -> bool {
@@ -128,6 +147,7 @@ struct Verdict {
     injection: Option<Injection>,
     warnings: Vec<String>,
     refusal: Option<Status>,
+    happening: Option<Happening>,
 }
 
 impl Verdict {
@@ -135,10 +155,11 @@ impl Verdict {
         match decision {
             Decision::Inject(injection) => Self {
                 decision: "inject",
-                reason: "opted-in",
+                reason: injection.reason(),
                 warnings: injection.warnings.iter().map(ToString::to_string).collect(),
                 injection: Some(injection),
                 refusal: None,
+                happening: None,
             },
             Decision::Skip(skip) => Self {
                 warnings: skip.warning().map(str::to_owned).into_iter().collect(),
@@ -159,6 +180,7 @@ impl Verdict {
             injection: None,
             warnings: Vec::new(),
             refusal: None,
+            happening: None,
         }
     }
 
@@ -196,6 +218,7 @@ impl Verdict {
             body: serde_json::to_vec(&review).unwrap_or_default(),
             decision: self.decision,
             reason: self.reason,
+            happening: self.happening,
         }
     }
 }

@@ -44,10 +44,19 @@ pub enum InvalidSettings {
         /// What to write.
         expected: &'static str,
     },
+    /// It is no port that the proxy could have.
+    #[error(
+        "{variable} is not a port for the proxy: it must be from 1 to 65535, and not {admin}, \
+         where health and metrics are",
+        variable = names::PORT_VARIABLE,
+        admin = names::SIDECAR_ADMIN_PORT
+    )]
+    Port,
 }
 
 impl Settings {
-    /// Reads the variables by `lookup`; ports are those of [`names`].
+    /// Reads the variables by `lookup`. The proxy's port is that of [`names`]
+    /// where no variable moves it.
     ///
     /// # Errors
     /// [`InvalidSettings`], about the first variable that is wrong.
@@ -71,10 +80,18 @@ impl Settings {
                 "the path of the file with the pod's token for the feed",
             )?),
         };
+        let port = match lookup(names::PORT_VARIABLE).filter(|value| !value.is_empty()) {
+            None => names::PROXY_PORT,
+            Some(value) => value
+                .to_str()
+                .and_then(|text| text.parse().ok())
+                .filter(|port| *port != 0 && *port != names::SIDECAR_ADMIN_PORT)
+                .ok_or(InvalidSettings::Port)?,
+        };
         Ok(Self {
             listen: vec![
-                (Ipv4Addr::LOCALHOST, names::PROXY_PORT).into(),
-                (Ipv6Addr::LOCALHOST, names::PROXY_PORT).into(),
+                (Ipv4Addr::LOCALHOST, port).into(),
+                (Ipv6Addr::LOCALHOST, port).into(),
             ],
             egress: Egress::read(&lookup)?,
             admin: (Ipv6Addr::UNSPECIFIED, names::SIDECAR_ADMIN_PORT).into(),
@@ -134,6 +151,25 @@ mod tests {
                         .starts_with(&format!("{missing} is not set"))
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_variable_moves_the_proxy_to_another_port() {
+        let with = |port: &'static str| {
+            Settings::read(move |variable| match variable {
+                names::PORT_VARIABLE => Some(port.into()),
+                _ => complete(variable),
+            })
+        };
+        let ports = |settings: Settings| {
+            let ports = settings.listen.iter().map(SocketAddr::port);
+            ports.collect::<Vec<_>>()
+        };
+        assert_eq!(ports(with("9000").unwrap()), [9000, 9000]);
+        assert_eq!(ports(with("").unwrap()), [2733, 2733]);
+        for bad in ["0", "2734", "65536", "http", "-1"] {
+            assert_eq!(with(bad).unwrap_err(), InvalidSettings::Port, "{bad}");
         }
     }
 

@@ -25,6 +25,19 @@ pub(crate) fn output(folder: &Path, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
+/// The same, with something on its standard input.
+pub(crate) fn output_of(folder: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut command = credence();
+    command.args(arguments).current_dir(folder);
+    command.stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap();
+    drop(stdin);
+    child.wait_with_output().unwrap()
+}
+
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }

@@ -117,6 +117,7 @@ mod tests {
             lowered: false,
             collections: None,
             root: None,
+            template: None,
         }
     }
 

@@ -11,8 +11,15 @@ use super::pod::Container;
 use super::{Warning, mesh};
 
 /// The variables for these collections, in the order in which they are set.
-pub(super) fn variables(collections: &BTreeSet<CollectionName>) -> Vec<(String, String)> {
-    let url = format!("http://localhost:{}", names::PROXY_PORT);
+///
+/// A collection that has a port of its own is there too by its name: the
+/// address must be known before the collection is, and stay right when its
+/// port changes.
+pub(super) fn variables(
+    collections: &BTreeSet<CollectionName>,
+    port: u16,
+) -> Vec<(String, String)> {
+    let url = format!("http://localhost:{port}");
     let mut variables = vec![(names::URL_VARIABLE.to_owned(), url.clone())];
     variables.extend(collections.iter().map(|collection| {
         let variable = names::base_url_variable(collection.as_str());
@@ -21,8 +28,8 @@ pub(super) fn variables(collections: &BTreeSet<CollectionName>) -> Vec<(String, 
     variables
 }
 
-/// Adds the variables to each container of the list at `list`, but for a
-/// mesh's, which make no calls of the app. A variable that is set explicitly
+/// Adds the variables to each container of the list at `list`, but for ours
+/// and a mesh's, which make no calls of the app. A variable that is set explicitly
 /// stays as it is.
 pub(super) fn add(
     patch: &mut Patch,
@@ -31,7 +38,7 @@ pub(super) fn add(
     variables: &[(String, String)],
 ) {
     for (index, container) in containers.iter().enumerate() {
-        if mesh::owns(container) {
+        if container.name == names::CONTAINER || mesh::owns(container) {
             continue;
         }
         let missing: Vec<Value> = variables

@@ -4,7 +4,7 @@ use std::fmt;
 
 use credence_core::names;
 
-use super::{InvalidCollections, Patch};
+use super::{InvalidWish, Patch};
 
 /// What happens to a pod.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,10 +20,24 @@ pub enum Decision {
 /// How a pod gets its sidecar.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Injection {
+    /// Whether it had the sidecar, and another webhook has changed the pod
+    /// since in a way that asks for more.
+    pub completes: bool,
     /// The changes to the pod.
     pub patch: Patch,
     /// What its author should know.
     pub warnings: Vec<Warning>,
+}
+
+impl Injection {
+    /// As metrics and logs spell it.
+    pub const fn reason(&self) -> &'static str {
+        if self.completes {
+            "completed"
+        } else {
+            "opted-in"
+        }
+    }
 }
 
 /// Why a pod is left as it is.
@@ -77,9 +91,9 @@ impl Skip {
 /// Why a pod is not admitted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
-    /// Its annotation cannot be followed.
+    /// One of its annotations cannot be followed.
     #[error(transparent)]
-    Collections(#[from] InvalidCollections),
+    Wish(#[from] InvalidWish),
     /// It brings a container of our name that is not what we would inject.
     #[error(
         "the pod brings a container {:?}, which is the name of the sidecar. Rename it; if it is a \
@@ -121,7 +135,7 @@ impl Denial {
     /// As metrics and logs spell it.
     pub const fn as_str(&self) -> &'static str {
         match self {
-            Self::Collections(_) => "invalid-collections",
+            Self::Wish(invalid) => invalid.as_str(),
             Self::ContainerName => "container-name",
             Self::TokenVolume => "token-volume",
             Self::TokenAudience(_) => "token-audience",
@@ -146,6 +160,17 @@ pub enum Warning {
         /// The variable that names the proxy.
         variable: &'static str,
     },
+    /// There is no init container of the name that the sidecar should follow.
+    StartAfter,
+    /// Nothing gets out of the pod before its last containers start.
+    CutOff,
+    /// A container says that it has a port which is the sidecar's.
+    PortTaken {
+        /// Its name.
+        container: String,
+        /// The port.
+        port: u16,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -169,6 +194,30 @@ impl fmt::Display for Warning {
                 f,
                 "container \"{container}\": {variable} is set and NO_PROXY does not name localhost, \
                  so calls to the credence sidecar may go to the egress proxy"
+            ),
+            Self::StartAfter => write!(
+                f,
+                "annotation {}: the pod has no init container of that name (yet), so the sidecar \
+                 starts where it would without",
+                names::START_AFTER
+            ),
+            Self::CutOff => write!(
+                f,
+                "the mesh cuts the pod off until its proxy runs, which is after the init \
+                 containers. The app starts without waiting for its collections, as with {}: \
+                 \"false\"",
+                names::AWAIT
+            ),
+            Self::PortTaken { container, port } => write!(
+                f,
+                "container \"{container}\" declares port {port}, which the credence sidecar uses{}",
+                match *port {
+                    names::SIDECAR_ADMIN_PORT => String::new(),
+                    _ => format!(
+                        ". Move the sidecar with the annotation {}",
+                        names::SIDECAR_PORT
+                    ),
+                }
             ),
         }
     }

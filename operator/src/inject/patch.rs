@@ -1,4 +1,5 @@
-//! A JSON Patch (RFC 6902) that only adds.
+//! A JSON Patch (RFC 6902) that removes nothing: it adds, and it moves what is
+//! ours.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -12,6 +13,7 @@ pub struct Patch(Vec<Operation>);
 #[serde(tag = "op", rename_all = "lowercase")]
 enum Operation {
     Add { path: Pointer, value: Value },
+    Move { from: Pointer, path: Pointer },
 }
 
 /// A JSON Pointer (RFC 6901).
@@ -36,7 +38,7 @@ impl Pointer {
 impl Patch {
     /// Sets members of the object at `at`, which is made if it is `absent`.
     pub(super) fn set(&mut self, at: &Pointer, absent: bool, members: Map<String, Value>) {
-        if absent {
+        if absent && !members.is_empty() {
             self.add(at.clone(), Value::Object(members));
         } else {
             for (name, value) in members {
@@ -67,6 +69,25 @@ impl Patch {
                 }
             }
         }
+    }
+
+    /// Moves an element of the array at `at` to where `to` is once it is taken
+    /// out (RFC 6902 §4.4).
+    pub(super) fn rearrange(&mut self, at: &Pointer, from: usize, to: usize) {
+        self.0.push(Operation::Move {
+            from: at.child(&from.to_string()),
+            path: at.child(&to.to_string()),
+        });
+    }
+
+    /// Sets the member at `path`, whose object is there.
+    pub(super) fn put(&mut self, path: Pointer, value: Value) {
+        self.add(path, value);
+    }
+
+    /// Whether it leaves everything as it is.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     fn add(&mut self, path: Pointer, value: Value) {

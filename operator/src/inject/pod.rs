@@ -43,12 +43,17 @@ pub(super) struct Spec<'a> {
     os: Option<Os<'a>>,
     #[serde(borrow)]
     node_selector: Option<Strings<'a>>,
+    #[serde(borrow)]
+    resources: Option<Resources<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Os<'a> {
     name: &'a str,
 }
+
+/// Amounts of resources, by name.
+pub(super) type Amounts<'a> = BTreeMap<&'a str, Value>;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -65,6 +70,33 @@ pub(super) struct Container<'a> {
     volume_mounts: Option<Vec<Mount<'a>>>,
     #[serde(borrow)]
     pub(super) resources: Option<Resources<'a>>,
+    ports: Option<Vec<Port>>,
+    lifecycle: Option<IgnoredAny>,
+    #[serde(borrow)]
+    startup_probe: Option<Probe<'a>>,
+    #[serde(borrow)]
+    liveness_probe: Option<Probe<'a>>,
+    #[serde(borrow)]
+    readiness_probe: Option<Probe<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Port {
+    container_port: i64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Probe<'a> {
+    exec: Option<IgnoredAny>,
+    #[serde(borrow)]
+    http_get: Option<HttpGet<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct HttpGet<'a> {
+    path: Option<&'a str>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,16 +109,18 @@ pub(super) struct Variable<'a> {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Mount<'a> {
     name: &'a str,
+    mount_path: Option<&'a str>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Resources<'a> {
     #[serde(borrow)]
-    pub(super) requests: Option<BTreeMap<&'a str, Value>>,
+    pub(super) requests: Option<Amounts<'a>>,
     #[serde(borrow)]
-    pub(super) limits: Option<BTreeMap<&'a str, Value>>,
+    pub(super) limits: Option<Amounts<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -148,6 +182,17 @@ impl<'a> Pod<'a> {
         self.spec.host_network.unwrap_or(false)
     }
 
+    /// Whether the pod as a whole says something about this resource (KEP-2837).
+    pub(super) fn states(&self, resource: &str) -> bool {
+        let stated = self.spec.resources.as_ref();
+        stated.is_some_and(|r| {
+            [&r.requests, &r.limits]
+                .into_iter()
+                .flatten()
+                .any(|amounts| amounts.contains_key(resource))
+        })
+    }
+
     /// With its other containers, or with the whole node.
     pub(super) fn shares_processes(&self) -> bool {
         self.spec.share_process_namespace == Some(true) || self.spec.host_pid == Some(true)
@@ -170,6 +215,43 @@ impl Container<'_> {
         let mut mounts = self.volume_mounts.iter().flatten();
         mounts.any(|mount| mount.name == volume)
     }
+
+    pub(super) fn listens_on(&self, port: u16) -> bool {
+        let mut ports = self.ports.iter().flatten();
+        ports.any(|declared| declared.container_port == i64::from(port))
+    }
+
+    /// Whether a kubelet would run something in it besides its program.
+    pub(super) fn is_entered(&self) -> bool {
+        let probes = [
+            &self.startup_probe,
+            &self.liveness_probe,
+            &self.readiness_probe,
+        ];
+        let mut probes = probes.into_iter().flatten();
+        self.lifecycle.is_some() || probes.any(|probe| probe.exec.is_some())
+    }
+
+    /// Whether something is mounted over this file.
+    pub(super) fn covers(&self, file: &str) -> bool {
+        let mut paths = self
+            .volume_mounts
+            .iter()
+            .flatten()
+            .filter_map(|m| m.mount_path);
+        paths.any(|path| covers(path, file))
+    }
+
+    /// The path that its startup probe asks for.
+    pub(super) fn startup_path(&self) -> Option<&str> {
+        self.startup_probe.as_ref()?.http_get.as_ref()?.path
+    }
+}
+
+/// Whether what is mounted at `path` hides this file.
+pub fn covers(path: &str, file: &str) -> bool {
+    file.strip_prefix(path.trim_end_matches('/'))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl Volume<'_> {

@@ -6,7 +6,7 @@ use credence_core::names;
 use serde_json::{Value, json};
 
 use super::InjectSettings;
-use super::pod::{Container, Pod};
+use super::pod::Container;
 
 /// How long the token is good for. The kubelet replaces it when four fifths
 /// are gone, so a sidecar that connects always shows one with 12 minutes left
@@ -19,31 +19,41 @@ const TOKEN_SECONDS: u32 = 3600;
 /// pods begin to show restarts: once an hour, which is no crash loop.
 const STARTUP_FAILURES: u32 = 3600;
 
-/// The sidecar. `guaranteed` says that every container of the pod has limits
-/// equal to its requests: then so has the sidecar, or the pod would lose its
-/// quality of service and with it pinned CPUs.
-pub(super) fn container(settings: &InjectSettings, guaranteed: bool) -> Value {
-    let resources = if guaranteed {
-        let both = json!({"cpu": "100m", "memory": "64Mi"});
-        json!({"requests": both, "limits": both})
-    } else {
-        // No CPU limit: throttling would show up as latency of every call.
-        json!({
-            "requests": {"cpu": "10m", "memory": "16Mi"},
-            "limits": {"memory": "64Mi"},
-        })
-    };
-    let env: Vec<Value> = environment(settings)
+const READY: &str = "/readyz";
+const ALIVE: &str = "/livez";
+
+/// Where a kubelet asks whether the app may start: once the first bundle is
+/// there, or at once.
+pub(super) const fn startup_path(awaits: bool) -> &'static str {
+    if awaits { READY } else { ALIVE }
+}
+
+/// What pods differ in.
+pub(super) struct Fitting {
+    pub(super) resources: Value,
+    /// The proxy's port.
+    pub(super) port: u16,
+    /// Whether the app waits for the first bundle.
+    pub(super) awaits: bool,
+}
+
+/// The sidecar.
+pub(super) fn container(settings: &InjectSettings, fitting: &Fitting) -> Value {
+    let mut env: Vec<Value> = environment(settings)
         .into_iter()
         .map(|(name, value)| json!({"name": name, "value": value}))
         .collect();
+    if fitting.port != names::PROXY_PORT {
+        let port = fitting.port.to_string();
+        env.push(json!({"name": names::PORT_VARIABLE, "value": port}));
+    }
     json!({
         "name": names::CONTAINER,
         "image": settings.image,
         // What makes an init container a sidecar: it is started, not waited for.
         "restartPolicy": "Always",
         "env": env,
-        "resources": resources,
+        "resources": fitting.resources,
         "securityContext": {
             "allowPrivilegeEscalation": false,
             "capabilities": {"drop": ["ALL"]},
@@ -54,7 +64,7 @@ pub(super) fn container(settings: &InjectSettings, guaranteed: bool) -> Value {
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "startupProbe": {
-            "httpGet": {"path": "/readyz", "port": names::SIDECAR_ADMIN_PORT},
+            "httpGet": {"path": startup_path(fitting.awaits), "port": names::SIDECAR_ADMIN_PORT},
             // The first bundle takes less than this. Kubelets before 1.34
             // never start the app of a pod with restartPolicy Never whose
             // first startup probe fails (kubernetes/kubernetes#132826).
@@ -66,7 +76,7 @@ pub(super) fn container(settings: &InjectSettings, guaranteed: bool) -> Value {
         // A minute without an answer is a hang; anything less may be a busy
         // node, and a restart would cut every open stream.
         "livenessProbe": {
-            "httpGet": {"path": "/livez", "port": names::SIDECAR_ADMIN_PORT},
+            "httpGet": {"path": ALIVE, "port": names::SIDECAR_ADMIN_PORT},
             "periodSeconds": 10,
             "timeoutSeconds": 5,
             "failureThreshold": 6,
@@ -78,6 +88,17 @@ pub(super) fn container(settings: &InjectSettings, guaranteed: bool) -> Value {
             "readOnly": true,
         }],
     })
+}
+
+/// What every pod is given in the same way, for its digest.
+pub(super) fn template(settings: &InjectSettings) -> Vec<u8> {
+    let fitting = Fitting {
+        resources: Value::Null,
+        port: names::PROXY_PORT,
+        awaits: true,
+    };
+    let template = json!([container(settings, &fitting), token_volume()]);
+    template.to_string().into_bytes()
 }
 
 /// The volume with the token that the sidecar shows to the feed.
@@ -92,23 +113,33 @@ pub(super) fn token_volume() -> Value {
     })
 }
 
-fn environment(settings: &InjectSettings) -> [(&'static str, String); 3] {
+/// The same for every pod.
+fn environment(settings: &InjectSettings) -> Vec<(&'static str, String)> {
     let token = format!("{}/{}", names::TOKEN_DIRECTORY, names::TOKEN_FILE);
-    [
+    let mut variables = vec![
         (names::FEED_VARIABLE, settings.feed.clone()),
         (names::FEED_CA_VARIABLE, settings.ca.to_string()),
         (names::TOKEN_VARIABLE, token),
-    ]
+    ];
+    if let Some(egress) = &settings.egress {
+        variables.push(("HTTPS_PROXY", egress.url.as_str().to_owned()));
+        if !egress.no_proxy.is_empty() {
+            variables.push(("NO_PROXY", egress.no_proxy.clone()));
+        }
+    }
+    variables
 }
 
 /// Whether this is the sidecar as we inject it. The name alone proves nothing:
 /// a container of that name with another image, program or feed would show
 /// the pod's token to whom its author likes. What other webhooks may rightly
-/// change (probes, resources, mounts, further variables) is not compared.
+/// change (resources, mounts elsewhere, further variables) is not compared.
 pub(super) fn is_ours(container: &Container<'_>, settings: &InjectSettings) -> bool {
     let untouched = container.command.is_none()
         && container.args.is_none()
         && container.env_from.is_none()
+        && !container.is_entered()
+        && !container.covers(names::SIDECAR_PROGRAM)
         && container.image == Some(settings.image.as_str())
         && container.restart_policy == Some("Always");
     untouched
@@ -122,20 +153,4 @@ pub(super) fn is_ours(container: &Container<'_>, settings: &InjectSettings) -> b
             };
             set.next().is_some_and(|v| v.value.is_some_and(is_given)) && set.next().is_none()
         })
-}
-
-/// Whether every container has requests equal to limits, for both resources.
-/// Quantities are compared as the API server writes them, in canonical form;
-/// an absent request equals its limit.
-pub(super) fn is_guaranteed(pod: &Pod<'_>) -> bool {
-    pod.all_containers().all(|container| {
-        let resources = container.resources.as_ref();
-        let limits = resources.and_then(|r| r.limits.as_ref());
-        let requests = resources.and_then(|r| r.requests.as_ref());
-        ["cpu", "memory"].iter().all(|resource| {
-            let limit = limits.and_then(|limits| limits.get(resource));
-            let request = requests.and_then(|requests| requests.get(resource));
-            limit.is_some() && (request.is_none() || request == limit)
-        })
-    })
 }

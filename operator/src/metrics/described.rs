@@ -58,9 +58,16 @@ pub(super) const ROOTS_IN_USE: Metric = Metric {
     labels: &["root"],
     help: "Pods with a sidecar, by the certificate authority that it trusts: the one that new pods are given (current), one that is still served (retired), or one that nobody knows (unknown).",
 };
+/// Sidecars of an earlier time.
+pub(super) const INJECTED_PODS: Metric = Metric {
+    name: "credence_injected_pods",
+    kind: MetricKind::Gauge,
+    labels: &["sidecar"],
+    help: "Pods that have not finished, by whether their sidecar is what would be injected now (current) or of an earlier time (outdated).",
+};
 
 /// All of them, in the order in which they are shown.
-pub const METRICS: [Metric; 8] = [
+pub const METRICS: [Metric; 9] = [
     BUILD_INFO,
     ADMISSIONS,
     RECONCILES,
@@ -69,4 +76,5 @@ pub const METRICS: [Metric; 8] = [
     REFUSALS,
     CERTIFICATE_EXPIRY,
     ROOTS_IN_USE,
+    INJECTED_PODS,
 ];

@@ -47,6 +47,13 @@ impl<V: PartialEq> Mirror<V> {
             .cloned()
     }
 
+    /// Every object of a namespace.
+    pub fn of_namespace(&self, namespace: &str) -> Vec<Arc<V>> {
+        let objects = self.objects.read().unwrap_or_else(PoisonError::into_inner);
+        let objects = objects.iter().filter(|(key, _)| key.0 == namespace);
+        objects.map(|(_, value)| value.clone()).collect()
+    }
+
     /// All objects that fulfil the predicate.
     pub fn any(&self, predicate: impl Fn(&Key, &V) -> bool) -> bool {
         self.objects

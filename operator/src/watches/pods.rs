@@ -18,6 +18,8 @@ use tracing::warn;
 use super::mirror::{Listing, Mirror};
 use super::retry::patient;
 use crate::catalogue::Catalogue;
+use crate::inject::{Status, covers};
+use crate::metrics::Metrics;
 use crate::readiness::{Check, Readiness};
 
 /// What is known of a pod with a sidecar.
@@ -48,6 +50,9 @@ pub struct InjectedPod {
     /// Hexadecimal SHA-256 of the root that its sidecar trusts, if
     /// [`names::STATUS`] tells.
     pub root: Option<String>,
+    /// Which sidecar was injected: see [`crate::inject::template`]. The pod's
+    /// author may have written it.
+    pub template: Option<String>,
 }
 
 /// The roots that the sidecars of running pods trust.
@@ -114,12 +119,6 @@ struct AnnotationsForm {
     status: Option<String>,
 }
 
-/// What is read of the annotation [`names::STATUS`].
-#[derive(Deserialize)]
-struct Injection {
-    root: String,
-}
-
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SpecForm {
@@ -157,11 +156,28 @@ struct ContainerForm {
     volume_mounts: Vec<MountForm>,
     #[serde(default)]
     target_container_name: String,
+    #[serde(default)]
+    lifecycle: Option<IgnoredAny>,
+    #[serde(default)]
+    startup_probe: ProbeForm,
+    #[serde(default)]
+    liveness_probe: ProbeForm,
+    #[serde(default)]
+    readiness_probe: ProbeForm,
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct MountForm {
     name: String,
+    #[serde(default)]
+    mount_path: String,
+}
+
+#[derive(Default, Deserialize)]
+struct ProbeForm {
+    #[serde(default)]
+    exec: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -196,6 +212,21 @@ impl ContainerForm {
             && self.restart_policy == "Always"
             && self.command.is_empty()
             && self.args.is_empty()
+            && !self.runs_more()
+    }
+
+    /// Whether a kubelet would run something else in it, or something else in
+    /// place of its program.
+    fn runs_more(&self) -> bool {
+        let probes = [
+            &self.startup_probe,
+            &self.liveness_probe,
+            &self.readiness_probe,
+        ];
+        let mut mounts = self.volume_mounts.iter();
+        self.lifecycle.is_some()
+            || probes.iter().any(|probe| probe.exec.is_some())
+            || mounts.any(|mount| covers(&mount.mount_path, names::SIDECAR_PROGRAM))
     }
 }
 
@@ -242,8 +273,12 @@ impl From<PodForm> for PodView {
             .init_containers
             .into_iter()
             .find(ContainerForm::is_sidecar);
-        let injection = metadata.annotations.status.as_deref();
-        let injection = injection.and_then(|status| serde_json::from_str::<Injection>(status).ok());
+        let status_annotation = metadata.annotations.status.as_deref();
+        let injection = status_annotation.and_then(Status::parse);
+        let told = |text: String| (!text.is_empty()).then_some(text);
+        let (root, template) = injection
+            .map(|injection| (told(injection.root), told(injection.template)))
+            .unwrap_or_default();
         let environment = metadata.annotations.environment.as_deref().map(str::parse);
         Self {
             pod: InjectedPod {
@@ -257,7 +292,8 @@ impl From<PodForm> for PodView {
                 shares_processes: spec.share_process_namespace || spec.host_pid,
                 lowered: environment == Some(Ok(Environment::Development)),
                 collections: metadata.annotations.collections,
-                root: injection.map(|injection| injection.root),
+                root,
+                template,
             },
             metadata: ObjectMeta {
                 name: metadata.name,
@@ -354,9 +390,33 @@ impl Pods {
         roots
     }
 
+    /// How many pods that may still run carry the sidecar of this template, and
+    /// how many another one.
+    pub fn by_template(&self, template: &str) -> (i64, i64) {
+        let (mut current, mut outdated) = (0, 0);
+        self.mirror.each(|pod| {
+            if pod.finished || pod.sidecar_image.is_none() {
+                return;
+            }
+            if pod.template.as_deref() == Some(template) {
+                current += 1;
+            } else {
+                outdated += 1;
+            }
+        });
+        (current, outdated)
+    }
+
     /// Watches for ever. Tells the catalogue where pods ask for development,
-    /// and wakes the streams of a namespace when a pod's annotations changed.
-    pub async fn follow(self, catalogue: Arc<Catalogue>, readiness: Readiness) {
+    /// wakes the streams of a namespace when a pod's annotations changed, and
+    /// counts the pods by whether their sidecar is of this template.
+    pub async fn follow(
+        self,
+        catalogue: Arc<Catalogue>,
+        readiness: Readiness,
+        metrics: Arc<Metrics>,
+        template: String,
+    ) {
         let api: Api<PodView> = Api::all(self.client.clone());
         let config = watcher::Config::default().labels(names::INJECTED);
         let mut events = patient(watcher(api, config));
@@ -371,6 +431,8 @@ impl Pods {
             };
             let listed = matches!(event, watcher::Event::InitDone);
             self.apply(event, &mut listing, &catalogue);
+            let (current, outdated) = self.by_template(&template);
+            metrics.set_injected_pods(current, outdated);
             if listed {
                 readiness.set(Check::Pods, true);
             }

@@ -1,19 +1,18 @@
 //! Who is left alone, who is refused, who is warned.
 
-use credence_core::Environment;
 use credence_operator::inject::{
-    Decision, Denial, InjectSettings, InvalidCollections, Skip, Warning, decide,
+    Decision, Denial, InjectSettings, InvalidCollections, InvalidWish, Skip, Warning, decide,
 };
 use serde_json::{Value, json};
 
-use crate::fixture::{injected, pod, settings, sidecar, with};
+use crate::fixture::{self, injected, pod, settings, sidecar, with};
 
 fn live(pod: &Value) -> Decision {
-    decide(pod, Environment::Live, &settings())
+    decide(pod, &fixture::live(), &settings())
 }
 
 fn development(pod: &Value) -> Decision {
-    decide(pod, Environment::Development, &settings())
+    decide(pod, &fixture::development(), &settings())
 }
 
 fn warnings(decision: Decision) -> Vec<Warning> {
@@ -111,14 +110,17 @@ fn a_pod_can_be_lowered_and_not_raised() {
     }
 }
 
+fn refused(invalid: InvalidCollections) -> Decision {
+    Decision::Deny(Denial::Wish(InvalidWish::Collections(invalid)))
+}
+
 #[test]
 fn collections_that_cannot_exist_are_refused() {
     let pod = annotated("credence.dev/collections", "openai, Stripe");
     let invalid = InvalidCollections::Name("Stripe".to_owned());
-    assert_eq!(live(&pod), Decision::Deny(Denial::Collections(invalid)));
+    assert_eq!(live(&pod), refused(invalid));
     let pod = annotated("credence.dev/collections", "");
-    let invalid = InvalidCollections::Empty;
-    assert_eq!(live(&pod), Decision::Deny(Denial::Collections(invalid)));
+    assert_eq!(live(&pod), refused(InvalidCollections::Empty));
 }
 
 #[test]
@@ -144,6 +146,22 @@ fn our_sidecar_with_another_program_or_feed_is_not_ours() {
         ("args", json!(["-x"])),
         ("envFrom", json!([{"configMapRef": {"name": "theirs"}}])),
         ("env", json!([])),
+        (
+            "lifecycle",
+            json!({"postStart": {"exec": {"command": ["/their/shell"]}}}),
+        ),
+        (
+            "livenessProbe",
+            json!({"exec": {"command": ["/their/shell"]}}),
+        ),
+        (
+            "volumeMounts",
+            json!([{"name": "theirs", "mountPath": "/credence-sidecar"}]),
+        ),
+        (
+            "volumeMounts",
+            json!([{"name": "theirs", "mountPath": "/"}]),
+        ),
     ] {
         let theirs = with(ours.clone(), &at(member), value);
         assert_eq!(
@@ -165,14 +183,14 @@ fn our_sidecar_with_the_root_of_another_replica_is_ours() {
         ca: "another root".into(),
         ..settings()
     };
-    let given = injected(&pod(), &decide(&pod(), Environment::Live, &theirs));
+    let given = injected(&pod(), &decide(&pod(), &fixture::live(), &theirs));
     assert_eq!(live(&given), Decision::Deny(Denial::ContainerName));
     let held = InjectSettings {
         other_cas: vec!["another root".into()],
         ..settings()
     };
     assert_eq!(
-        decide(&given, Environment::Live, &held),
+        decide(&given, &fixture::live(), &held),
         Decision::Skip(Skip::AlreadyInjected)
     );
 }
@@ -188,6 +206,10 @@ fn what_other_webhooks_change_on_the_sidecar_leaves_it_ours() {
     ours = with(ours, &at("env"), env);
     ours = with(ours, &at("resources"), json!({"requests": {"cpu": "50m"}}));
     ours = with(ours, &at("imagePullPolicy"), json!("IfNotPresent"));
+    let mut mounts = sidecar(&ours)["volumeMounts"].clone();
+    let roots = json!({"name": "roots", "mountPath": "/etc/ssl/certs"});
+    mounts.as_array_mut().unwrap().push(roots);
+    ours = with(ours, &at("volumeMounts"), mounts);
     assert_eq!(live(&ours), Decision::Skip(Skip::AlreadyInjected));
 }
 
@@ -214,6 +236,58 @@ fn nobody_else_gets_a_token_for_the_feed() {
     assert_eq!(live(&before), denial, "a mount of the volume to come");
     let after = with(injected(&pod(), &live(&pod())), &at, mount);
     assert_eq!(live(&after), denial, "a mount beside the sidecar");
+}
+
+#[test]
+fn a_pod_that_gets_no_sidecar_gets_no_token_either() {
+    let source = json!({"serviceAccountToken": {"audience": "credence", "path": "t"}});
+    let volumes = json!([{"name": "mine", "projected": {"sources": [source]}}]);
+    let denial = Decision::Deny(Denial::TokenAudience("mine".to_owned()));
+    for (path, value, reason) in [
+        (
+            &["metadata", "labels"][..],
+            json!({"credence.dev/inject": "false"}),
+            Skip::OptedOut,
+        ),
+        (&["spec", "hostNetwork"], json!(true), Skip::HostNetwork),
+        (&["spec", "os"], json!({"name": "windows"}), Skip::Windows),
+        (
+            &["spec", "shareProcessNamespace"],
+            json!(true),
+            Skip::SharedProcesses,
+        ),
+    ] {
+        let skipped = with(pod(), path, value);
+        assert_eq!(live(&skipped), Decision::Skip(reason));
+        let thief = with(skipped.clone(), &["spec", "volumes"], volumes.clone());
+        assert_eq!(live(&thief), denial, "{reason:?}");
+        // Our names are free where we do nothing.
+        let containers = json!([{"name": "credence", "image": "theirs:1"}]);
+        let theirs = with(skipped, &["spec", "containers"], containers);
+        assert_eq!(live(&theirs), Decision::Skip(reason));
+    }
+    let by_hand = injected(&pod(), &live(&pod()));
+    let by_hand = with(
+        by_hand,
+        &["metadata", "labels", "credence.dev/inject"],
+        json!("false"),
+    );
+    assert_eq!(live(&by_hand), Decision::Skip(Skip::OptedOut));
+    let mount = json!([{"name": "credence-token", "mountPath": "/t"}]);
+    let thief = with(by_hand, &["spec", "containers", "0", "volumeMounts"], mount);
+    let denial = Denial::TokenMount("app".to_owned());
+    assert_eq!(live(&thief), Decision::Deny(denial));
+    let mirror = with(
+        pod(),
+        &["metadata", "annotations"],
+        json!({"kubernetes.io/config.mirror": "0"}),
+    );
+    let mirror = with(mirror, &["spec", "volumes"], volumes);
+    assert_eq!(
+        live(&mirror),
+        Decision::Skip(Skip::MirrorPod),
+        "it runs already"
+    );
 }
 
 #[test]
@@ -267,6 +341,12 @@ fn messages_fit_into_what_an_api_server_shows() {
         Warning::EgressProxy {
             container: "c".repeat(63),
             variable: "HTTP_PROXY",
+        },
+        Warning::StartAfter,
+        Warning::CutOff,
+        Warning::PortTaken {
+            container: "c".repeat(63),
+            port: 2733,
         },
     ] {
         assert!(warning.to_string().len() <= 256, "{warning}");

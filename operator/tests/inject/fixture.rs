@@ -1,6 +1,7 @@
 //! Pods and settings to try.
 
-use credence_operator::inject::{Decision, InjectSettings};
+use credence_core::Environment;
+use credence_operator::inject::{Bounds, Decision, InjectSettings, Namespace};
 use serde_json::{Value, json};
 
 pub(crate) fn settings() -> InjectSettings {
@@ -10,7 +11,24 @@ pub(crate) fn settings() -> InjectSettings {
         feed: "credence-feed.credence-system.svc:8444".to_owned(),
         ca: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n".into(),
         root_sha256: "0123456789abcdef".repeat(4),
+        egress: None,
     }
+}
+
+/// A namespace that demands nothing.
+fn namespace(environment: Environment) -> Namespace {
+    Namespace {
+        environment,
+        bounds: Bounds::default(),
+    }
+}
+
+pub(crate) fn live() -> Namespace {
+    namespace(Environment::Live)
+}
+
+pub(crate) fn development() -> Namespace {
+    namespace(Environment::Development)
 }
 
 /// The least that the API server accepts.

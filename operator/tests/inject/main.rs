@@ -5,8 +5,12 @@
     reason = "what fails outside a #[test] fails the test all the same"
 )]
 
+mod again;
+mod annotations;
 mod decisions;
 mod fixture;
 mod golden;
+mod layout;
 mod properties;
+mod restricted;
 mod review;

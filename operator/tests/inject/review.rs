@@ -2,11 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use credence_core::Environment;
 use credence_operator::webhook::{Answer, respond};
 use serde_json::{Value, json};
 
-use crate::fixture::{pod, settings, with};
+use crate::fixture::{development, live, pod, settings, with};
 
 fn review(pod: &Value) -> Value {
     json!({
@@ -32,8 +31,8 @@ fn answer_to(review: &Value) -> (Answer, Value) {
 
 fn answer_to_bytes(body: &[u8]) -> (Answer, Value) {
     let answer = respond(body, &settings(), |namespace| match namespace {
-        "shop" => Environment::Live,
-        _ => Environment::Development,
+        "shop" => live(),
+        _ => development(),
     });
     let review: Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(review["apiVersion"], "admission.k8s.io/v1");
@@ -75,6 +74,20 @@ fn the_namespace_of_the_request_decides_not_the_pods() {
     assert_eq!(response["allowed"], true);
     assert_eq!(response.get("patch"), None);
     assert_eq!(response["warnings"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_pod_that_cannot_have_a_sidecar_is_an_event_unless_it_is_only_tried() {
+    let host = with(pod(), &["spec", "hostNetwork"], json!(true));
+    let (answer, _) = answer_to(&review(&host));
+    let happening = answer.happening.unwrap();
+    assert_eq!(happening.regarding.name.as_deref(), Some("app"));
+    assert_eq!(happening.regarding.namespace.as_deref(), Some("shop"));
+    let tried = with(review(&host), &["request", "dryRun"], json!(true));
+    let (answer, _) = answer_to(&tried);
+    assert_eq!((answer.reason, answer.happening), ("host-network", None));
+    let (answer, _) = answer_to(&review(&pod()));
+    assert_eq!(answer.happening, None);
 }
 
 #[test]

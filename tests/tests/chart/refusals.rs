@@ -16,6 +16,8 @@ fn values_that_do_nothing_are_refused() {
         "crds.keep=true",
         "environmentPolicy.enable=false",
         "credentialNamespaces=shop",
+        "sidecar.httpsProxy=http://user:password@proxy:3128",
+        "sidecar.httpsProxy=https://proxy:3128",
         "credentialNamespaces={Shop}",
         "clusterCredentials.namespace=",
         "clusterCredentials.create=true",

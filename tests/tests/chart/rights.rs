@@ -59,9 +59,11 @@ fn nothing_reads_secrets_in_the_whole_cluster() {
             "clusterapicollections",
             "clusterapicollections/status",
             "events",
+            "limitranges",
             "mutatingwebhookconfigurations",
             "namespaces",
             "pods",
+            "resourcequotas",
             "tokenreviews",
         ])
     );

@@ -100,7 +100,7 @@ fn both_webhooks_ask_in_the_same_way() {
         }
     }
     assert_eq!(first["failurePolicy"], "Fail");
-    assert_eq!(first["sideEffects"], "None");
+    assert_eq!(first["sideEffects"], "NoneOnDryRun");
     assert_eq!(first["timeoutSeconds"], 5);
     assert_eq!(first["reinvocationPolicy"], "IfNeeded");
 }

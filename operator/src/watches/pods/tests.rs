@@ -9,7 +9,7 @@ fn what_matters_of_a_pod_is_decoded() {
             "labels": {names::INJECTED: "true"},
             "annotations": {
                 names::ENVIRONMENT: "development", names::COLLECTIONS: "openai", "x": "y",
-                names::STATUS: r#"{"version":"1","environment":"development","root":"ab"}"#,
+                names::STATUS: r#"{"version":"1","environment":"development","root":"ab","template":"t"}"#,
             },
         },
         "spec": {
@@ -35,6 +35,7 @@ fn what_matters_of_a_pod_is_decoded() {
             lowered: true,
             collections: Some("openai".to_owned()),
             root: Some("ab".to_owned()),
+            template: Some("t".to_owned()),
         }
     );
 }
@@ -60,6 +61,14 @@ fn only_a_native_sidecar_that_runs_its_image_counts() {
     assert_eq!(with("restartPolicy", json!("")), None);
     assert_eq!(with("command", json!(["sh"])), None);
     assert_eq!(with("args", json!(["-c"])), None);
+    let exec = json!({"exec": {"command": ["/theirs"]}});
+    assert_eq!(with("lifecycle", json!({"postStart": exec})), None);
+    for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+        assert_eq!(with(probe, exec.clone()), None, "{probe}");
+    }
+    let mounted = |path: &str| with("volumeMounts", json!([{"name": "v", "mountPath": path}]));
+    assert_eq!(mounted("/credence-sidecar"), None);
+    assert_eq!(mounted("/etc/ssl").as_deref(), Some("sidecar:1"));
     assert_eq!(
         decoded(&json!({"containers": [sidecar]})).sidecar_image,
         None
