@@ -54,7 +54,6 @@ fn pods_of_every_shape_call(shop: &Shop) -> Result<()> {
     });
     shape("without-service-links", |spec| {
         spec["enableServiceLinks"] = json!(false);
-        spec["dnsPolicy"] = json!("Default");
         spec["hostAliases"] = json!([{"ip": "127.0.0.1", "hostnames": ["localhost"]}]);
     });
     shape("init-containers", |spec| {
