@@ -16,6 +16,7 @@
 //! The harness is blocking: its work is starting programs and waiting for
 //! them. It looks at the cluster through `kubectl` and `helm`, as a user does.
 
+pub mod bound_token;
 pub mod cgroups;
 pub mod cluster;
 pub mod collect;
@@ -32,9 +33,11 @@ pub mod pki;
 pub mod process;
 pub mod programs;
 pub mod python;
+pub mod rights;
 pub mod shop;
 pub mod state;
 pub mod stopped;
+pub mod suspension;
 pub mod sysctls;
 pub mod tar;
 pub mod teardown;

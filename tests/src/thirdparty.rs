@@ -79,6 +79,28 @@ pub const HELM: ThirdParty = ThirdParty {
     notice: "building Helm, about 3 minutes the first time",
 };
 
+/// Helm's previous major version, which many still use.
+pub const HELM_3: ThirdParty = ThirdParty {
+    name: "helm3",
+    source: Source::Package {
+        path: "helm.sh/helm/v3/cmd/helm",
+        version: "v3.22.0",
+    },
+    links: &[],
+    notice: "building Helm 3, about 3 minutes the first time",
+};
+
+/// Compares manifests with schemas.
+pub const KUBECONFORM: ThirdParty = ThirdParty {
+    name: "kubeconform",
+    source: Source::Package {
+        path: "github.com/yannh/kubeconform/cmd/kubeconform",
+        version: "v0.8.0",
+    },
+    links: &[],
+    notice: "building kubeconform, about 10 seconds the first time",
+};
+
 /// Stripe's own stand-in for its API, made from its OpenAPI description.
 pub const STRIPE_MOCK: ThirdParty = ThirdParty {
     name: "stripe-mock",
@@ -89,6 +111,35 @@ pub const STRIPE_MOCK: ThirdParty = ThirdParty {
     links: &[],
     notice: "building stripe-mock, about 1 minute the first time",
 };
+
+/// The Prometheus operator's module and its version: its definitions are in it.
+pub const PROMETHEUS_OPERATOR: (&str, &str) = (
+    "github.com/prometheus-operator/prometheus-operator",
+    "v0.85.0",
+);
+
+/// The folder with the sources of a Go module, fetched if it is not in Go's
+/// own cache.
+///
+/// # Errors
+/// Go is missing, or the module cannot be fetched.
+pub fn module(path: &str, version: &str) -> Result<PathBuf> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Download {
+        dir: PathBuf,
+    }
+    let module = format!("{path}@{version}");
+    let output = Command::new("go")
+        .args(["mod", "download", "-json", &module])
+        // In no module, whose go.mod would have a say.
+        .current_dir(std::env::temp_dir())
+        .output()
+        .context("starting go")?;
+    let download: Download = serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("{module}: {}", String::from_utf8_lossy(&output.stdout)))?;
+    Ok(download.dir)
+}
 
 /// The folder with the Go modules.
 #[must_use]
@@ -188,6 +239,11 @@ impl ThirdParty {
             fs::remove_dir_all(&draft)?;
             bail!("go build failed");
         }
+        if let Source::Package { path, .. } = self.source {
+            // Go names a program by the folder of its package.
+            let (_, folder) = path.rsplit_once('/').unwrap_or_default();
+            fs::rename(draft.join(folder), draft.join(self.name))?;
+        }
         for link in self.links {
             std::os::unix::fs::symlink(self.name, draft.join(link))?;
         }
@@ -248,7 +304,9 @@ mod tests {
 
     #[test]
     fn every_module_has_a_key_with_its_version() -> Result<()> {
-        for program in [KUBERNETES, ETCD, COREDNS, HELM, STRIPE_MOCK] {
+        let helms = [HELM, HELM_3];
+        let others = [KUBERNETES, ETCD, COREDNS, KUBECONFORM, STRIPE_MOCK];
+        for program in helms.into_iter().chain(others) {
             assert!(program.key()?.starts_with(&format!("{}-v", program.name)));
         }
         Ok(())

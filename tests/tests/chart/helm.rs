@@ -3,10 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use credence_tests::thirdparty::HELM;
+use credence_tests::thirdparty::{HELM, HELM_3, KUBERNETES, ThirdParty};
 use serde_json::Value;
 
 use crate::chart;
+
+/// Whether nothing may be left out.
+pub(crate) fn demanded() -> bool {
+    let variables = ["CREDENCE_TEST_CLUSTER", "CI"].iter();
+    let mut values = variables.filter_map(std::env::var_os);
+    values.any(|value| !value.is_empty())
+}
 
 /// Helm, if it is to be had.
 pub(crate) struct Helm {
@@ -18,15 +25,23 @@ impl Helm {
     /// elsewhere only looks for it, since the build needs Go, a network and
     /// minutes.
     pub(crate) fn get() -> Option<Self> {
-        let must = ["CREDENCE_TEST_CLUSTER", "CI"].iter();
-        let must = must
-            .filter_map(std::env::var_os)
-            .any(|value| !value.is_empty());
-        if !must && !HELM.is_built().unwrap_or(false) {
-            eprintln!("not run: Helm is not in the cache; `make test` builds it");
+        Self::of(&HELM)
+    }
+
+    /// The version before.
+    pub(crate) fn previous() -> Option<Self> {
+        Self::of(&HELM_3)
+    }
+
+    fn of(helm: &ThirdParty) -> Option<Self> {
+        if !demanded() && !helm.is_built().unwrap_or(false) {
+            eprintln!(
+                "not run: {} is not in the cache; `make test` builds it",
+                helm.name
+            );
             return None;
         }
-        let program = HELM.binary().unwrap();
+        let program = helm.binary().unwrap();
         Some(Self { program })
     }
 
@@ -56,7 +71,11 @@ impl Helm {
 
     /// What is rendered with the values in a file.
     pub(crate) fn render(&self, values: &Path) -> String {
-        let output = self.template(&["--values", values.to_str().unwrap()]);
+        // Without a cluster each Helm has a version of Kubernetes in mind, and
+        // Helm 3 one that is long gone.
+        let kubernetes = KUBERNETES.version().unwrap();
+        let values_file = values.to_str().unwrap();
+        let output = self.template(&["--values", values_file, "--kube-version", &kubernetes]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {said}", values.display());
         String::from_utf8(output.stdout).unwrap()

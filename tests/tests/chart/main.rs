@@ -10,9 +10,12 @@
 
 mod files;
 mod helm;
+mod monitoring;
 mod refusals;
 mod rendered;
 mod rights;
+mod rights_table;
+mod schemas;
 mod webhooks;
 
 use std::path::PathBuf;

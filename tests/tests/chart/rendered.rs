@@ -38,6 +38,24 @@ fn compare(snapshot: &Path, rendered: &str) {
 }
 
 #[test]
+fn both_versions_of_helm_render_the_same() {
+    let (Some(helm), Some(previous)) = (Helm::get(), Helm::previous()) else {
+        return;
+    };
+    for entry in fs::read_dir(workspace().join("tests/tests/chart/values")).unwrap() {
+        let values = entry.unwrap().path();
+        let [new, old] = [&helm, &previous].map(|helm| -> Vec<Value> {
+            serde_yaml::from_multiple(&helm.render(&values)).unwrap()
+        });
+        assert!(new.len() > 10);
+        for object in &new {
+            assert!(old.contains(object), "{}: {object:#}", values.display());
+        }
+        assert_eq!(old.len(), new.len(), "{}", values.display());
+    }
+}
+
+#[test]
 fn the_definitions_are_installed_unchanged_and_kept() {
     let Some(helm) = Helm::get() else { return };
     let objects = helm.objects(&[]);

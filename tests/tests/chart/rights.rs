@@ -82,6 +82,16 @@ fn events_are_written_and_never_read() {
 }
 
 #[test]
+fn the_whole_cluster_is_readable_only_by_an_explicit_value() {
+    let Some(helm) = Helm::get() else { return };
+    let objects = helm.objects(&["rbac.clusterWideSecrets=true"]);
+    assert_eq!(
+        bindings(&objects, "ClusterRoleBinding"),
+        [("", "credence-credentials"), ("", "credence-operator")]
+    );
+}
+
+#[test]
 fn credentials_are_readable_where_the_values_say_and_nowhere_else() {
     let Some(helm) = Helm::get() else { return };
     let own = ("credence-system", "credence-operator");

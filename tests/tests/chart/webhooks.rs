@@ -99,6 +99,11 @@ fn both_webhooks_ask_in_the_same_way() {
             assert_eq!(Some(value), second.get(name), "{name}");
         }
     }
+    let ignoring = helm.objects(&["injector.failurePolicy=Ignore"]);
+    let ignoring = one(&ignoring, "MutatingWebhookConfiguration");
+    for webhook in ignoring["webhooks"].as_array().unwrap() {
+        assert_eq!(webhook["failurePolicy"], "Ignore");
+    }
     assert_eq!(first["failurePolicy"], "Fail");
     assert_eq!(first["sideEffects"], "NoneOnDryRun");
     assert_eq!(first["timeoutSeconds"], 5);

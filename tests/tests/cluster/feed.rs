@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result, bail, ensure};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use credence_core::names::{AUDIENCE, CONTAINER, FEED_PORT};
+use credence_tests::bound_token;
 use credence_tests::feed::{Answer, Recording, connect};
 use credence_tests::image::SIDECAR;
 use credence_tests::shop::{APIS, APP, DEVELOPMENT, PATIENCE, SYSTEM, Shop, restricted_pod};
+use credence_tests::suspension::Suspension;
 use serde_json::json;
 
 use crate::case::Case;
@@ -30,6 +32,9 @@ pub(crate) const CASES: &[Case] = &[
     )
     .here(REACH),
 ];
+
+/// What keeps strangers from having a token at all.
+const POLICIES: [&str; 2] = ["credence-token-requests", "credence-sidecar-token"];
 
 /// The whole feed of a development pod, recorded while Secrets of both
 /// environments change: the development keys come, and no live one ever does.
@@ -98,7 +103,11 @@ fn strangers_are_refused(shop: &Shop) -> Result<()> {
         ],
     )?;
     refused(shop, Some(&other), 401, "another audience")?;
-    let unbound = token(shop, &["--audience=credence"])?;
+    // The API server lets nobody get this far. The feed does not rely on it.
+    let _suspension = Suspension::of(kubectl, &POLICIES)?;
+    let unbound = credence_tests::wait::until("a token for a user", PATIENCE, || {
+        Ok(token(shop, &["--audience=credence"]).ok())
+    })?;
     refused(shop, Some(&unbound), 403, "no pod")?;
 
     let pod = |name: &str, arguments: &[&str], inject: &str| {
@@ -122,7 +131,9 @@ fn strangers_are_refused(shop: &Shop) -> Result<()> {
         "a pod without the sidecar",
     )?;
 
-    kubectl.apply(&thief().to_string())?;
+    credence_tests::wait::until("a pod with a thief", PATIENCE, || {
+        Ok(kubectl.apply(&thief().to_string()).ok())
+    })?;
     refused(
         shop,
         Some(&pod_token(shop, "thief")?),
@@ -263,7 +274,8 @@ fn refused(shop: &Shop, token: Option<&str>, wanted: u16, what: &str) -> Result<
 }
 
 fn stream(shop: &Shop, pod: &str) -> Result<Recording> {
-    streaming(open(shop, Some(&pod_token(shop, pod)?))?)
+    let token = bound_token::of_pod(shop.cluster().kubectl(), DEVELOPMENT, pod)?;
+    streaming(open(shop, Some(&token))?)
 }
 
 fn streaming(answer: Answer) -> Result<Recording> {
@@ -301,6 +313,7 @@ fn open(shop: &Shop, token: Option<&str>) -> Result<Answer> {
     )
 }
 
+/// As an administrator gets it, while the policies are suspended.
 fn pod_token(shop: &Shop, pod: &str) -> Result<String> {
     let name = format!("--bound-object-name={pod}");
     token(

@@ -52,7 +52,7 @@ fn a_restricted_pod_has_all_that_a_sidecar_needs(shop: &Shop) -> Result<()> {
         &["/probe", "cat", "/var/run/token/token"],
     )?;
     ensure!(
-        review(cluster, &token, "credence")?,
+        review(cluster, &token, "harness")?,
         "the token is good for its audience"
     );
     ensure!(
@@ -143,7 +143,7 @@ fn manifests(authority: &Authority) -> Result<String> {
     volumes.push(json!({"name": "shop", "secret": {"secretName": "shop"}}));
     volumes.push(json!({
         "name": "token",
-        "projected": {"sources": [{"serviceAccountToken": {"audience": "credence", "expirationSeconds": 600, "path": "token"}}]},
+        "projected": {"sources": [{"serviceAccountToken": {"audience": "harness", "expirationSeconds": 600, "path": "token"}}]},
     }));
     let objects = [namespace, secret, roots, service, shop, pod("caller")];
     Ok(objects.map(|object| object.to_string()).join("\n---\n"))

@@ -19,6 +19,7 @@ mod kinds;
 mod lifetimes;
 mod outage;
 mod pods;
+mod policies;
 mod rotation;
 mod runner;
 
@@ -40,6 +41,7 @@ const CASES: [&[Case]; 11] = [
     harness::CASES,
     calls::CASES,
     isolation::CASES,
+    policies::CASES,
     feed::CASES,
     kinds::CASES,
     pods::CASES,
