@@ -20,6 +20,7 @@ mod lifetimes;
 mod outage;
 mod pods;
 mod policies;
+mod rights;
 mod rotation;
 mod runner;
 
@@ -37,7 +38,7 @@ use credence_tests::state::State;
 use credence_tests::{Cluster, collect, interrupt, network, packages};
 
 /// In this order, as far as their turns leave it open.
-const CASES: [&[Case]; 11] = [
+const CASES: [&[Case]; 13] = [
     harness::CASES,
     calls::CASES,
     isolation::CASES,
@@ -49,6 +50,7 @@ const CASES: [&[Case]; 11] = [
     rotation::CASES,
     environment::CASES,
     outage::CASES,
+    rights::CASES,
     footprint::CASES,
 ];
 
