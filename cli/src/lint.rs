@@ -69,7 +69,7 @@ fn check(inventory: &Inventory, now: Timestamp) -> Vec<Problem> {
             let material = inventory.gather(namespace.as_deref(), &needs);
             match resolve(collection, environment, &material, now) {
                 Ok(resolved) => problems.extend(resolved.warnings.into_iter().map(|warning| {
-                    let Warning { field, message } = warning;
+                    let Warning { field, message, .. } = warning;
                     let origin = &object.origin;
                     origin.problem(Severity::Warning, &field, At::Value, message)
                 })),

@@ -32,7 +32,7 @@ use placing::{Placing, placings};
 
 pub use keys::secret_keys;
 pub use material::{Material, Needs, SecretObject};
-pub use warning::Warning;
+pub use warning::{Warning, WarningKind};
 
 /// A collection resolved for one environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct Resolved {
     pub secret: Option<String>,
     /// Whether these are live settings used in development.
     pub uses_live_fallback: bool,
+    /// Name of the Secret with the client certificate.
+    pub certificate_secret: Option<String>,
     /// When the client certificate ceases to be valid, if there is one.
     pub certificate_not_after: Option<Timestamp>,
     /// What should be looked at all the same.
@@ -128,6 +130,7 @@ pub fn resolve(
     };
     let held = case.client_certificate()?;
     let not_after = held.as_ref().map(|held| held.not_after);
+    let certificate_secret = held.as_ref().map(|held| held.secret.to_owned());
     if let Some(held) = held {
         if route.base_url.scheme() == Scheme::Http {
             return Err(case.certificate_without_tls(held.secret));
@@ -143,6 +146,7 @@ pub fn resolve(
         route,
         secret: secret.map(|(name, _)| name.to_owned()),
         uses_live_fallback: case.selected.uses_live_fallback,
+        certificate_secret,
         certificate_not_after: not_after,
         warnings,
         changes_at: not_after.and_then(|end| warning::next_change(end, now)),

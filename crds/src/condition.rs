@@ -18,6 +18,34 @@ pub const SHADOWED: &str = "Shadowed";
 /// True: `spec.sidecarPort` is that of another collection. Absent otherwise.
 pub const PORT_CONFLICT: &str = "PortConflict";
 
+/// True: a provider refuses the credential of connected sidecars.
+pub const CREDENTIAL_REJECTED: &str = "CredentialRejected";
+/// True: a client certificate ends within 30 days.
+pub const CERTIFICATE_EXPIRING: &str = "CertificateExpiring";
+/// True: a key begins like those that its provider gives out for the other
+/// environment.
+pub const KEY_OF_OTHER_ENVIRONMENT: &str = "KeyOfOtherEnvironment";
+/// True: live settings are used in a development namespace.
+pub const DEVELOPMENT_USES_LIVE_CREDENTIALS: &str = "DevelopmentUsesLiveCredentials";
+/// True: the operator may not read what the object refers to.
+pub const ACCESS_FORBIDDEN: &str = "AccessForbidden";
+
+/// All types, in the order in which they are written: the first four are
+/// always there, the others while they are true.
+pub const ALL: [&str; 11] = [
+    ACCEPTED,
+    CREDENTIALS_RESOLVED,
+    PROGRAMMED,
+    READY,
+    CREDENTIAL_REJECTED,
+    CERTIFICATE_EXPIRING,
+    KEY_OF_OTHER_ENVIRONMENT,
+    DEVELOPMENT_USES_LIVE_CREDENTIALS,
+    ACCESS_FORBIDDEN,
+    SHADOWED,
+    PORT_CONFLICT,
+];
+
 /// Reasons, apart from those of a failed resolution.
 pub mod reason {
     /// `Accepted=True`.
@@ -26,10 +54,8 @@ pub mod reason {
     pub const INVALID: &str = "Invalid";
     /// `CredentialsResolved=True`.
     pub const RESOLVED: &str = "Resolved";
-    /// `CredentialsResolved=True`, by live settings in a development namespace.
-    pub const DEVELOPMENT_USES_LIVE_CREDENTIALS: &str = "DevelopmentUsesLiveCredentials";
-    /// `CredentialsResolved=False`: the operator has no right to read there. The
-    /// message holds the command that gives it.
+    /// `CredentialsResolved=False` and `AccessForbidden=True`: the operator has no
+    /// right to read there. The message holds the command that gives it.
     pub const ACCESS_FORBIDDEN: &str = "AccessForbidden";
     /// `Programmed=True`.
     pub const PROGRAMMED: &str = "Programmed";
@@ -52,4 +78,22 @@ pub mod reason {
     pub const PORT_TAKEN: &str = "PortTaken";
     /// `Ready=True`.
     pub const READY: &str = "Ready";
+    /// `CredentialRejected=True`: it was accepted before.
+    pub const NO_LONGER_ACCEPTED: &str = "NoLongerAccepted";
+    /// `CredentialRejected=True`: it has not been accepted since it is in use.
+    pub const NEVER_ACCEPTED: &str = "NeverAccepted";
+    /// `CredentialRejected=True`: TLS ended at the client certificate.
+    pub const CLIENT_CERTIFICATE_REFUSED: &str = "ClientCertificateRefused";
+    /// Of an Event: `CredentialRejected` is gone.
+    pub const NO_LONGER_REJECTED: &str = "NoLongerRejected";
+    /// `CertificateExpiring=True`, for a month.
+    pub const EXPIRES_WITHIN_30_DAYS: &str = "ExpiresWithin30Days";
+    /// `CertificateExpiring=True`, for a week.
+    pub const EXPIRES_WITHIN_7_DAYS: &str = "ExpiresWithin7Days";
+    /// `CertificateExpiring=True`, on the last day.
+    pub const EXPIRES_WITHIN_1_DAY: &str = "ExpiresWithin1Day";
+    /// `KeyOfOtherEnvironment=True`.
+    pub const WELL_KNOWN_PREFIX: &str = "WellKnownPrefix";
+    /// `DevelopmentUsesLiveCredentials=True`.
+    pub const DEVELOPMENT_FALLBACK: &str = "DevelopmentFallback";
 }

@@ -10,6 +10,7 @@
 //! It never asks why a collection was queued: each time everything about it is
 //! looked at again. Objects are read only if a version changed since.
 
+mod announcements;
 mod carry_out;
 mod conditions;
 mod follow;
@@ -19,6 +20,7 @@ mod manifest;
 mod plan;
 mod planner;
 mod reads;
+mod rejections;
 pub(crate) mod status_patch;
 mod stores;
 mod unanswered;

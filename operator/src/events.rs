@@ -5,6 +5,7 @@
 
 mod recent;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -40,7 +41,7 @@ pub struct Happening {
     /// Whether somebody should look.
     pub severity: Severity,
     /// What happened, in CamelCase, from a closed list.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     /// What we were doing, in CamelCase, from a closed list.
     pub action: &'static str,
     /// The same for people. Never holds a value.
@@ -93,7 +94,7 @@ impl Events {
     pub fn tell(&self, happening: Happening) {
         if let Err(error) = self.0.try_send(happening) {
             let reason = error.into_inner().reason;
-            debug!(reason, "an Event is left out: too many wait");
+            debug!(%reason, "an Event is left out: too many wait");
         }
     }
 }
@@ -132,17 +133,17 @@ impl Writer {
         let namespace = event.metadata.namespace.as_deref();
         let api: Api<Event> =
             Api::namespaced(self.client.clone(), namespace.unwrap_or(CLUSTER_NAMESPACE));
-        let (params, reason) = (PostParams::default(), happening.reason);
+        let (params, reason) = (PostParams::default(), &happening.reason);
         match tokio::time::timeout(TIMEOUT, api.create(&params, &event)).await {
             Ok(Ok(_)) => {}
             Ok(Err(kube::Error::Api(status))) if status.is_not_found() || is_ending(&status) => {
                 debug!(
                     namespace,
-                    reason, "an Event is left out: its namespace is gone"
+                    %reason, "an Event is left out: its namespace is gone"
                 );
             }
-            Ok(Err(error)) => warn!(namespace, reason, %error, "cannot write an Event"),
-            Err(_) => warn!(namespace, reason, "cannot write an Event in time"),
+            Ok(Err(error)) => warn!(namespace, %reason, %error, "cannot write an Event"),
+            Err(_) => warn!(namespace, %reason, "cannot write an Event in time"),
         }
     }
 }
@@ -174,7 +175,7 @@ fn event(happening: &Happening, instance: &str, now: Timestamp, unique: &str) ->
         reporting_controller: Some(CONTROLLER.to_owned()),
         reporting_instance: Some(cut(instance, 128).to_owned()),
         type_: Some(happening.severity.as_str().to_owned()),
-        reason: Some(happening.reason.to_owned()),
+        reason: Some(happening.reason.clone().into_owned()),
         action: Some(happening.action.to_owned()),
         note: Some(cut(&happening.note, LONGEST_NOTE).to_owned()),
         ..Event::default()
@@ -194,7 +195,7 @@ mod tests {
         Happening {
             regarding,
             severity: Severity::Warning,
-            reason: "SecretNotFound",
+            reason: "SecretNotFound".into(),
             action: "Resolve",
             note: "ä".repeat(LONGEST_NOTE),
         }

@@ -40,6 +40,8 @@ pub struct Resolution {
     pub secret: Option<String>,
     /// Whether these are live settings used in development.
     pub uses_live_fallback: bool,
+    /// Name of the Secret with the client certificate.
+    pub certificate_secret: Option<String>,
     /// When the client certificate ceases to be valid, if there is one.
     pub certificate_not_after: Option<Timestamp>,
     /// What should be looked at although there is a route.
@@ -91,6 +93,7 @@ impl Resolution {
                 entry: Entry::Ready(Arc::new(resolved.route)),
                 secret: resolved.secret,
                 uses_live_fallback: resolved.uses_live_fallback,
+                certificate_secret: resolved.certificate_secret,
                 certificate_not_after: resolved.certificate_not_after,
                 warnings: resolved.warnings,
                 changes_at: resolved.changes_at,
@@ -122,6 +125,7 @@ impl Resolution {
             entry: Entry::Unavailable(unavailable),
             secret: None,
             uses_live_fallback: false,
+            certificate_secret: None,
             certificate_not_after: None,
             warnings: Vec::new(),
             changes_at: None,

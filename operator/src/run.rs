@@ -238,12 +238,16 @@ impl Shared {
     fn watch_and_plan(&self, tasks: &mut Tasks, queue: Queue) -> Arc<FeedStatusWriter> {
         let (client, catalogue, readiness) = (&self.client, &self.catalogue, &self.readiness);
         let sources = Arc::new(Sources::new(client.clone(), catalogue.clone()));
+        let announcer = Announcer {
+            events: self.events.clone(),
+            leader: self.leader.clone(),
+        };
         let planner = Planner::new(
             client.clone(),
             catalogue.clone(),
             sources.clone(),
             queue,
-            self.leader.clone(),
+            announcer.clone(),
             readiness.clone(),
             self.metrics.clone(),
         );
@@ -258,10 +262,6 @@ impl Shared {
             leader: self.leader.clone(),
         });
         let (namespaces, pods) = (self.namespaces.clone(), self.pods.clone());
-        let announcer = Announcer {
-            events: self.events.clone(),
-            leader: self.leader.clone(),
-        };
         tasks.spawn(
             "namespaces",
             namespaces.follow(

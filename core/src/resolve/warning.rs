@@ -9,10 +9,21 @@ use crate::Environment;
 /// Something that should be looked at. Names objects and keys, never values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
+    /// What it is about.
+    pub kind: WarningKind,
     /// Where in the manifest the cause is.
     pub field: String,
     /// What was found and what to do, in sentences.
     pub message: String,
+}
+
+/// What a warning is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WarningKind {
+    /// A key that is plainly meant for the other environment.
+    KeyOfOtherEnvironment,
+    /// A client certificate that ends soon.
+    CertificateExpiring,
 }
 
 /// How long before its end a certificate is warned about.
@@ -81,6 +92,7 @@ impl Case<'_> {
             Environment::Development => "calls have no real effect",
         };
         Warning {
+            kind: WarningKind::KeyOfOtherEnvironment,
             field: format!("{block}.secretRef.name"),
             message: format!(
                 "Key \"{key}\" of Secret \"{name}\" looks like one for {found}, but {block} uses it: {consequence}. \
@@ -92,6 +104,7 @@ impl Case<'_> {
     /// That a client certificate ends soon, if it does.
     pub(super) fn expiring(&self, name: &str, not_after: Timestamp) -> Option<Warning> {
         (self.now >= warned_from(not_after)).then(|| Warning {
+            kind: WarningKind::CertificateExpiring,
             field: format!("{}.tlsSecretRef.name", self.selected.field()),
             message: format!(
                 "The client certificate in Secret \"{name}\" expires at {not_after}. \

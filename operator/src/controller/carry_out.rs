@@ -5,11 +5,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Client;
 use tracing::info;
 
+use super::announcements;
 use super::manifest::Manifest;
 use super::plan::Plan;
 use super::status_patch;
 use super::unanswered::Unanswered;
 use crate::catalogue::Catalogue;
+use crate::events::Events;
 
 /// Owner of everything in the status but `feeds`.
 const FIELD_MANAGER: &str = "credence-operator";
@@ -21,6 +23,7 @@ const FIELD_MANAGER: &str = "credence-operator";
 pub(super) async fn carry_out(
     client: &Client,
     catalogue: &Catalogue,
+    events: &Events,
     manifest: &Manifest,
     plan: &Plan,
     leads: bool,
@@ -44,6 +47,10 @@ pub(super) async fn carry_out(
             "a condition changed"
         );
     }
+    let (before, after) = (&manifest.status.conditions, &plan.status.conditions);
+    for happening in announcements::happenings(key, uid, before, after) {
+        events.tell(happening);
+    }
     Ok(())
 }
 
@@ -58,15 +65,7 @@ fn is_written(status: &ApiCollectionStatus, planned: &ApiCollectionStatus) -> bo
 }
 
 fn own(conditions: &[Condition]) -> Vec<&Condition> {
-    let types = [
-        condition::ACCEPTED,
-        condition::CREDENTIALS_RESOLVED,
-        condition::PROGRAMMED,
-        condition::READY,
-        condition::SHADOWED,
-        condition::PORT_CONFLICT,
-    ];
-    types
+    condition::ALL
         .into_iter()
         .filter_map(|type_| conditions.iter().find(|condition| condition.type_ == type_))
         .collect()

@@ -15,6 +15,7 @@ use super::lag::Lags;
 use super::manifest::Manifest;
 use super::plan::{Observed, Sight};
 use super::reads::{Content, Planning, Reads, Wanted};
+use super::rejections::Rejections;
 use super::unanswered::{TIMEOUT, Unanswered};
 use crate::catalogue::Catalogue;
 use crate::resolution::{Gathered, Resolution};
@@ -31,6 +32,7 @@ pub(super) struct Gatherer {
     sources: Arc<Sources>,
     reads: Reads,
     lags: Lags,
+    rejections: Rejections,
     /// The operator, as a flag of `kubectl create rolebinding` names it.
     subject: OnceCell<String>,
 }
@@ -46,6 +48,7 @@ impl Gatherer {
             catalogue,
             sources,
             lags: Lags::default(),
+            rejections: Rejections::default(),
             subject: OnceCell::new(),
         }
     }
@@ -77,6 +80,7 @@ impl Gatherer {
         let (uid, feeds) = (&manifest.outline.uid, &manifest.status.feeds);
         Ok(Observed {
             lagging_since: self.lags.observe(uid, feeds, now),
+            rejections: self.rejections.observe(uid, feeds, now),
             manifest,
             around,
             sights,

@@ -1,5 +1,6 @@
 //! What should be, by what is: no call, no clock.
 
+mod findings;
 mod neighbours;
 
 use std::collections::BTreeMap;
@@ -18,9 +19,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::conditions::{Status, Verdict};
 use super::manifest::Manifest;
+use super::rejections::Rejection;
 use crate::catalogue::{Outline, Planned, Surroundings};
 use crate::resolution::{Gathered, Resolution};
 use crate::revision::Inputs;
+use findings::Findings;
 
 /// A sidecar that has not acknowledged for this long is behind; before, it is
 /// only busy.
@@ -40,6 +43,9 @@ pub(super) struct Observed {
     pub(super) sights: BTreeMap<Environment, Sight>,
     /// Since when sidecars are behind, if they are.
     pub(super) lagging_since: Option<Timestamp>,
+    /// What sidecars say of refused credentials, by the revision of what they
+    /// were sent.
+    pub(super) rejections: BTreeMap<String, Rejection>,
 }
 
 /// What was found for one environment.
@@ -76,7 +82,17 @@ pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
     let changes = resolutions
         .values()
         .filter_map(|resolution| until(resolution.changes_at?, now));
-    let look_again = changes.chain(late).min();
+    let method = manifest.collection.as_ref().ok();
+    let method = method.map(|collection| MethodName::from(&collection.method));
+    let findings = Findings {
+        method: method.unwrap_or(MethodName::None),
+        resolutions: &resolutions,
+        rejections: &observed.rejections,
+        now,
+    };
+    let finding = findings.next_change();
+    let finding = finding.and_then(|change| until(change, now));
+    let look_again = changes.chain(late).chain(finding).min();
     let before = &manifest.status.conditions;
     let condition =
         |type_: &str, verdict: Verdict| verdict.condition(type_, manifest.generation, before, now);
@@ -90,17 +106,15 @@ pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
         ),
         Some(condition(condition::READY, ready)),
     ];
-    let further =
-        neighbours::conditions(&observed.around).map(|(type_, verdict)| condition(type_, verdict));
+    let further = findings
+        .conditions()
+        .chain(neighbours::conditions(&observed.around))
+        .map(|(type_, verdict)| condition(type_, verdict));
     let conditions = always.into_iter().flatten().chain(further).collect();
     let status = ApiCollectionStatus {
         observed_generation: Some(manifest.generation),
         environment: observed.around.environment.map(Into::into),
-        method: manifest
-            .collection
-            .as_ref()
-            .ok()
-            .map(|collection| MethodName::from(&collection.method)),
+        method,
         environments: resolutions
             .iter()
             .map(|(environment, resolution)| EnvironmentStatus {
@@ -200,32 +214,11 @@ fn resolved(accepted: &Verdict, resolutions: &BTreeMap<Environment, Arc<Resoluti
         .map(|name| format!("\"{name}\""))
         .collect();
     secrets.dedup();
-    let mut message = match secrets.as_slice() {
+    let message = match secrets.as_slice() {
         [] => "No Secret is needed.".to_owned(),
         [secret] => format!("Secret {secret} is used."),
         several => format!("Secrets {} are used.", several.join(" and ")),
     };
-    let warnings = resolutions
-        .values()
-        .flat_map(|resolution| &resolution.warnings);
-    for warning in warnings {
-        message.push_str(" Warning: ");
-        message.push_str(&warning.message);
-    }
-    if resolutions
-        .values()
-        .any(|resolution| resolution.uses_live_fallback)
-    {
-        let message = format!(
-            "{message} It is the live one, as spec.developmentFallback says. \
-             Add spec.development to use another."
-        );
-        return Verdict::new(
-            Status::True,
-            reason::DEVELOPMENT_USES_LIVE_CREDENTIALS,
-            message,
-        );
-    }
     Verdict::new(Status::True, reason::RESOLVED, message)
 }
 

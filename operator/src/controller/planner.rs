@@ -14,6 +14,7 @@ use super::manifest::{Guarded, Kind, Manifest, key, outline};
 use super::unanswered::Unanswered;
 use super::{RETRY, carry_out, plan};
 use crate::catalogue::Catalogue;
+use crate::events::{Announcer, Events};
 use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::readiness::{Check, Readiness};
@@ -28,6 +29,7 @@ pub struct Planner {
     pub(super) leader: watch::Receiver<bool>,
     readiness: Readiness,
     metrics: Arc<Metrics>,
+    events: Events,
     gatherer: Gatherer,
 }
 
@@ -38,10 +40,11 @@ impl Planner {
         catalogue: Arc<Catalogue>,
         sources: Arc<Sources>,
         queue: Queue,
-        leader: watch::Receiver<bool>,
+        announcer: Announcer,
         readiness: Readiness,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
+        let Announcer { events, leader } = announcer;
         Arc::new(Self {
             gatherer: Gatherer::new(client.clone(), catalogue.clone(), sources.clone()),
             client,
@@ -51,6 +54,7 @@ impl Planner {
             leader,
             readiness,
             metrics,
+            events,
         })
     }
 
@@ -99,7 +103,15 @@ impl Planner {
         let plan = plan::plan(&observed, now);
         let leads = *self.leader.borrow();
         let manifest = &observed.manifest;
-        carry_out::carry_out(&self.client, &self.catalogue, manifest, &plan, leads).await?;
+        carry_out::carry_out(
+            &self.client,
+            &self.catalogue,
+            &self.events,
+            manifest,
+            &plan,
+            leads,
+        )
+        .await?;
         Ok(plan
             .look_again
             .map_or_else(Action::await_change, Action::requeue))

@@ -35,7 +35,7 @@ fn key(happening: &Happening) -> String {
         part(&about.namespace),
         part(&about.name),
         part(&about.uid),
-        happening.reason.to_owned(),
+        happening.reason.clone().into_owned(),
         happening.note.clone(),
     ]
     .join("\n")
@@ -55,7 +55,7 @@ mod tests {
                 ..ObjectReference::default()
             },
             severity: Severity::Normal,
-            reason: "Ready",
+            reason: "Ready".into(),
             action: "Plan",
             note: note.to_owned(),
         }

@@ -38,7 +38,7 @@ fn changed(namespace: &str, before: Environment, after: Environment) -> Happenin
             ..ObjectReference::default()
         },
         severity: Severity::Normal,
-        reason: "EnvironmentChanged",
+        reason: "EnvironmentChanged".into(),
         action: "Watch",
         note: format!(
             "The namespace was {before} and is {after} now: its pods are given the {after} \

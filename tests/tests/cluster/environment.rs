@@ -147,11 +147,18 @@ fn a_promoted_namespace_uses_the_other_credential(shop: &Shop) -> Result<()> {
             ensure!(delay <= USED && cut <= CUT, "that is too late");
             let shown = format!("jsonpath={{.status.environment}}={status}");
             branch.wait_for("apicollection/payments", &shown)?;
+            until("the Event about the namespace", PATIENCE, || {
+                let events = branch.kubectl(&["get", "events", "-o", "name", EVENTS])?;
+                Ok((!events.is_empty()).then_some(()))
+            })?;
         }
         callers.unfailed()?;
         Ok(())
     })
 }
+
+/// Of which there is at least one.
+const EVENTS: &str = "--field-selector=reason=EnvironmentChanged,involvedObject.kind=Namespace";
 
 /// A body that goes on for ever, and a connection that has left HTTP.
 const STREAMS: [(&str, &[&str]); 2] = [("events", &[]), ("socket", &["--upgrade=websocket"])];

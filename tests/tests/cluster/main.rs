@@ -23,6 +23,7 @@ mod policies;
 mod rights;
 mod rotation;
 mod runner;
+mod status;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -38,7 +39,7 @@ use credence_tests::state::State;
 use credence_tests::{Cluster, collect, interrupt, network, packages};
 
 /// In this order, as far as their turns leave it open.
-const CASES: [&[Case]; 13] = [
+const CASES: &[&[Case]] = &[
     harness::CASES,
     calls::CASES,
     isolation::CASES,
@@ -48,6 +49,7 @@ const CASES: [&[Case]; 13] = [
     pods::CASES,
     lifetimes::CASES,
     rotation::CASES,
+    status::CASES,
     environment::CASES,
     outage::CASES,
     rights::CASES,

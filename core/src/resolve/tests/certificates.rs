@@ -243,12 +243,14 @@ fn the_end_of_a_certificate_is_told_in_time() {
     assert_eq!(early.warnings, []);
     assert_eq!(early.changes_at, Some(warned.parse().unwrap()));
     assert_eq!(early.certificate_not_after, Some(end.parse().unwrap()));
+    assert_eq!(early.certificate_secret.as_deref(), Some("client"));
 
     let late = at(warned).unwrap();
     assert_eq!(late.changes_at, Some(end.parse().unwrap()));
     assert_eq!(
         late.warnings,
         [Warning {
+            kind: WarningKind::CertificateExpiring,
             field: "spec.development.tlsSecretRef.name".to_owned(),
             message:
                 "The client certificate in Secret \"client\" expires at 2027-01-01T00:00:00Z. \

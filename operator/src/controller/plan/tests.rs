@@ -1,5 +1,7 @@
 //! Plans, as tables.
 
+mod findings;
+
 use credence_core::bundle::{Entry, Unavailable};
 use credence_core::resolve::{Material, SecretObject};
 use credence_crds::{ApiCollection, ClusterApiCollection, EnvironmentName};
@@ -80,6 +82,7 @@ fn observed(object: &ApiCollection) -> Observed {
         },
         sights: BTreeMap::from([found(Environment::Development)]),
         lagging_since: None,
+        rejections: BTreeMap::new(),
     }
 }
 
@@ -106,6 +109,16 @@ fn conditions(plan: &Plan) -> Vec<(&str, &str, &str)> {
             )
         })
         .collect()
+}
+
+/// Type and reason of the conditions that are there only while they are true.
+fn further(plan: &Plan) -> Vec<(&str, &str)> {
+    let all = conditions(plan).into_iter().skip(4);
+    all.map(|(type_, status, reason)| {
+        assert_eq!(status, "True", "{type_}");
+        (type_, reason)
+    })
+    .collect()
 }
 
 fn programmed(plan: &Plan) -> (&str, &str) {
@@ -268,29 +281,6 @@ fn a_lowered_pod_makes_both_environments_be_used() {
 }
 
 #[test]
-fn live_credentials_in_development_are_said_so() {
-    let object = manifest(&json!({
-        "baseUrl": "https://api.openai.com/v1",
-        "auth": {"apiKey": {"in": "Header", "name": "Authorization", "value": "Bearer ${secret.api-key}"}},
-        "live": {"secretRef": {"name": "openai-live"}},
-        "developmentFallback": "UseLive",
-    }));
-    let mut observed = observed(&object);
-    let inputs = inputs(Environment::Development, Found::At("7".to_owned()));
-    let sight = Sight::Read(inputs, material("openai-live", "api-key"));
-    observed.sights = BTreeMap::from([(Environment::Development, sight)]);
-    let plan = plan(&observed, at(100));
-    assert_eq!(
-        conditions(&plan)[1],
-        (
-            "CredentialsResolved",
-            "True",
-            "DevelopmentUsesLiveCredentials"
-        )
-    );
-}
-
-#[test]
 fn sidecars_of_all_replicas_are_summed() {
     let mut observed = observed(&openai());
     observed.manifest.status.feeds = vec![feed("a", 2, 2, 0), feed("b", 1, 1, 0)];
@@ -399,14 +389,13 @@ fn a_certificate_is_watched_until_its_end() {
     assert_eq!(good.status.expires.as_deref(), Some(end));
     let certificate = good.status.environments[0].certificate.as_ref().unwrap();
     assert_eq!(certificate.not_after, end);
-    let said = message(&good, condition::CREDENTIALS_RESOLVED);
-    assert!(!said.contains("Warning"), "{said}");
+    assert_eq!(further(&good), []);
 
     let soon = plan_at("2026-12-31T23:00:00Z");
     assert_eq!(soon.look_again, Some(Duration::from_hours(1)));
-    let said = message(&soon, condition::CREDENTIALS_RESOLVED);
+    let said = message(&soon, condition::CERTIFICATE_EXPIRING);
     assert!(
-        said.contains("Warning: The client certificate in Secret \"client\" expires"),
+        said.contains("client certificate in Secret \"client\" expires"),
         "{said}"
     );
     assert_eq!(revision(&soon), revision(&good));
@@ -438,6 +427,7 @@ fn cluster_collection() -> Observed {
         around: Surroundings::default(),
         sights: BTreeMap::from([found(Environment::Live), found(Environment::Development)]),
         lagging_since: None,
+        rejections: BTreeMap::new(),
     }
 }
 
