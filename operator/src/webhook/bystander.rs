@@ -14,7 +14,7 @@ pub(super) fn happening(skip: Skip, namespace: &str, pod: &Value) -> Option<Happ
     Some(Happening {
         regarding: regarding(namespace, &pod["metadata"])?,
         severity: Severity::Warning,
-        reason: "SidecarNotInjected",
+        reason: "SidecarNotInjected".into(),
         action: "Inject",
         note,
     })

@@ -39,7 +39,7 @@ use credence_tests::state::State;
 use credence_tests::{Cluster, collect, interrupt, network, packages};
 
 /// In this order, as far as their turns leave it open.
-const CASES: &[&[Case]] = &[
+const CASES: [&[Case]; 14] = [
     harness::CASES,
     calls::CASES,
     isolation::CASES,
