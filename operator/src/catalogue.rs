@@ -254,7 +254,9 @@ impl Catalogue {
     /// Whether every collection is known, and was planned or at least tried.
     pub fn is_complete(&self) -> bool {
         let state = self.lock();
-        state.listed.all()
+        // Where there are none, nothing more is to come, whenever the
+        // namespaces are listed.
+        state.listed.collections()
             && state.cluster.values().all(Slot::is_tried)
             && state
                 .shelves
@@ -304,7 +306,11 @@ impl Catalogue {
 
 impl Listed {
     const fn all(self) -> bool {
-        self.namespaces && self.of_namespaces && self.of_cluster
+        self.namespaces && self.collections()
+    }
+
+    const fn collections(self) -> bool {
+        self.of_namespaces && self.of_cluster
     }
 }
 

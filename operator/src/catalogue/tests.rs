@@ -208,6 +208,15 @@ fn a_failure_keeps_what_was_planned_and_counts_as_tried() {
 }
 
 #[test]
+fn where_there_are_no_collections_the_listings_of_both_kinds_are_all_there_is() {
+    let catalogue = Catalogue::new(Queue::default(), CREDENTIALS);
+    catalogue.retain(true, &BTreeSet::new());
+    assert!(!catalogue.is_complete());
+    catalogue.retain(false, &BTreeSet::new());
+    assert!(catalogue.is_complete());
+}
+
+#[test]
 fn nothing_is_said_of_the_surroundings_before_everything_is_listed() {
     let catalogue = Catalogue::new(Queue::default(), CREDENTIALS);
     let (key, outline) = (of_cluster("openai"), outline("u", team("a")));

@@ -61,7 +61,6 @@ impl Planner {
                 for namespace in self.catalogue.retain(K::OF_CLUSTER, listed) {
                     self.sources.forget(&namespace);
                 }
-                self.note_completeness();
             }
             watcher::Event::Apply(object) => {
                 if let Some(key) = key(&object) {
@@ -82,5 +81,7 @@ impl Planner {
                 }
             }
         }
+        // What is deleted need not be planned any more.
+        self.note_completeness();
     }
 }
