@@ -41,6 +41,7 @@ deny: tools
 generate: tools
 	$(CARGO) run --quiet --locked -p credence-crds --example generate
 	cp crds/yaml/*.yaml charts/credence/files/
+	UPDATE_GOLDEN=1 $(CARGO) test --quiet --locked -p credence-tests --test reference
 
 # A real Kubernetes on this machine. Its last two lines say how to reach it.
 cluster: tools

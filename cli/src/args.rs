@@ -1,9 +1,11 @@
 //! The command line.
 
 use std::net::{Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+};
 use credence_core::Environment;
 
 use crate::exit;
@@ -47,14 +49,50 @@ Exit status:
   2  the command line is wrong
   3  a file could not be read";
 
+/// The end of `credence check --help`.
+const CHECK_EXPLAINED: &str = concat!(
+    "\
+Each line is a question and its answer: \u{2713} as it should be, ! needs a look or cannot
+be known, \u{2717} does not work. What to do about it stands below. Nothing is changed: a
+pod that asks for a sidecar is sent as a dry run, and no Secret is read. Questions
+that your own rights do not allow are answered by !.
+
+With --output json one object is printed:
+  failures, warnings   numbers
+  findings   a list of objects with section, check (the question's name), verdict
+             (ok, warning or failure), message, details (a list of texts), hint
+
+",
+    "Exit status:\n  0  no failures\n  1  failures\n  2  the command line is wrong\n  3  no cluster is configured"
+);
+
 /// Call third-party APIs without holding their credentials: the same manifests
-/// as on a cluster, on this machine.
+/// as on a cluster, on this machine; and a look at what is on a cluster.
 #[derive(Debug, Parser)]
 #[command(name = "credence", version, after_help = exit::EXPLAINED)]
 pub struct CommandLine {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// How kubectl finds it: `kubectl credence` runs a program of this name.
+const PLUGIN: &str = "kubectl-credence";
+
+impl CommandLine {
+    /// Reads the process's own; its help and its errors call the command as
+    /// the user does.
+    pub fn read() -> Self {
+        let called = std::env::args_os().next().unwrap_or_default();
+        let mut command = Self::command();
+        if Path::new(&called)
+            .file_stem()
+            .is_some_and(|name| name == PLUGIN)
+        {
+            command = command.bin_name("kubectl credence");
+        }
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
 }
 
 /// What the command does.
@@ -70,6 +108,8 @@ pub enum Command {
     /// Show the main job end to end, with a provider of its own that refuses
     /// every call without its key.
     Demo(DemoArgs),
+    /// Look at a cluster's installation, and say what is wrong and what to do.
+    Check(CheckArgs),
 }
 
 /// Arguments of `credence run`.
@@ -135,10 +175,32 @@ pub struct LintArgs {
     pub output: Output,
 }
 
-/// The form of what `credence lint` prints.
+/// Arguments of `credence check`.
+#[derive(Debug, Args)]
+#[command(after_help = CHECK_EXPLAINED)]
+pub struct CheckArgs {
+    /// The kubeconfig file; without it the variable KUBECONFIG, then
+    /// ~/.kube/config, then the ServiceAccount of the pod decides.
+    #[arg(long, value_name = "PATH")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The kubeconfig's context; without it its current one.
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Look at the collections and pods of this namespace only.
+    #[arg(short, long, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+    /// Where the operator is installed.
+    #[arg(long, value_name = "NAMESPACE", default_value = "credence-system")]
+    pub operator_namespace: String,
+    /// The form of what is printed.
+    #[arg(short, long, value_name = "FORM", default_value = "text")]
+    pub output: Output,
+}
+
+/// The form of what `credence lint` and `credence check` print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// A line for each problem: file:line:column: field: message.
+    /// For people.
     Text,
     /// One JSON object.
     Json,
@@ -215,8 +277,6 @@ fn host(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

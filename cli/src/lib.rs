@@ -1,4 +1,5 @@
-//! The `credence` command: collections, and pods for them, without a cluster.
+//! The `credence` command: collections, and pods for them, without a cluster; and
+//! a look at what is on one.
 //!
 //! ```text
 //! files ─► yaml ─► object ─► inventory ─┬─► plan ─► bundle ─► the sidecar's proxy   (run, demo)
@@ -9,9 +10,11 @@
 //!
 //! From the bundle on it is the code of the sidecar, and up to it that of the
 //! operator: the kind's schema and rules, its conversion and its resolution.
-//! Only the reading of files, and the positions in them, are of this crate.
+//! Only the reading of files, and the positions in them, are of this crate; and
+//! `check`, which asks a cluster how its installation does.
 
 pub mod args;
+mod check;
 mod demo;
 mod exit;
 mod files;
@@ -48,13 +51,14 @@ pub use exit::Exit;
 pub fn run(command_line: CommandLine) -> anyhow::Result<Exit> {
     logs::init(match &command_line.command {
         Command::Run(args) => args.verbose,
-        Command::Lint(_) | Command::Demo(_) | Command::Inject(_) => 0,
+        Command::Lint(_) | Command::Demo(_) | Command::Inject(_) | Command::Check(_) => 0,
     });
     match command_line.command {
         Command::Lint(args) => lint::run(&args, &mut io::stdout(), &mut io::stderr()),
         Command::Inject(args) => inject::run(&args, &mut io::stdout(), &mut io::stderr()),
         Command::Run(args) => runtime()?.block_on(run::run(args)),
         Command::Demo(args) => runtime()?.block_on(demo::run(args)),
+        Command::Check(args) => runtime()?.block_on(check::run(&args, &mut io::stdout())),
     }
 }
 

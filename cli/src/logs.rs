@@ -9,6 +9,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 /// What our crates' names begin with. What others say is never more than a
 /// warning: they do not know which of the values that pass them are secret.
 const OURS: &str = "credence";
+/// Says as an error what `check` reports as its finding.
+const CLIENT: &str = "kube_client";
 
 /// Says warnings, and more for each `-v`.
 ///
@@ -27,7 +29,8 @@ pub(crate) fn init(verbose: u8) {
         .with_target(false);
     let filter = Targets::new()
         .with_default(LevelFilter::WARN)
-        .with_target(OURS, ours);
+        .with_target(OURS, ours)
+        .with_target(CLIENT, LevelFilter::OFF);
     let registry = tracing_subscriber::registry().with(filter);
     match verbose {
         0 => registry.with(lines.without_time()).init(),

@@ -3,12 +3,11 @@
 use std::io;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use credence_cli::args::CommandLine;
 use credence_cli::{Exit, run};
 
 fn main() -> ExitCode {
-    match run(CommandLine::parse()) {
+    match run(CommandLine::read()) {
         Ok(exit) => exit.into(),
         Err(error) => {
             // Whoever closed the pipe has read enough.

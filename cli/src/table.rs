@@ -18,6 +18,7 @@ impl Paint {
     const BOLD: &'static str = "1";
     const GREEN: &'static str = "32";
     const YELLOW: &'static str = "33";
+    const RED: &'static str = "31";
 
     fn apply(self, code: &str, text: &str) -> String {
         match self {
@@ -39,6 +40,11 @@ impl Paint {
     /// Something that needs a look.
     pub(crate) fn bad(self, text: &str) -> String {
         self.apply(Self::YELLOW, text)
+    }
+
+    /// Something that does not work.
+    pub(crate) fn worst(self, text: &str) -> String {
+        self.apply(Self::RED, text)
     }
 }
 

@@ -65,4 +65,5 @@ mod whole_body;
 pub use credence_net::{Egress, InvalidEgress};
 pub use limits::{ProxySettings, Timeouts};
 pub use proxy::{BindError, Bound, Handle, Proxy};
+pub use slug::Slug;
 pub use standing::Refusals;

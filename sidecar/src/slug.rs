@@ -7,7 +7,7 @@ use crate::target::TargetError;
 
 /// Which kind of failure it is; also the value of `Credence-Error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Slug {
+pub enum Slug {
     /// The request is not acceptable HTTP, or its path is ambiguous.
     BadRequest,
     /// The caller set what the collection reserves for itself.
@@ -47,8 +47,30 @@ pub(crate) enum Slug {
 }
 
 impl Slug {
+    /// All of them, by status code.
+    pub const ALL: [Self; 18] = [
+        Self::BadRequest,
+        Self::ConflictingHeader,
+        Self::ForbiddenOrigin,
+        Self::UnknownCollection,
+        Self::MethodNotAllowed,
+        Self::HeadTimeout,
+        Self::BodyTooLarge,
+        Self::ForbiddenHost,
+        Self::HeadTooLarge,
+        Self::NotImplemented,
+        Self::UpstreamUnreachable,
+        Self::UpstreamTls,
+        Self::ClientCertificateRejected,
+        Self::NotReady,
+        Self::CredentialsMissing,
+        Self::Unsupported,
+        Self::Overloaded,
+        Self::UpstreamTimeout,
+    ];
+
     /// As the header, the index and metrics spell it.
-    pub(crate) const fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::BadRequest => "bad-request",
             Self::ConflictingHeader => "conflicting-header",
@@ -72,13 +94,13 @@ impl Slug {
     }
 
     /// The status code.
-    pub(crate) fn code(self) -> u16 {
+    pub fn code(self) -> u16 {
         // The texts begin with three digits.
         self.status()[..3].parse().unwrap_or_default()
     }
 
     /// The status code and its reason phrase.
-    pub(crate) const fn status(self) -> &'static str {
+    pub const fn status(self) -> &'static str {
         match self {
             Self::BadRequest | Self::ConflictingHeader => "400 Bad Request",
             Self::ForbiddenOrigin => "403 Forbidden",
@@ -100,7 +122,7 @@ impl Slug {
     }
 
     /// What it is in a few words.
-    pub(crate) const fn title(self) -> &'static str {
+    pub const fn title(self) -> &'static str {
         match self {
             Self::BadRequest => "The request cannot be passed on",
             Self::ConflictingHeader => "The request sets what the collection sets",
@@ -120,6 +142,60 @@ impl Slug {
             Self::Unsupported => "The collection needs a newer Credence",
             Self::Overloaded => "There is too much to do at one time",
             Self::UpstreamTimeout => "The API did not answer in time",
+        }
+    }
+
+    /// What whoever gets it can do; the documentation says it.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::BadRequest => {
+                "Send HTTP that can be read in one way only; the body's detail says what could not."
+            }
+            Self::ConflictingHeader => {
+                "Leave out the header or parameter that the collection sets with onConflict: Reject."
+            }
+            Self::ForbiddenOrigin => {
+                "Call from the app, not from a page in a browser: pages are not let in."
+            }
+            Self::UnknownCollection => {
+                "GET / lists the collections of this pod; check the name, access.serviceAccounts and the pod's \
+                 annotation credence.dev/collections."
+            }
+            Self::MethodNotAllowed => {
+                "CONNECT, TRACE and TRACK are not passed on, and the index can only be read."
+            }
+            Self::HeadTimeout => "Send the whole head of a request within the time.",
+            Self::BodyTooLarge => {
+                "The credential goes into the body, which must fit into 1 MiB for that."
+            }
+            Self::ForbiddenHost => {
+                "Call http://localhost:2733/NAME/…: the proxy answers to that name, not to the provider's."
+            }
+            Self::HeadTooLarge => "Send fewer or shorter header fields.",
+            Self::NotImplemented => "Use a coding or a version of HTTP that the detail names.",
+            Self::UpstreamUnreachable => {
+                "Look at baseUrl, DNS and what the network lets out; a private address takes allowPrivateNetworks."
+            }
+            Self::UpstreamTls => {
+                "The provider's certificate is not of an authority that is trusted, not for this name, or not in its \
+                 time: caRef names a private authority."
+            }
+            Self::ClientCertificateRejected => {
+                "Compare the certificate of tlsSecretRef with the one that the provider knows."
+            }
+            Self::NotReady => {
+                "kubectl describe apicollection NAME says what is missing; before the first bundle: the operator."
+            }
+            Self::CredentialsMissing => {
+                "kubectl describe apicollection NAME says which Secret or key."
+            }
+            Self::Unsupported => {
+                "Create the pod anew, so that it gets the sidecar of this release."
+            }
+            Self::Overloaded => "Make fewer calls at one time, and use connections again.",
+            Self::UpstreamTimeout => {
+                "Ask the provider, or give it more time in the collection's timeouts."
+            }
         }
     }
 }
@@ -158,5 +234,17 @@ impl From<TargetError> for Slug {
             | TargetError::Fragment
             | TargetError::Ambiguous => Self::BadRequest,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_listed_once_by_status_code() {
+        let words: std::collections::BTreeSet<_> = Slug::ALL.map(Slug::as_str).into();
+        assert_eq!(words.len(), Slug::ALL.len());
+        assert!(Slug::ALL.is_sorted_by_key(|slug| slug.code()));
     }
 }

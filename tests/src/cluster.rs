@@ -117,6 +117,15 @@ impl Cluster {
         self.state.as_ref()
     }
 
+    /// The same cluster, with another version of Helm.
+    #[must_use]
+    pub fn with_helm(&self, helm: PathBuf) -> Self {
+        Self {
+            helm,
+            ..self.clone()
+        }
+    }
+
     /// Standard output of a `helm` call that must succeed.
     ///
     /// # Errors

@@ -8,6 +8,8 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::cluster::Cluster;
+use credence_core::names::{CONTAINER, SIDECAR_ADMIN_PORT};
+
 use crate::images;
 use crate::process::Process;
 use crate::state::State;
@@ -117,11 +119,13 @@ impl Collection<'_> {
                 if self.cluster.state().is_none() {
                     self.logs(namespace, name, container_name)?;
                 }
-                for port in list(&container["ports"])
+                let named = list(&container["ports"])
                     .iter()
-                    .filter(|port| metrics && METRICS.contains(&text(&port["name"])))
-                {
-                    let port = &port["containerPort"];
+                    .filter(|port| METRICS.contains(&text(&port["name"])))
+                    .filter_map(|port| port["containerPort"].as_u64());
+                // The sidecar's is not in the pod, where its name could be the app's.
+                let ours = (container_name == CONTAINER).then_some(SIDECAR_ADMIN_PORT.into());
+                for port in named.chain(ours).filter(|_| metrics) {
                     let path =
                         format!("/api/v1/namespaces/{namespace}/pods/{name}:{port}/proxy/metrics");
                     let Ok(metrics) = kubectl.run(&["get", "--raw", &path]) else {

@@ -8,18 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use bytes::Bytes;
-use credence_core::names;
-use http::Request;
-use http::header::AUTHORIZATION;
-use http_body_util::{BodyExt as _, Empty};
-use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use http_body_util::BodyExt as _;
+
+use crate::session::{Session, Trust};
 
 /// Connecting and the answer's head.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -83,17 +74,17 @@ impl Recording {
 /// # Errors
 /// There is no connection, or no HTTP answer.
 pub fn connect(address: SocketAddr, ca: &str, token: Option<&str>) -> Result<Answer> {
-    let (root, name) = trust(ca)?;
-    let mut request = Request::get(format!("https://{name}{}", names::FEED_PATH));
-    if let Some(token) = token {
-        request = request.header(AUTHORIZATION, format!("Bearer {token}"));
-    }
-    let request = request.body(Empty::<Bytes>::new())?;
+    let trust = Trust::new(ca)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let response = runtime.block_on(async {
-        tokio::time::timeout(PATIENCE, open(address, root, name, request))
+    let opened = async {
+        let mut session = Session::open(address, &trust).await?;
+        let response = session.ask(token).await?;
+        anyhow::Ok((session, response))
+    };
+    let (session, response) = runtime.block_on(async {
+        tokio::time::timeout(PATIENCE, opened)
             .await
             .context("the feed took too long")?
     })?;
@@ -110,6 +101,7 @@ pub fn connect(address: SocketAddr, ca: &str, token: Option<&str>) -> Result<Ans
     let bytes = Arc::new(Mutex::new(Vec::new()));
     let kept = bytes.clone();
     std::thread::spawn(move || {
+        let _connected = session;
         let mut body = response.into_body();
         runtime.block_on(async {
             tokio::select! {
@@ -132,44 +124,4 @@ pub fn connect(address: SocketAddr, ca: &str, token: Option<&str>) -> Result<Ans
         grown,
         _stop: stop,
     }))
-}
-
-async fn open(
-    address: SocketAddr,
-    root: CertificateDer<'static>,
-    name: String,
-    request: Request<Empty<Bytes>>,
-) -> Result<http::Response<Incoming>> {
-    let mut roots = RootCertStore::empty();
-    roots.add(root)?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    let stream = TcpStream::connect(address)
-        .await
-        .context("connecting to the feed")?;
-    let stream = TlsConnector::from(Arc::new(config))
-        .connect(ServerName::try_from(name)?, stream)
-        .await
-        .context("TLS handshake with the feed")?;
-    let (mut sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
-    // It lives as long as the runtime; its error is one of the response too.
-    tokio::spawn(connection);
-    Ok(sender.send_request(request).await?)
-}
-
-/// The first root, and the name that the feed must carry for who trusts it.
-fn trust(ca: &str) -> Result<(CertificateDer<'static>, String)> {
-    let root = CertificateDer::from_pem_slice(ca.as_bytes()).context("the feed's root")?;
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &root);
-    let digest: String = digest
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    Ok((root, names::feed_server_name(&digest)))
 }

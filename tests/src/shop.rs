@@ -73,7 +73,7 @@ impl Shop {
         let kubectl = cluster.kubectl();
         // RoleBindings of the chart go into them.
         kubectl.apply(NAMESPACES)?;
-        shop.install()?;
+        shop.install(cluster, &[])?;
         let namespace =
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": PROVIDER}});
         kubectl.apply(&namespace.to_string())?;
@@ -131,7 +131,12 @@ impl Shop {
         Ok(())
     }
 
-    fn install(&self) -> Result<()> {
+    /// Installs or upgrades Credence with the cluster's Helm, and waits until
+    /// it is available.
+    ///
+    /// # Errors
+    /// Helm refuses, or it is not.
+    pub fn install(&self, cluster: &Cluster, more: &[&str]) -> Result<()> {
         let chart = workspace().join("charts/credence");
         let chart = chart.to_str().context("the path is not UTF-8")?;
         let namespaces = format!("credentialNamespaces={{{DEVELOPMENT},{LIVE}}}");
@@ -149,7 +154,7 @@ impl Shop {
             "--set",
             &namespaces,
         ];
-        self.cluster.helm(&arguments)?;
+        cluster.helm(&[&arguments, more].concat())?;
         Ok(())
     }
 

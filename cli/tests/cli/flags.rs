@@ -167,3 +167,40 @@ fn no_level_of_detail_shows_a_secret() {
     said += &text(&linted.stderr);
     assert_silent(&(running.printed() + &said), &[DEV, LIVE]);
 }
+
+#[test]
+fn kubectl_finds_it_as_a_plugin_of_its_own() {
+    let folder = Folder::empty();
+    let plugin = folder.path().join("kubectl-credence");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_credence"), &plugin).unwrap();
+    let ended = std::process::Command::new(plugin)
+        .args(["check", "--help"])
+        .output()
+        .unwrap();
+    let printed = text(&ended.stdout);
+    assert!(
+        printed.contains("Usage: kubectl credence check [OPTIONS]"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn without_a_cluster_nothing_can_be_checked() {
+    let folder = Folder::empty();
+    let ended = output(folder.path(), &["check", "--kubeconfig", "absent"]);
+    assert_eq!(ended.status.code(), Some(3));
+    let told = text(&ended.stderr);
+    assert!(told.starts_with("no cluster is configured: "), "{told}");
+    let kubeconfig = "apiVersion: v1\nkind: Config\ncurrent-context: a\n\
+        contexts: [{name: a, context: {cluster: a, user: a}}]\nusers: [{name: a, user: {}}]\n\
+        clusters: [{name: a, cluster: {server: 'http://127.0.0.1:9'}}]\n";
+    let folder = folder.with("config", kubeconfig);
+    let ended = output(folder.path(), &["check", "--kubeconfig", "config"]);
+    assert_eq!(ended.status.code(), Some(1));
+    let told = text(&ended.stdout);
+    assert!(
+        told.contains("✗ the API server at http://127.0.0.1:9/ does not answer: "),
+        "{told}"
+    );
+    assert!(told.ends_with("1 failure, 0 warnings\n"), "{told}");
+}

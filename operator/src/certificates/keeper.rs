@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use credence_core::names::ROTATED;
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
@@ -17,8 +18,6 @@ use super::authorities::{Authorities, SECRET_TYPE, Trust, request};
 use super::ca_bundle::Announced;
 use super::names::service_names;
 use super::rotation::{Observed, Step, StepError, advance, decide};
-use credence_core::names::ROTATED;
-
 use crate::metrics::{Metrics, RootsInUse};
 use crate::readiness::{Check, Readiness};
 use crate::settings::Settings;

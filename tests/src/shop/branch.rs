@@ -35,9 +35,10 @@ impl Shop {
         branch.open(environment)?;
         let done = work(&branch)?;
         collect::namespace(&self.cluster, &collect::closed(), name)?;
+        // To the end: its pods may be calling, and the next case counts calls.
         self.cluster
             .kubectl()
-            .run(&["delete", "namespace", name, "--wait=false"])?;
+            .run(&["delete", "namespace", name, "--timeout=120s"])?;
         Ok(done)
     }
 }

@@ -2,13 +2,11 @@
 //! collected.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context as _, Result, bail, ensure};
-use credence_tests::python;
+use anyhow::{Context as _, Result, ensure};
+use credence_tests::{credence, python};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
 
@@ -38,7 +36,7 @@ impl Stage {
         }
         fs::create_dir_all(&collected)?;
         Ok(Self {
-            binary: build()?,
+            binary: credence::build(Path::new(env!("CARGO_TARGET_TMPDIR")))?,
             collected,
             next: Cell::new(1),
             python: OnceCell::new(),
@@ -111,32 +109,6 @@ impl Stage {
         }
         self.python.get().map(PathBuf::as_path).context("no Python")
     }
-}
-
-/// Builds `credence` with the profile of these tests.
-fn build() -> Result<PathBuf> {
-    eprintln!("building credence");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut command = Command::new(cargo);
-    command
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["build", "--quiet", "--locked", "-p", "credence-cli"])
-        .stdout(std::io::stderr());
-    // CARGO_TARGET_TMPDIR is a folder of the target folder.
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
-    let target = target.context("cargo's target folder")?;
-    command.arg("--target-dir").arg(target);
-    let folder = match cfg!(debug_assertions) {
-        true => "debug",
-        false => {
-            command.arg("--release");
-            "release"
-        }
-    };
-    if !command.status().context("starting cargo")?.success() {
-        bail!("credence cannot be built");
-    }
-    Ok(target.join(folder).join("credence"))
 }
 
 /// As many open files as it takes; what is started here inherits them.

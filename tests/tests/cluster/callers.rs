@@ -48,6 +48,12 @@ impl Change {
         Ok(())
     }
 
+    /// Whether the call was refused because the collection was between two
+    /// environments: the old credential is gone before the new one is there.
+    pub(crate) fn is_between(&self) -> bool {
+        self.status == Some(503) && self.body.contains("urn:credence:error:not-ready")
+    }
+
     /// Whether the provider knew the caller as this, such as `payments dev`.
     pub(crate) fn is(&self, identity: &str) -> bool {
         self.body.contains(&format!("\"{identity}\""))
@@ -82,12 +88,24 @@ impl<'a> Callers<'a> {
     /// All changes so far, none of which is a failed call, and nothing was
     /// restarted.
     pub(crate) fn unfailed(&self) -> Result<Vec<Change>> {
+        let changes = self.changes()?;
+        changes.iter().try_for_each(Change::succeeded)?;
+        Ok(changes)
+    }
+
+    /// The same of pods whose environment changed.
+    pub(crate) fn unfailed_but_between(&self) -> Result<()> {
+        let changes = self.changes()?;
+        let mut others = changes.iter().filter(|change| !change.is_between());
+        others.try_for_each(Change::succeeded)
+    }
+
+    fn changes(&self) -> Result<Vec<Change>> {
         let log = self.branch.kubectl(&self.logs(&[]))?;
         let changes: Vec<Change> = log
             .lines()
             .filter_map(|line| serde_json::from_str(line).ok())
             .collect();
-        changes.iter().try_for_each(Change::succeeded)?;
         let pods = self.branch.json(&["get", "pods", "-l", "app=callers"])?;
         let pods = pods["items"].as_array().context("pods")?;
         ensure!(pods.len() == self.pods, "there are {} pods", pods.len());
@@ -159,7 +177,9 @@ impl Following {
             let change: Change = self.changes.recv_timeout(left).with_context(|| {
                 format!("{} of {} pods became {identity}", seen.len(), self.pods)
             })?;
-            change.succeeded()?;
+            if !change.is_between() {
+                change.succeeded()?;
+            }
             if change.is(identity) && !seen.iter().any(|other| other.pod == change.pod) {
                 seen.push(change);
             }

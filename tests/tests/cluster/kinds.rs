@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use credence_core::names::{CLUSTER_CREDENTIALS_NAMESPACE, FEED_PORT};
-use credence_tests::collect;
 use credence_tests::feed::{Answer, Recording, connect};
 use credence_tests::shop::{DEVELOPMENT, PATIENCE, PROVIDER, SYSTEM, Shop, restricted_pod};
 use credence_tests::wait::until;
+use credence_tests::{bound_token, collect};
 use serde_json::{Value, json};
 
 use crate::calls::expect;
@@ -306,19 +306,9 @@ impl Stage<'_> {
             "jsonpath={.webhooks[0].clientConfig.caBundle}",
         ])?;
         let root = String::from_utf8(BASE64_STANDARD.decode(root.trim())?)?;
-        let token = self.kubectl(&[
-            "-n",
-            &namespace,
-            "create",
-            "token",
-            "default",
-            "--duration=10m",
-            "--audience=credence",
-            "--bound-object-kind=Pod",
-            "--bound-object-name=caller",
-        ])?;
+        let token = bound_token::of_pod(self.shop.cluster().kubectl(), &namespace, "caller")?;
         let address = SocketAddr::new(replica.trim().parse()?, FEED_PORT);
-        match connect(address, &root, Some(token.trim()))? {
+        match connect(address, &root, Some(&token))? {
             Answer::Stream(recording) => Ok(recording),
             Answer::Refused { status, body } => bail!("refused with {status}: {body}"),
         }

@@ -7,16 +7,22 @@
 //! long ones. The last ones look at everything in either kind of run.
 
 mod audit;
+mod authority;
 mod callers;
 mod calls;
 mod case;
+mod check;
+mod crowd;
 mod environment;
 mod feed;
 mod footprint;
 mod harness;
+mod injection;
 mod isolation;
 mod kinds;
+mod lifecycle;
 mod lifetimes;
+mod mesh;
 mod outage;
 mod pods;
 mod policies;
@@ -24,6 +30,7 @@ mod rights;
 mod rotation;
 mod runner;
 mod status;
+mod strangers;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -39,21 +46,28 @@ use credence_tests::state::State;
 use credence_tests::{Cluster, collect, interrupt, network, packages};
 
 /// In this order, as far as their turns leave it open.
-const CASES: [&[Case]; 14] = [
+const CASES: [&[Case]; 21] = [
     harness::CASES,
     calls::CASES,
     isolation::CASES,
     policies::CASES,
+    check::CASES,
     feed::CASES,
     kinds::CASES,
+    strangers::CASES,
     pods::CASES,
+    injection::CASES,
+    mesh::CASES,
     lifetimes::CASES,
     rotation::CASES,
     status::CASES,
     environment::CASES,
     outage::CASES,
     rights::CASES,
+    authority::CASES,
+    crowd::CASES,
     footprint::CASES,
+    lifecycle::CASES,
 ];
 
 fn main() -> ExitCode {

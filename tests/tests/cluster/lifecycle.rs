@@ -1,0 +1,175 @@
+//! Upgrade, rollback, uninstallation and installation anew, beside an app that
+//! goes on calling. These come last: each leaves the shop as it found it, but
+//! with other replicas.
+
+use std::process::{Child, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use credence_core::names::CONTAINER;
+use credence_tests::Cluster;
+use credence_tests::shop::{APIS, APP, DEVELOPMENT, LIVE, PATIENCE, SYSTEM, Shop, restricted_pod};
+use credence_tests::thirdparty::HELM_3;
+use credence_tests::wait::until;
+use serde_json::{Value, json};
+
+use crate::case::Case;
+use crate::runner::note;
+
+pub(crate) const CASES: &[Case] = &[
+    Case::last(
+        "upgrades and a rollback fail no call",
+        upgrades_and_a_rollback_fail_no_call,
+    ),
+    Case::last(
+        "an uninstallation stops nobody",
+        an_uninstallation_stops_nobody,
+    ),
+    Case::last(
+        "Helm 3 installs and Helm 4 takes over",
+        helm_3_installs_and_helm_4_takes_over,
+    ),
+];
+
+const RELEASE: &str = "credence";
+
+/// Helm 4 applies on the server's side: what it writes and the operator writes
+/// as well would be a conflict at the second upgrade.
+fn upgrades_and_a_rollback_fail_no_call(shop: &Shop) -> Result<()> {
+    let cluster = shop.cluster();
+    let load = Load::start(shop, 60)?;
+    shop.install(cluster, &[])?;
+    shop.install(cluster, &["--set", "operator.replicas=1"])?;
+    cluster.helm(&["rollback", RELEASE, "--namespace", SYSTEM, "--wait"])?;
+    let calls = load.finish()?;
+    note(format!("{calls} calls, none failed"));
+    let deployment = [
+        "-n",
+        SYSTEM,
+        "get",
+        "deployment/credence-operator",
+        "-o",
+        "jsonpath={.spec.replicas}",
+    ];
+    let replicas = cluster.kubectl().run(&deployment)?;
+    ensure!(replicas == "2", "{replicas} replicas after the rollback");
+    changes_arrive(shop)
+}
+
+/// Running pods keep what they have, new pods start, collections stay; what is
+/// installed anew serves the old sidecars.
+fn an_uninstallation_stops_nobody(shop: &Shop) -> Result<()> {
+    let cluster = shop.cluster();
+    let before = pods(shop)?;
+    uninstall(cluster)?;
+    let objects = "validatingadmissionpolicies,mutatingwebhookconfigurations,clusterroles";
+    let left = cluster.kubectl().run(&["get", objects, "-o", "name"])?;
+    ensure!(!left.contains("credence"), "left behind: {left}");
+    let kept = ["-n", LIVE, "get", "apicollections", "-o", "name"];
+    let kept = cluster.kubectl().run(&kept)?;
+    for api in APIS {
+        ensure!(kept.contains(api), "{api} is gone: {kept}");
+    }
+    let identity = shop.identity(LIVE, "/payments/x")?;
+    ensure!(identity == "payments live", "calls are {identity}");
+    starts_without_a_sidecar(shop)?;
+
+    shop.install(cluster, &[])?;
+    changes_arrive(shop)?;
+    let after = pods(shop)?;
+    ensure!(before == after, "pods were replaced: {before:?}, {after:?}");
+    starts_with_a_sidecar(shop)
+}
+
+/// Helm 3 installs and upgrades as well, and Helm 4 takes its release over.
+fn helm_3_installs_and_helm_4_takes_over(shop: &Shop) -> Result<()> {
+    let cluster = shop.cluster();
+    let previous = cluster.with_helm(HELM_3.binary()?);
+    uninstall(cluster)?;
+    shop.install(&previous, &[])?;
+    shop.install(&previous, &[])?;
+    changes_arrive(shop)?;
+    shop.install(cluster, &[])?;
+    starts_with_a_sidecar(shop)?;
+    changes_arrive(shop)
+}
+
+fn uninstall(cluster: &Cluster) -> Result<()> {
+    cluster.helm(&["uninstall", RELEASE, "--namespace", SYSTEM, "--wait"])?;
+    Ok(())
+}
+
+/// Names of the apps' pods.
+fn pods(shop: &Shop) -> Result<[String; 2]> {
+    Ok([shop.app(DEVELOPMENT)?, shop.app(LIVE)?])
+}
+
+/// A rotated key reaches a pod that was there before.
+fn changes_arrive(shop: &Shop) -> Result<()> {
+    for key in ["payments-rotated", "payments-live"] {
+        shop.write_secret(LIVE, "payments-live", "api-key", shop.key(key))?;
+        let wanted = key.replace('-', " ");
+        until(&wanted, PATIENCE, || {
+            Ok((shop.identity(LIVE, "/payments/x")? == wanted).then_some(()))
+        })?;
+    }
+    Ok(())
+}
+
+fn starts_without_a_sidecar(shop: &Shop) -> Result<()> {
+    ensure!(!sidecar_of_a_new_pod(shop)?, "something injects still");
+    Ok(())
+}
+
+fn starts_with_a_sidecar(shop: &Shop) -> Result<()> {
+    ensure!(sidecar_of_a_new_pod(shop)?, "nothing injects");
+    Ok(())
+}
+
+/// Whether a new pod of an opted-in namespace has one, once it is ready.
+fn sidecar_of_a_new_pod(shop: &Shop) -> Result<bool> {
+    let kubectl = shop.cluster().kubectl();
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "newcomer", "namespace": LIVE},
+        "spec": restricted_pod(&["hold"]),
+    });
+    kubectl.apply(&pod.to_string())?;
+    shop.wait_for(LIVE, "pod/newcomer", "condition=Ready")?;
+    let pod = kubectl.json(&["-n", LIVE, "get", "pod", "newcomer"])?;
+    let delete = ["-n", LIVE, "delete", "pod", "newcomer", "--grace-period=0"];
+    kubectl.run(&[&delete[..], &["--force"]].concat())?;
+    let mut containers = pod["spec"]["initContainers"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    Ok(containers.any(|container| container["name"] == CONTAINER))
+}
+
+/// Calls of the live app, one after another.
+struct Load(Child);
+
+impl Load {
+    fn start(shop: &Shop, seconds: u32) -> Result<Self> {
+        let app = shop.app(LIVE)?;
+        let seconds = seconds.to_string();
+        let url = "http://localhost:2733/payments/x";
+        let load = ["/probe", "load", url, "--seconds", &seconds, "--rest", "10"];
+        let exec = ["-n", LIVE, "exec", &app, "-c", APP, "--"];
+        let mut command = shop
+            .cluster()
+            .kubectl()
+            .command(&[&exec[..], &load].concat());
+        Ok(Self(command.stdout(Stdio::piped()).spawn()?))
+    }
+
+    /// How many there were, when none failed.
+    fn finish(self) -> Result<u64> {
+        let output = self.0.wait_with_output()?;
+        let report: Value = serde_json::from_slice(&output.stdout).context("the load's report")?;
+        let outcomes = report["outcomes"].as_array().context("outcomes")?;
+        ensure!(
+            outcomes.iter().all(|outcome| outcome["status"] == 200),
+            "calls failed: {report:#}"
+        );
+        report["calls"].as_u64().context("calls")
+    }
+}
