@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use credence_tests::images::Archives;
 use credence_tests::process::Process;
 use credence_tests::shop::{LIVE, SYSTEM, Shop};
 use credence_tests::{cgroups, collect, leaks};
@@ -13,13 +14,17 @@ use crate::runner::note;
 pub(crate) const CASES: &[Case] = &[
     Case::last("both programs are small", both_programs_are_small)
         .here("the processes of the cluster are elsewhere"),
+    Case::last("both images are small", both_images_are_small)
+        .here("the images were built elsewhere"),
     Case::last("no secret was left anywhere", no_secret_was_left_anywhere),
 ];
 
 /// Resident memory in MiB that a sidecar may need.
-const SIDECAR: u64 = 12;
+const SIDECAR: u64 = 10;
 /// Resident memory in MiB that a replica of the operator may need.
 const OPERATOR: u64 = 40;
+/// Bytes that each of our images may have.
+const IMAGE: u64 = 12_000_000;
 
 /// Both stay within their memory after all the other cases.
 fn both_programs_are_small(_: &Shop) -> Result<()> {
@@ -43,6 +48,20 @@ fn both_programs_are_small(_: &Shop) -> Result<()> {
             kib <= limit * 1024,
             "{program} needs {kib} KiB, more than {limit} MiB"
         );
+    }
+    Ok(())
+}
+
+/// Both are pulled onto every node.
+fn both_images_are_small(_: &Shop) -> Result<()> {
+    let archives = Archives::built()?;
+    for archive in archives.files() {
+        let name = archive.file_stem().unwrap_or_default().to_string_lossy();
+        if name.starts_with("credence-") {
+            let bytes = archive.metadata()?.len();
+            note(format!("{name}: {bytes} bytes"));
+            ensure!(bytes <= IMAGE, "the image {name} has {bytes} bytes");
+        }
     }
     Ok(())
 }
