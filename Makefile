@@ -22,7 +22,7 @@ test: lint deny fuzz-short
 # The long cases on a cluster of their own: outages of minutes, hundreds of
 # edits. None takes longer than ten minutes.
 soak: tools
-	CREDENCE_TEST_CLUSTER=new $(CARGO) test --locked -p credence-tests --test cluster -- --soak
+	CREDENCE_TEST_CLUSTER=new $(CARGO) test --locked --workspace --test cluster -- --soak
 
 # Lints and all tests that need no cluster and no network.
 check: lint
