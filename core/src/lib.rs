@@ -35,6 +35,7 @@ pub mod reception;
 pub mod resolve;
 pub mod secret;
 pub mod template;
+pub mod token;
 pub mod wire;
 
 pub use base_url::BaseUrl;
