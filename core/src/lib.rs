@@ -34,6 +34,7 @@ pub mod reason;
 pub mod reception;
 pub mod resolve;
 pub mod secret;
+pub mod sigv4;
 pub mod template;
 pub mod token;
 pub mod wire;
