@@ -63,6 +63,14 @@ impl BaseUrl {
         &self.path
     }
 
+    /// The same place under the path of another.
+    pub(crate) fn with_path_of(self, other: &Self) -> Self {
+        Self {
+            path: other.path.clone(),
+            ..self
+        }
+    }
+
     /// The value of `Host`: brackets kept, the scheme's own port left out
     /// (RFC 9112 §3.2).
     pub fn authority(&self) -> String {

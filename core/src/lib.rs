@@ -23,6 +23,7 @@ pub mod collection_name;
 pub mod cookie;
 pub mod environment;
 pub mod header_name;
+pub mod http_date;
 pub mod label_selector;
 pub mod metric;
 pub mod names;

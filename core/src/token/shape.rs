@@ -155,6 +155,16 @@ impl Default for Lifetime {
     }
 }
 
+/// Where the next token comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// What the manifest refers to is enough to ask again, at any time and
+    /// without a person.
+    Anew,
+    /// From a refresh token. Once that is lost only a person can help.
+    ByRefreshToken,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
