@@ -1,5 +1,8 @@
 //! What one sidecar may use now.
 
+mod bind;
+mod token;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +10,11 @@ use std::time::Duration;
 use crate::base_url::Scheme;
 use crate::template::Varying;
 use crate::{BaseUrl, CollectionName, Environment, Secret};
+
+pub use bind::Unbindable;
+pub use token::Token;
+
+pub(crate) use bind::control;
 
 /// Everything one sidecar may use: always the whole, never a difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,10 +215,12 @@ pub enum Feature {
     Timeouts,
     /// A port of its own.
     SidecarPort,
+    /// Values with a token in them.
+    Token,
 }
 
 impl Feature {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Header,
         Self::Query,
         Self::Path,
@@ -223,6 +233,7 @@ impl Feature {
         Self::Forwarding,
         Self::Timeouts,
         Self::SidecarPort,
+        Self::Token,
     ];
 
     /// As the wire spells it.
@@ -240,6 +251,7 @@ impl Feature {
             Self::Forwarding => "forwarding",
             Self::Timeouts => "timeouts",
             Self::SidecarPort => "sidecar-port",
+            Self::Token => "token",
         }
     }
 
@@ -290,13 +302,11 @@ impl Route {
     }
 
     fn private(&self) -> impl Iterator<Item = &Placed> {
-        let placed = [&self.headers, &self.query, &self.cookies, &self.body];
-        placed.into_iter().flatten().filter(|placed| placed.private)
+        self.placed().filter(|placed| placed.private)
     }
 
     /// What a sidecar must understand to serve this route.
     pub fn requires(&self) -> BTreeSet<Feature> {
-        let placed = [&self.headers, &self.query, &self.cookies, &self.body];
         let varies = |placed: &Placed| matches!(placed.value, Value::Varying(_));
         [
             (!self.headers.is_empty(), Feature::Header),
@@ -304,7 +314,7 @@ impl Route {
             (self.path.is_some(), Feature::Path),
             (!self.cookies.is_empty(), Feature::Cookie),
             (!self.body.is_empty(), Feature::Body),
-            (placed.into_iter().flatten().any(varies), Feature::Varying),
+            (self.placed().any(varies), Feature::Varying),
             (self.trust.is_some(), Feature::Trust),
             (
                 self.client_certificate.is_some(),
@@ -320,6 +330,7 @@ impl Route {
             ),
             (self.timeouts != Timeouts::default(), Feature::Timeouts),
             (self.sidecar_port.is_some(), Feature::SidecarPort),
+            (self.needs_token(), Feature::Token),
         ]
         .into_iter()
         .filter_map(|(used, feature)| used.then_some(feature))

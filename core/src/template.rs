@@ -4,7 +4,8 @@
 //! template    = *( literal / "$${" / "${" term "}" )     "$${" is a literal "${"
 //! term        = ( variable / "(" 1*( string / term ) ")" ) *( "|" filter )
 //! variable    = "secret." KEY [ "#" JSON-pointer ] / "values." NAME / "baseUrl" /
-//!               "uuid" / "now.unix" / "now.iso8601"
+//!               "uuid" / "now.unix" / "now.iso8601" / "token" [ "." FIELD ]
+//! alias       = "<" NAME ">"                             a value, or else a key of the Secret
 //! string      = DQUOTE … DQUOTE                          \" and \\ inside
 //! filter      = "base64" / "base64url" / "hex" / "sha256hex" / "sha256base64" /
 //!               "hmacSha256:" KEY / "urlencode" / "upper" / "lower" / "trim"
@@ -13,13 +14,17 @@
 //! A template is parsed once, so that whatever is wrong with the text itself is
 //! found when the manifest is read. What it refers to is looked up when it is
 //! rendered, and a name that is not there is an error, never an empty string.
-//! The last three variables are new on each call: what they are in is rendered
-//! as far as it is known, and the rest is left to the sidecar ([`Varying`]).
+//! The last four variables are known late, when a call is made or a token is
+//! there: what they are in is rendered as far as it is known, and the rest is
+//! left to the sidecar ([`Varying`]). An alias is read only where [`Template::parse_with_aliases`]
+//! is asked to.
 
 pub(crate) mod filter;
 mod parse;
+mod piece;
 mod scope;
 mod template_error;
+mod variable;
 mod varying;
 
 use std::collections::BTreeSet;
@@ -33,10 +38,11 @@ use crate::{Secret, percent};
 use filter::{Filter, KeyName};
 
 pub use template_error::{TemplateError, TemplateProblem};
-pub use varying::{Moment, Varying};
+pub use variable::{CallVariable, LateVariable};
+pub use varying::{FieldMissing, Moment, Varying};
 
+pub(crate) use piece::Piece;
 pub(crate) use scope::{RenderError, Scope};
-pub(crate) use varying::{CallVariable, Piece};
 
 /// A parsed text with variables.
 ///
@@ -75,7 +81,9 @@ enum Variable {
     },
     Value(Box<str>),
     BaseUrl,
-    Call(CallVariable),
+    /// One of `values`, or else a key of the Secret.
+    Alias(Box<str>),
+    Late(LateVariable),
 }
 
 /// What a template refers to.
@@ -87,8 +95,10 @@ pub struct References<'a> {
     pub values: BTreeSet<&'a str>,
     /// Whether `baseUrl` is among them.
     pub base_url: bool,
-    /// Variables that are new on each call.
-    pub per_call: BTreeSet<&'static str>,
+    /// Names in `values`, or where they are not there keys of the Secret.
+    pub aliases: BTreeSet<&'a str>,
+    /// Variables that are known late.
+    pub late: BTreeSet<&'a LateVariable>,
 }
 
 impl Template {
@@ -99,7 +109,18 @@ impl Template {
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         Ok(Self {
             text: text.into(),
-            parts: parse::template(text)?,
+            parts: parse::template(text, parse::Aliases::None)?,
+        })
+    }
+
+    /// Reads a text in which `<name>` is a variable, too.
+    ///
+    /// # Errors
+    /// As of [`Template::parse`].
+    pub fn parse_with_aliases(text: &str) -> Result<Self, TemplateError> {
+        Ok(Self {
+            text: text.into(),
+            parts: parse::template(text, parse::Aliases::Angles)?,
         })
     }
 
@@ -135,18 +156,22 @@ impl Template {
         references
     }
 
-    /// Whether it refers to a key of the Secret.
+    /// Whether it refers to a key of the Secret, whatever `values` holds.
     pub fn refers_to_secret(&self) -> bool {
         !self.references().secret_keys.is_empty()
     }
 
-    /// The text with every variable replaced, but those that are new on each
-    /// call.
+    /// The text with every variable replaced, but those that are known late.
     ///
     /// # Errors
     /// [`RenderError`], naming what is missing, never a value.
     pub(crate) fn render(&self, scope: &Scope<'_>) -> Result<Value, RenderError> {
-        evaluate(&self.parts, scope).map(Value::of_pieces)
+        let pieces = evaluate(&self.parts, scope)?;
+        let of_calls = |variable: &LateVariable| match variable {
+            LateVariable::Call(variable) => Ok(Piece::Variable(variable.clone())),
+            LateVariable::RefreshToken => Err(RenderError::NotHere(variable.clone())),
+        };
+        piece::replaced(&pieces, &of_calls).map(Value::of_pieces)
     }
 
     /// The text with every variable replaced.
@@ -164,7 +189,7 @@ impl Template {
     /// As of [`Template::render_fixed`].
     pub(crate) fn render_path(&self, scope: &Scope<'_>) -> Result<Secret, RenderError> {
         let escaped = self.parts.iter().map(|part| match part {
-            Part::Literal(text) => Ok(piece(text)),
+            Part::Literal(text) => Ok(Piece::text(text)),
             Part::Term(term) => {
                 let value = known(term.evaluate(scope)?)?;
                 let escaped = utf8_percent_encode(&value, percent::SEGMENT);
@@ -209,8 +234,11 @@ fn collect<'a>(parts: &'a [Part], references: &mut References<'a>) {
                 references.values.insert(name);
             }
             Primary::Variable(Variable::BaseUrl) => references.base_url = true,
-            Primary::Variable(Variable::Call(variable)) => {
-                references.per_call.insert(variable.as_str());
+            Primary::Variable(Variable::Alias(name)) => {
+                references.aliases.insert(name);
+            }
+            Primary::Variable(Variable::Late(variable)) => {
+                references.late.insert(variable);
             }
             Primary::Composition(parts) => collect(parts, references),
         }
@@ -220,34 +248,26 @@ fn collect<'a>(parts: &'a [Part], references: &mut References<'a>) {
     }
 }
 
-fn piece(text: &str) -> Piece {
-    Piece::Text(Zeroizing::new(text.to_owned()))
-}
-
-fn evaluate(parts: &[Part], scope: &Scope<'_>) -> Result<Vec<Piece>, RenderError> {
+fn evaluate(parts: &[Part], scope: &Scope<'_>) -> Result<Vec<Piece<LateVariable>>, RenderError> {
     let mut pieces = Vec::with_capacity(parts.len());
     for part in parts {
         match part {
-            Part::Literal(text) => pieces.push(piece(text)),
+            Part::Literal(text) => pieces.push(Piece::text(text)),
             Part::Term(term) => pieces.extend(term.evaluate(scope)?),
         }
     }
     Ok(pieces)
 }
 
-fn known(pieces: Vec<Piece>) -> Result<Zeroizing<String>, RenderError> {
-    varying::joined(pieces).map_err(|_| RenderError::PerCall)
+fn known(pieces: Vec<Piece<LateVariable>>) -> Result<Zeroizing<String>, RenderError> {
+    piece::joined(pieces).map_err(|_| RenderError::Late)
 }
 
 impl Term {
-    fn evaluate(&self, scope: &Scope<'_>) -> Result<Vec<Piece>, RenderError> {
-        let resolved = |filters: &[Filter<KeyName>]| {
-            let resolved = filters.iter().map(|filter| filter.resolve(scope));
-            resolved.collect::<Result<Vec<_>, _>>()
-        };
+    fn evaluate(&self, scope: &Scope<'_>) -> Result<Vec<Piece<LateVariable>>, RenderError> {
         let (pieces, filters) = match (&self.primary, self.filters.split_first()) {
-            (Primary::Variable(Variable::Call(variable)), _) => {
-                (vec![Piece::Variable(*variable)], &*self.filters)
+            (Primary::Variable(Variable::Late(variable)), _) => {
+                (vec![Piece::Variable(variable.clone())], &*self.filters)
             }
             // A value that is not text can be used if it is encoded first.
             (Primary::Variable(variable), Some((Filter::Bytes(first), rest))) => {
@@ -263,16 +283,9 @@ impl Term {
         if filters.is_empty() {
             return Ok(pieces);
         }
-        let filters = resolved(filters)?;
-        Ok(vec![match varying::joined(pieces) {
-            Ok(text) => {
-                let filtered = filters
-                    .iter()
-                    .fold(text, |text, filter| filter.apply(&text));
-                Piece::Text(filtered)
-            }
-            Err(pieces) => Piece::Filtered { pieces, filters },
-        }])
+        let filters = filters.iter().map(|filter| filter.resolve(scope));
+        let filters = filters.collect::<Result<_, _>>()?;
+        Ok(vec![Piece::filtered(pieces, filters)])
     }
 }
 

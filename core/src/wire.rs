@@ -390,8 +390,8 @@ mod tests {
 
     #[test]
     fn a_feature_of_tomorrow_refuses_its_collection() {
-        let entry = received(r#"{"name":"x","requires":["token"],"route":{"token":1}}"#);
-        assert_eq!(entry, Entry::Unsupported("feature token".to_owned()));
+        let entry = received(r#"{"name":"x","requires":["teleport"],"route":{"teleport":1}}"#);
+        assert_eq!(entry, Entry::Unsupported("feature teleport".to_owned()));
     }
 
     #[test]

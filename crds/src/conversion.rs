@@ -6,7 +6,7 @@ mod scope;
 mod settings;
 
 use credence_core::collection::{Collection, DevelopmentFallback, Method, Placement, Scope};
-use credence_core::template::Template;
+use credence_core::template::{CallVariable, LateVariable, Template};
 use credence_core::{BaseUrl, CollectionName};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -176,8 +176,8 @@ impl Reader {
             self.problem(field, "must not refer to a Secret: write ${values.NAME}");
         } else if references.base_url {
             self.problem(field, "must not refer to ${baseUrl}, which is made from it");
-        } else if let Some(variable) = references.per_call.first() {
-            self.problem(field, per_call(variable));
+        } else if let Some(variable) = references.late.first() {
+            self.problem(field, late(variable));
         } else if let Some(literal) = template.as_literal() {
             self.keep(field, literal.parse::<BaseUrl>());
         }
@@ -190,11 +190,23 @@ impl Reader {
             self.problem(field, "must be one line, without control characters");
             return None;
         }
-        self.keep(field, Template::parse(text))
+        let template = self.keep(field, Template::parse(text))?;
+        let late = template.references().late;
+        let of_token = |variable: &&&LateVariable| {
+            matches!(variable, LateVariable::Call(CallVariable::Token(_)))
+        };
+        if let Some(variable) = late.iter().find(of_token) {
+            self.problem(
+                field,
+                format!("must not refer to ${{{variable}}}: no method here obtains a token"),
+            );
+        }
+        Some(template)
     }
 }
 
-fn per_call(variable: &str) -> String {
+/// About a variable that is used where everything must be known.
+fn late(variable: &LateVariable) -> String {
     format!(
         "must not refer to ${{{variable}}}, which is new on each call: it can be used in headers, query, cookies and body"
     )

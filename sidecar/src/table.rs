@@ -132,6 +132,9 @@ impl Compiler {
         if let Some(same) = before.filter(|before| before.route == route) {
             return Ok(Arc::clone(same));
         }
+        if route.needs_token() {
+            return Err(Unplaceable::Token.into());
+        }
         let path = PathPlan::compile(route.base_url.path(), route.path.as_ref())?;
         let headers = HeaderPlan::compile(&route.headers)?;
         let cookies = CookiePlan::compile(&route.cookies)?;

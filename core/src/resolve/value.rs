@@ -2,7 +2,7 @@
 
 use super::placing::{Content, Placing, Source};
 use super::{Case, SecretObject, Unresolved, path};
-use crate::bundle::{Placed, Route, Value};
+use crate::bundle::{Placed, Route, Value, control};
 use crate::collection::Placement;
 use crate::template::Scope;
 use crate::{Secret, cookie};
@@ -98,8 +98,4 @@ impl Case<'_> {
         }
         Ok(Value::basic(user, pass))
     }
-}
-
-fn control(text: &str) -> Option<char> {
-    text.chars().find(|c| c.is_control())
 }

@@ -2,18 +2,29 @@
 
 use super::filter::{self, BytesFilter, Encoding, Filter, KeyName};
 use super::template_error::{TemplateError, TemplateProblem};
-use super::{CallVariable, Part, Primary, Term, Variable};
+use super::{CallVariable, LateVariable, Part, Primary, Term, Variable};
 use crate::closest::closest;
 
 /// The variable of that name.
 const BASE_URL: &str = "baseUrl";
+/// The variable of that name, and what begins those of its fields.
+const TOKEN: &str = "token";
 
 /// How deep compositions may be nested: far more than anybody writes, and few
 /// enough for any stack.
 const MAX_DEPTH: usize = 8;
 
+/// What is a variable beside `${…}`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aliases {
+    /// Nothing.
+    None,
+    /// `<name>`.
+    Angles,
+}
+
 /// Reads a whole template.
-pub(super) fn template(text: &str) -> Result<Vec<Part>, TemplateError> {
+pub(super) fn template(text: &str, aliases: Aliases) -> Result<Vec<Part>, TemplateError> {
     let mut parser = Parser { text, at: 0 };
     let mut parts = Vec::new();
     let mut literal = String::new();
@@ -23,6 +34,11 @@ pub(super) fn template(text: &str) -> Result<Vec<Part>, TemplateError> {
         } else if parser.rest().starts_with("${") {
             flush(&mut literal, &mut parts);
             parts.push(Part::Term(parser.placeholder()?));
+        } else if aliases == Aliases::Angles
+            && let Some(alias) = parser.alias()
+        {
+            flush(&mut literal, &mut parts);
+            parts.push(Part::Term(alias));
         } else {
             literal.push(next);
             parser.at += next.len_utf8();
@@ -101,6 +117,17 @@ impl<'a> Parser<'a> {
             Some(other) => Err(self.error(self.at, TemplateProblem::Unexpected(other))),
             None => Err(self.error(start, TemplateProblem::Unclosed)),
         }
+    }
+
+    /// `<name>`, if that is what comes next: a `<` of another meaning is none.
+    fn alias(&mut self) -> Option<Term> {
+        let (name, _) = self.rest().strip_prefix('<')?.split_once('>')?;
+        let alias = key(name).ok()?;
+        self.at += name.len() + "<>".len();
+        Some(Term {
+            primary: Primary::Variable(Variable::Alias(alias)),
+            filters: Vec::new(),
+        })
     }
 
     fn term(&mut self, depth: usize) -> Result<Term, TemplateError> {
@@ -184,10 +211,11 @@ impl<'a> Parser<'a> {
         let parsed = match word.split_once('.') {
             Some(("secret", rest)) => secret_variable(rest),
             Some(("values", name)) => key(name).map(Variable::Value),
+            Some((TOKEN, field)) => {
+                key(field).map(|field| of_call(CallVariable::Token(Some(field))))
+            }
             Some(_) | None if word == BASE_URL => Ok(Variable::BaseUrl),
-            Some(_) | None => CallVariable::of_name(word)
-                .map(Variable::Call)
-                .ok_or_else(unknown),
+            Some(_) | None => late(word).ok_or_else(unknown),
         };
         parsed.map_err(|problem| self.error(start, problem))
     }
@@ -230,6 +258,19 @@ impl<'a> Parser<'a> {
     }
 }
 
+fn of_call(variable: CallVariable) -> Variable {
+    Variable::Late(LateVariable::Call(variable))
+}
+
+/// A late variable without a field.
+fn late(word: &str) -> Option<Variable> {
+    let per_call = CallVariable::PER_CALL.into_iter();
+    per_call
+        .chain([CallVariable::Token(None)])
+        .find(|variable| variable.as_str() == word)
+        .map(of_call)
+}
+
 /// What follows `secret.`.
 fn secret_variable(rest: &str) -> Result<Variable, TemplateProblem> {
     let Some((name, pointer)) = rest.split_once('#') else {
@@ -263,8 +304,9 @@ fn key(name: &str) -> Result<Box<str>, TemplateProblem> {
 
 /// What was meant by a variable that does not exist.
 fn meant(word: &str) -> Option<String> {
-    let calls = CallVariable::ALL.map(CallVariable::as_str);
-    if let Some(name) = closest(word, calls.into_iter().chain([BASE_URL])) {
+    let calls = CallVariable::PER_CALL;
+    let names = calls.iter().map(CallVariable::as_str);
+    if let Some(name) = closest(word, names.chain([BASE_URL])) {
         return Some(name.to_owned());
     }
     match word.split_once(['.', ':', '/']) {

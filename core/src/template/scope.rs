@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
-use super::Variable;
+use super::{LateVariable, Variable};
 use crate::BaseUrl;
 
 /// The names that a template is rendered with.
@@ -41,8 +41,10 @@ pub(crate) enum RenderError {
     EmptyValue { name: String },
     /// The base URL refers to itself.
     OwnBaseUrl,
-    /// A variable is new on each call, and this cannot be.
-    PerCall,
+    /// A variable is known late, and this must be known now.
+    Late,
+    /// A variable is never known where this is used.
+    NotHere(LateVariable),
 }
 
 impl<'a> Scope<'a> {
@@ -64,12 +66,14 @@ impl<'a> Scope<'a> {
     pub(super) fn bytes(&self, variable: &Variable) -> Result<Zeroizing<Vec<u8>>, RenderError> {
         match variable {
             Variable::Secret { key, pointer: None } => self.secret(key),
+            Variable::Alias(name) if !self.values.contains_key(&**name) => self.secret(name),
             Variable::Secret {
                 pointer: Some(_), ..
             }
             | Variable::Value(_)
             | Variable::BaseUrl
-            | Variable::Call(_) => {
+            | Variable::Alias(_)
+            | Variable::Late(_) => {
                 let mut text = self.text(variable)?;
                 Ok(Zeroizing::new(std::mem::take(&mut *text).into_bytes()))
             }
@@ -78,23 +82,27 @@ impl<'a> Scope<'a> {
 
     pub(super) fn text(&self, variable: &Variable) -> Result<Zeroizing<String>, RenderError> {
         match variable {
-            Variable::Secret { key, pointer } => {
-                let value = self.secret(key)?;
-                let text = std::str::from_utf8(&value).map_err(|_| RenderError::NotText {
-                    key: key.to_string(),
-                })?;
-                match pointer {
-                    None => Ok(Zeroizing::new(text.to_owned())),
-                    Some(pointer) => self.member(key, text, pointer),
-                }
-            }
+            Variable::Secret { key, pointer } => match pointer {
+                None => self.secret_text(key),
+                Some(pointer) => self.member(key, &self.secret_text(key)?, pointer),
+            },
             Variable::Value(name) => self.value(name),
+            Variable::Alias(name) if self.values.contains_key(&**name) => self.value(name),
+            Variable::Alias(name) => self.secret_text(name),
             Variable::BaseUrl => self
                 .base_url
                 .map(|base_url| Zeroizing::new(base_url.to_string()))
                 .ok_or(RenderError::OwnBaseUrl),
-            Variable::Call(_) => Err(RenderError::PerCall),
+            Variable::Late(_) => Err(RenderError::Late),
         }
+    }
+
+    fn secret_text(&self, key: &str) -> Result<Zeroizing<String>, RenderError> {
+        let value = self.secret(key)?;
+        let text = std::str::from_utf8(&value).map_err(|_| RenderError::NotText {
+            key: key.to_owned(),
+        })?;
+        Ok(Zeroizing::new(text.to_owned()))
     }
 
     fn value(&self, name: &str) -> Result<Zeroizing<String>, RenderError> {

@@ -137,10 +137,10 @@ fn where_nothing_may_vary_it_is_an_error() {
         empty_allowed: false,
     };
     let fixed = |text: &str| Template::parse(text).unwrap().render_fixed(&scope);
-    assert_eq!(fixed("${(\"a\" uuid)|hex}"), Err(RenderError::PerCall));
+    assert_eq!(fixed("${(\"a\" uuid)|hex}"), Err(RenderError::Late));
     assert_eq!(fixed("${baseUrl}"), Err(RenderError::OwnBaseUrl));
     let path = |text: &str| Template::parse(text).unwrap().render_path(&scope);
-    assert_eq!(path("/${now.unix}"), Err(RenderError::PerCall));
+    assert_eq!(path("/${now.unix}"), Err(RenderError::Late));
     assert_eq!(
         path("/a/${(\"b/c\")}:${(\" \")}"),
         Ok(Secret::new("/a/b%2Fc:%20"))
@@ -280,11 +280,12 @@ fn references_name_everything_that_is_needed() {
     let references = template.references();
     assert_eq!(Vec::from_iter(references.secret_keys), ["a", "c", "e"]);
     assert_eq!(Vec::from_iter(references.values), ["b"]);
-    assert!(!references.base_url && references.per_call.is_empty());
+    assert!(!references.base_url && references.late.is_empty());
     let varying = Template::parse("${(baseUrl (now.unix uuid))|hex}").unwrap();
     let references = varying.references();
     assert!(references.base_url);
-    assert_eq!(Vec::from_iter(references.per_call), ["now.unix", "uuid"]);
+    let late: Vec<String> = references.late.iter().map(ToString::to_string).collect();
+    assert_eq!(late, ["uuid", "now.unix"]);
     assert!(template.refers_to_secret());
     assert!(!Template::parse("${values.b}").unwrap().refers_to_secret());
 }
@@ -309,8 +310,8 @@ fn errors_say_where_and_what_to_write() {
              there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
         ),
         (
-            "\u{e9}\u{e9}${token.x}",
-            "at character 5: unknown variable \"token.x\"; there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
+            "\u{e9}\u{e9}${tokens.x}",
+            "at character 5: unknown variable \"tokens.x\"; there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
         ),
         (
             "${baseURL}",
@@ -469,4 +470,30 @@ fn parsing_is_total_and_literals_survive_it() {
         assert_eq!(literal.as_deref(), Some(text.as_str()), "{escaped}");
     }
     assert!(parsed > 1000, "{parsed}");
+}
+
+#[test]
+fn an_alias_is_read_where_it_is_asked_for() {
+    let alias = |text| Template::parse_with_aliases(text).unwrap();
+    assert_eq!(
+        Vec::from_iter(alias("<a> <b> <c d>").references().aliases),
+        ["a", "b"]
+    );
+    assert_eq!(
+        alias("<c d> <> a < b").as_literal().as_deref(),
+        Some("<c d> <> a < b")
+    );
+    let text = Template::parse("<a>").unwrap();
+    assert_eq!(text.as_literal().as_deref(), Some("<a>"));
+}
+
+#[test]
+fn a_token_and_its_fields_are_known_late() {
+    let template = Template::parse("${token} ${token.realm-id} ${tokens}").unwrap_err();
+    assert!(template.to_string().contains("unknown variable \"tokens\""));
+    assert_eq!(
+        rendered("Bearer ${token} ${token.realm}"),
+        "varying: Bearer ${token} ${token.realm}"
+    );
+    assert!(error("${token.}").contains("cannot be a key"));
 }

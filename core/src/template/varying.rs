@@ -1,4 +1,4 @@
-//! Texts that are new on each call.
+//! Texts that are put on calls and are not the same on each.
 
 use std::fmt;
 
@@ -6,41 +6,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::filter::{BytesFilter, Encoding, Filter, HmacKey};
+use super::filter::{BytesFilter, Encoding, Filter};
+use super::piece::{self, Piece};
+use super::variable::CallVariable;
 use crate::Secret;
-use crate::bundle::Value;
+use crate::bundle::{Token, Value};
 
 /// A template of which everything is known but the variables of a call. Its
 /// `Debug` shows nothing: what is known may be secret.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Varying(pub(crate) Vec<Piece>);
-
-/// What it is made of.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Piece {
-    /// What is known.
-    Text(Zeroizing<String>),
-    /// What is not.
-    Variable(CallVariable),
-    /// What is made from both.
-    Filtered {
-        /// What goes into the first filter.
-        pieces: Vec<Self>,
-        /// One after the other.
-        filters: Vec<Filter<HmacKey>>,
-    },
-}
-
-/// A variable whose value is new on each call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CallVariable {
-    /// A random UUID (RFC 9562 §5.4).
-    Uuid,
-    /// Seconds since 1970.
-    NowUnix,
-    /// `2026-11-21T20:00:00Z` (RFC 3339).
-    NowIso8601,
-}
+pub struct Varying(pub(crate) Vec<Piece<CallVariable>>);
 
 /// What the variables of one call stand for: every template that is rendered
 /// for it gets the same.
@@ -52,6 +27,11 @@ pub struct Moment {
     pub random: [u8; 16],
 }
 
+/// A token has no field of this name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the token has no field \"{0}\"")]
+pub struct FieldMissing(pub String);
+
 /// Some call, to see what others will be like: the characters that a template
 /// can give do not depend on which.
 const SAMPLE: Moment = Moment {
@@ -60,16 +40,46 @@ const SAMPLE: Moment = Moment {
 };
 
 impl Varying {
-    /// The text of one call.
+    /// The text of one call. A variable of a token stands for itself, as the
+    /// template has it: [`Varying::bind`] comes first.
     pub fn render(&self, moment: &Moment) -> Zeroizing<String> {
-        render(&self.0, moment)
+        piece::rendered(&self.0, &|variable| {
+            variable
+                .at(moment)
+                .unwrap_or_else(|| Zeroizing::new(format!("${{{variable}}}")))
+        })
+    }
+
+    /// Whether something of a token is in it.
+    pub fn needs_token(&self) -> bool {
+        let of_token = |variable: &CallVariable| matches!(variable, CallVariable::Token(_));
+        self.0.iter().any(|piece| piece.any(&of_token))
+    }
+
+    /// The text with a token in it: fixed, where nothing else varies.
+    ///
+    /// # Errors
+    /// [`FieldMissing`].
+    pub fn bind(&self, token: &Token) -> Result<Value, FieldMissing> {
+        let bound = piece::replaced(&self.0, &|variable| match variable {
+            CallVariable::Token(None) => Ok(Piece::text(token.value.expose())),
+            CallVariable::Token(Some(field)) => token
+                .fields
+                .get(&**field)
+                .map(|value| Piece::text(value.expose()))
+                .ok_or_else(|| FieldMissing(field.to_string())),
+            other @ (CallVariable::Uuid | CallVariable::NowUnix | CallVariable::NowIso8601) => {
+                Ok(Piece::Variable(other.clone()))
+            }
+        })?;
+        Ok(Value::of_pieces(bound))
     }
 }
 
 impl Value {
     /// The value, fixed where nothing in it varies.
-    pub(crate) fn of_pieces(pieces: Vec<Piece>) -> Self {
-        match joined(pieces) {
+    pub(crate) fn of_pieces(pieces: Vec<Piece<CallVariable>>) -> Self {
+        match piece::joined(pieces) {
             Ok(text) => Self::Fixed(Secret::from(text)),
             Err(pieces) => Self::Varying(Varying(pieces)),
         }
@@ -85,120 +95,25 @@ impl Value {
 
     /// The value of `Authorization` by RFC 7617 §2, in UTF-8.
     pub(crate) fn basic(username: Self, password: Self) -> Self {
-        let text = |text: &str| Piece::Text(Zeroizing::new(text.to_owned()));
         let mut pair = username.into_pieces();
-        pair.push(text(":"));
+        pair.push(Piece::text(":"));
         pair.extend(password.into_pieces());
-        let encoded = match joined(pair) {
+        let encoded = match piece::joined(pair) {
             Ok(pair) => Piece::Text(Zeroizing::new(STANDARD.encode(pair.as_bytes()))),
             Err(pieces) => Piece::Filtered {
                 pieces,
                 filters: vec![Filter::Bytes(BytesFilter::Encode(Encoding::Base64))],
             },
         };
-        Self::of_pieces(vec![text("Basic "), encoded])
+        Self::of_pieces(vec![Piece::text("Basic "), encoded])
     }
 
-    fn into_pieces(self) -> Vec<Piece> {
+    fn into_pieces(self) -> Vec<Piece<CallVariable>> {
         match self {
-            Self::Fixed(secret) => vec![Piece::Text(Zeroizing::new(secret.expose().to_owned()))],
+            Self::Fixed(secret) => vec![Piece::text(secret.expose())],
             Self::Varying(Varying(pieces)) => pieces,
         }
     }
-}
-
-/// The whole text, where all of it is known; else the pieces, with neighbours
-/// that are known made one.
-pub(super) fn joined(pieces: Vec<Piece>) -> Result<Zeroizing<String>, Vec<Piece>> {
-    let mut known = Vec::new();
-    let mut joined = Vec::new();
-    for piece in pieces {
-        match piece {
-            Piece::Text(text) => known.push(text),
-            other => {
-                if !known.is_empty() {
-                    joined.push(Piece::Text(concatenated(&known)));
-                    known.clear();
-                }
-                joined.push(other);
-            }
-        }
-    }
-    if joined.is_empty() {
-        return Ok(concatenated(&known));
-    }
-    if !known.is_empty() {
-        joined.push(Piece::Text(concatenated(&known)));
-    }
-    Err(joined)
-}
-
-fn concatenated(texts: &[Zeroizing<String>]) -> Zeroizing<String> {
-    // One allocation of the final size: growing would leave copies behind.
-    let length = texts.iter().map(|text| text.len()).sum();
-    let mut whole = Zeroizing::new(String::with_capacity(length));
-    for text in texts {
-        whole.push_str(text);
-    }
-    whole
-}
-
-fn render(pieces: &[Piece], moment: &Moment) -> Zeroizing<String> {
-    let rendered: Vec<_> = pieces.iter().map(|piece| piece.render(moment)).collect();
-    concatenated(&rendered)
-}
-
-impl Piece {
-    fn render(&self, moment: &Moment) -> Zeroizing<String> {
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::Variable(variable) => Zeroizing::new(variable.value(moment)),
-            Self::Filtered { pieces, filters } => filters
-                .iter()
-                .fold(render(pieces, moment), |text, filter| filter.apply(&text)),
-        }
-    }
-}
-
-impl CallVariable {
-    /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::Uuid, Self::NowUnix, Self::NowIso8601];
-
-    /// As templates spell it.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Uuid => "uuid",
-            Self::NowUnix => "now.unix",
-            Self::NowIso8601 => "now.iso8601",
-        }
-    }
-
-    /// The variable of this name, if there is one.
-    pub(crate) fn of_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|variable| variable.as_str() == name)
-    }
-
-    fn value(self, moment: &Moment) -> String {
-        match self {
-            Self::Uuid => uuid(moment.random),
-            Self::NowUnix => moment.unix_seconds.to_string(),
-            Self::NowIso8601 => jiff::Timestamp::from_second(moment.unix_seconds)
-                .unwrap_or_default()
-                .to_string(),
-        }
-    }
-}
-
-/// Version 4, variant 1 (RFC 9562 §5.4).
-fn uuid(random: [u8; 16]) -> String {
-    let mut bits = u128::from_be_bytes(random);
-    bits = bits & !(0xf << 76) | 4 << 76;
-    bits = bits & !(3 << 62) | 2 << 62;
-    let digits = format!("{bits:032x}");
-    let groups = [0..8, 8..12, 12..16, 16..20, 20..32];
-    groups.map(|group| &digits[group]).join("-")
 }
 
 impl fmt::Debug for Varying {
@@ -209,6 +124,8 @@ impl fmt::Debug for Varying {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn moment() -> Moment {
@@ -218,8 +135,8 @@ mod tests {
         }
     }
 
-    fn text(text: &str) -> Piece {
-        Piece::Text(Zeroizing::new(text.to_owned()))
+    fn text(text: &str) -> Piece<CallVariable> {
+        Piece::text(text)
     }
 
     #[test]
@@ -269,5 +186,49 @@ mod tests {
 
         let fixed = Value::basic(user(), Value::Fixed(Secret::new("open sesame")));
         assert_eq!(fixed.fixed(), Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
+    }
+
+    fn token() -> Token {
+        Token {
+            fields: BTreeMap::from([("realm".to_owned(), Secret::new("9"))]),
+            ..Token::new(Secret::new("t0k"), 1)
+        }
+    }
+
+    fn of_token(field: Option<&str>) -> Piece<CallVariable> {
+        Piece::Variable(CallVariable::Token(field.map(Into::into)))
+    }
+
+    #[test]
+    fn a_token_is_put_in_and_what_is_new_on_each_call_stays() {
+        let whole = Varying(vec![text("Bearer "), of_token(None)]);
+        assert!(whole.needs_token());
+        assert_eq!(whole.bind(&token()).unwrap().fixed(), Some("Bearer t0k"));
+
+        let encoded = Varying(vec![Piece::Filtered {
+            pieces: vec![of_token(Some("realm")), text(":"), of_token(None)],
+            filters: vec![Filter::Bytes(BytesFilter::Encode(Encoding::Base64))],
+        }]);
+        assert!(encoded.needs_token());
+        assert_eq!(encoded.bind(&token()).unwrap().fixed(), Some("OTp0MGs="));
+
+        let mixed = Varying(vec![
+            of_token(None),
+            text("-"),
+            Piece::Variable(CallVariable::NowUnix),
+        ]);
+        let Value::Varying(bound) = mixed.bind(&token()).unwrap() else {
+            panic!("fixed");
+        };
+        assert!(!bound.needs_token());
+        assert_eq!(*bound.render(&moment()), "t0k-1795294800");
+    }
+
+    #[test]
+    fn what_a_token_lacks_is_an_error_and_never_an_empty_text() {
+        let varying = Varying(vec![of_token(Some("shop"))]);
+        let missing = FieldMissing("shop".to_owned());
+        assert_eq!(varying.bind(&token()), Err(missing));
+        assert_eq!(*varying.render(&moment()), "${token.shop}");
     }
 }

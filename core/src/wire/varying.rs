@@ -16,6 +16,8 @@ use crate::template::{CallVariable, Piece, Varying};
 pub(super) enum PieceForm<'a> {
     Text(Cow<'a, str>),
     Variable(VariableForm),
+    /// The field of this name, or where it is empty the access token itself.
+    Token(Cow<'a, str>),
     Filtered(FilteredForm<'a>),
 }
 
@@ -78,15 +80,20 @@ impl<'de> Deserialize<'de> for Varying {
     }
 }
 
-fn pieces(form: Vec<PieceForm<'_>>) -> Result<Vec<Piece>, &'static str> {
+fn pieces(form: Vec<PieceForm<'_>>) -> Result<Vec<Piece<CallVariable>>, &'static str> {
     form.into_iter().map(Piece::try_from).collect()
 }
 
-impl<'a> From<&'a Piece> for PieceForm<'a> {
-    fn from(piece: &'a Piece) -> Self {
+impl<'a> From<&'a Piece<CallVariable>> for PieceForm<'a> {
+    fn from(piece: &'a Piece<CallVariable>) -> Self {
         match piece {
             Piece::Text(text) => Self::Text(text.as_str().into()),
-            Piece::Variable(variable) => Self::Variable((*variable).into()),
+            Piece::Variable(CallVariable::Uuid) => Self::Variable(VariableForm::Uuid),
+            Piece::Variable(CallVariable::NowUnix) => Self::Variable(VariableForm::NowUnix),
+            Piece::Variable(CallVariable::NowIso8601) => Self::Variable(VariableForm::NowIso8601),
+            Piece::Variable(CallVariable::Token(field)) => {
+                Self::Token(field.as_deref().unwrap_or_default().into())
+            }
             Piece::Filtered { pieces, filters } => Self::Filtered(FilteredForm {
                 pieces: pieces.iter().map(PieceForm::from).collect(),
                 filters: filters.iter().map(FilterForm::from).collect(),
@@ -95,13 +102,18 @@ impl<'a> From<&'a Piece> for PieceForm<'a> {
     }
 }
 
-impl TryFrom<PieceForm<'_>> for Piece {
+impl TryFrom<PieceForm<'_>> for Piece<CallVariable> {
     type Error = &'static str;
 
     fn try_from(form: PieceForm<'_>) -> Result<Self, Self::Error> {
         Ok(match form {
             PieceForm::Text(text) => Self::Text(Zeroizing::new(text.into_owned())),
             PieceForm::Variable(variable) => Self::Variable(variable.into()),
+            PieceForm::Token(field) => Self::Variable(CallVariable::Token(
+                Some(field.as_ref())
+                    .filter(|field| !field.is_empty())
+                    .map(Into::into),
+            )),
             PieceForm::Filtered(form) => Self::Filtered {
                 pieces: pieces(form.pieces)?,
                 filters: form
@@ -111,16 +123,6 @@ impl TryFrom<PieceForm<'_>> for Piece {
                     .collect::<Result<_, _>>()?,
             },
         })
-    }
-}
-
-impl From<CallVariable> for VariableForm {
-    fn from(variable: CallVariable) -> Self {
-        match variable {
-            CallVariable::Uuid => Self::Uuid,
-            CallVariable::NowUnix => Self::NowUnix,
-            CallVariable::NowIso8601 => Self::NowIso8601,
-        }
     }
 }
 
@@ -199,8 +201,10 @@ mod tests {
         Varying(vec![
             Piece::Text(Zeroizing::new("Bearer \"k\"".to_owned())),
             Piece::Variable(CallVariable::Uuid),
+            Piece::Variable(CallVariable::Token(None)),
             Piece::Filtered {
                 pieces: vec![
+                    Piece::Variable(CallVariable::Token(Some("realm".into()))),
                     Piece::Variable(CallVariable::NowUnix),
                     Piece::Filtered {
                         pieces: vec![Piece::Variable(CallVariable::NowIso8601)],
@@ -229,7 +233,7 @@ mod tests {
         let written = serde_json::to_string(&form(&every_piece())).unwrap();
         assert_eq!(
             written,
-            r#"[{"text":"Bearer \"k\""},{"variable":"uuid"},{"filtered":{"pieces":[{"variable":"nowUnix"},{"filtered":{"pieces":[{"variable":"nowIso8601"}],"filters":["upper","lower","trim","urlencode"]}}],"filters":[{"hmacSha256":{"key":"/wA=","encoding":"hex"}},{"sha256":"base64"},{"encode":"base64url"}]}}]"#
+            r#"[{"text":"Bearer \"k\""},{"variable":"uuid"},{"token":""},{"filtered":{"pieces":[{"token":"realm"},{"variable":"nowUnix"},{"filtered":{"pieces":[{"variable":"nowIso8601"}],"filters":["upper","lower","trim","urlencode"]}}],"filters":[{"hmacSha256":{"key":"/wA=","encoding":"hex"}},{"sha256":"base64"},{"encode":"base64url"}]}}]"#
         );
         let form: Vec<PieceForm<'_>> = serde_json::from_str(&written).unwrap();
         assert!(read(form) == Ok(every_piece()));

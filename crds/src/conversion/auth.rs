@@ -3,7 +3,7 @@
 use credence_core::collection::{Method, Placement};
 use credence_core::template::Template;
 
-use super::{Reader, per_call};
+use super::{Reader, late};
 use crate::auth::{ApiKey, Auth, Basic, Place};
 
 impl Reader {
@@ -86,8 +86,8 @@ impl Reader {
                 format!("must not hold \"{found}\" for Path: write it percent-encoded (RFC 3986)"),
             );
         }
-        if let Some(variable) = value.references().per_call.first() {
-            self.problem(field, per_call(variable));
+        if let Some(variable) = value.references().late.first() {
+            self.problem(field, late(variable));
         }
     }
 

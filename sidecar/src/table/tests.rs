@@ -1,5 +1,5 @@
 use credence_core::Secret;
-use credence_core::bundle::{OnConflict, Placed};
+use credence_core::bundle::{OnConflict, Placed, Value};
 
 use super::*;
 
@@ -125,4 +125,14 @@ fn how_a_credential_stands_is_forgotten_with_it_and_not_before() {
     assert!(same(slower));
     assert!(!same(route("l")));
     assert!(!same(elsewhere));
+}
+
+#[test]
+fn without_its_token_a_collection_is_refused_rather_than_called() {
+    let mut waiting = route("");
+    let pieces = r#"[{"text": "Bearer "}, {"token": ""}]"#;
+    waiting.headers[0].value = Value::Varying(serde_json::from_str(pieces).unwrap());
+    let (table, refused) = compiler().compile(live(waiting), None);
+    assert_eq!(refused["api"], "a token is placed, and there is none");
+    assert_eq!(table.find("api").unwrap_err().slug, Slug::Unsupported);
 }

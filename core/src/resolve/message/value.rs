@@ -135,10 +135,10 @@ impl Case<'_> {
                 field,
                 format!("{field} must not refer to ${{baseUrl}}, which is made from it."),
             ),
-            RenderError::PerCall => unresolved(
+            RenderError::Late | RenderError::NotHere(_) => unresolved(
                 Reason::ValueInvalid,
                 field,
-                format!("{field} must not refer to a variable that is new on each call."),
+                format!("{field} must not refer to a variable that is known only later."),
             ),
             RenderError::EmptyValue { name } => unresolved(
                 Reason::ValueEmpty,
