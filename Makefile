@@ -3,7 +3,7 @@
 CARGO ?= cargo
 # For how long `make fuzz` runs each target.
 FUZZ_SECONDS ?= 600
-CLUSTER = $(CARGO) run --quiet --locked -p credence-tests --bin credence-cluster --
+CLUSTER = $(CARGO) run --quiet --locked --bin credence-cluster --
 
 .PHONY: demo test soak check lint deny generate cluster cluster-down image bench fuzz fuzz-short fuzz-tools tools
 
@@ -39,9 +39,9 @@ deny: tools
 
 # What is generated from the types and committed; a test fails when it drifts.
 generate: tools
-	$(CARGO) run --quiet --locked -p credence-crds --example generate
+	$(CARGO) run --quiet --locked --example generate
 	cp crds/yaml/*.yaml charts/credence/files/
-	UPDATE_GOLDEN=1 $(CARGO) test --quiet --locked -p credence-tests --test reference
+	UPDATE_GOLDEN=1 $(CARGO) test --quiet --locked --workspace --test reference
 
 # A real Kubernetes on this machine. Its last two lines say how to reach it.
 cluster: tools

@@ -97,13 +97,20 @@ pub struct FeedStatus {
     #[schemars(range(min = 0))]
     pub connected: i32,
 
-    /// Those of them that use the current version.
+    /// Those of them that use what this replica sent last.
     #[schemars(range(min = 0))]
     pub current: i32,
 
     /// Those of them that cannot use it.
     #[schemars(range(min = 0))]
     pub refused: i32,
+
+    /// Which versions of the collection and its Secrets this replica sent last:
+    /// one for each environment. They tell whether it has seen the newest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), inner(length(max = 64)))]
+    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    pub revisions: Vec<String>,
 
     /// What the provider says to them who refuses their credential.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -115,7 +122,7 @@ pub struct FeedStatus {
 impl FeedStatus {
     /// As many revisions as an entry may tell of: two environments, and
     /// sidecars that are one change behind.
-    pub const MOST_REJECTED: usize = 8;
+    pub const MOST_REVISIONS: usize = 8;
 }
 
 /// A credential that the provider refuses.

@@ -129,11 +129,12 @@ fn wanted(reported: &Reported, counts: &Counts, replica: &str) -> Option<FeedSta
         connected,
         current,
         refused,
+        revisions,
         rejected,
     } = counts.get(&reported.key)?;
     let rejected = rejected
         .iter()
-        .take(FeedStatus::MOST_REJECTED)
+        .take(FeedStatus::MOST_REVISIONS)
         .map(|(revision, said)| RejectedCredential {
             revision: revision.clone(),
             status: said.status.map(i32::from),
@@ -144,6 +145,9 @@ fn wanted(reported: &Reported, counts: &Counts, replica: &str) -> Option<FeedSta
         connected: *connected,
         current: *current,
         refused: *refused,
+        revisions: (revisions.iter().take(FeedStatus::MOST_REVISIONS))
+            .cloned()
+            .collect(),
         rejected: rejected.collect(),
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use credence_core::names::{FEED_PORT, OPERATOR_ADMIN_PORT, WEBHOOK_PORT};
-use kube::Client;
+use kube::{Client, Config};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -54,9 +54,9 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     settings.check()?;
     let mut signals = Signals::new()?;
     let ports = Ports::bind(&settings).await?;
-    let client = Client::try_default()
-        .await
-        .context("no cluster is configured")?;
+    // Never a kubeconfig that happens to lie around: that could be anybody's.
+    let config = Config::incluster().context("this program runs in a pod of a cluster only")?;
+    let client = Client::try_from(config).context("the cluster cannot be addressed")?;
     let mut operator = Operator::start(settings, client, ports)?;
     info!(version = env!("CARGO_PKG_VERSION"), "the operator runs");
     tokio::select! {

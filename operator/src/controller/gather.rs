@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use super::lag::Lags;
 use super::manifest::Manifest;
-use super::plan::{Observed, Sight};
+use super::plan::{Observed, Plan, Sight};
 use super::reads::{Content, Planning, Reads, Wanted};
 use super::rejections::Rejections;
 use super::unanswered::{TIMEOUT, Unanswered};
@@ -79,12 +79,17 @@ impl Gatherer {
         }
         let (uid, feeds) = (&manifest.outline.uid, &manifest.status.feeds);
         Ok(Observed {
-            lagging_since: self.lags.observe(uid, feeds, now),
+            lagging_since: self.lags.since(uid),
             rejections: self.rejections.observe(uid, feeds, now),
             manifest,
             around,
             sights,
         })
+    }
+
+    /// Takes note of what a plan found, for the next.
+    pub(super) fn planned(&self, manifest: &Manifest, plan: &Plan) {
+        self.lags.note(&manifest.outline.uid, plan.lagging_since);
     }
 
     async fn sight(

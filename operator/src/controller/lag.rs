@@ -1,9 +1,8 @@
 //! Since when the sidecars of a collection are behind.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use credence_crds::FeedStatus;
 use jiff::Timestamp;
 
 /// Kept in memory: status holds no times but those of transitions.
@@ -11,48 +10,20 @@ use jiff::Timestamp;
 pub(super) struct Lags(Mutex<HashMap<String, Timestamp>>);
 
 impl Lags {
-    /// Since when the collection of this uid lags, if it does.
-    pub(super) fn observe(
-        &self,
-        uid: &str,
-        feeds: &[FeedStatus],
-        now: Timestamp,
-    ) -> Option<Timestamp> {
-        let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let lags = feeds
-            .iter()
-            .any(|feed| feed.current + feed.refused < feed.connected);
-        if lags {
-            Some(*since.entry(uid.to_owned()).or_insert(now))
-        } else {
-            since.remove(uid);
-            None
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn feed(connected: i32, current: i32, refused: i32) -> FeedStatus {
-        FeedStatus {
-            replica: "r".to_owned(),
-            connected,
-            current,
-            refused,
-            ..FeedStatus::default()
-        }
+    /// Since when the collection of this uid lags, if it was seen to.
+    pub(super) fn since(&self, uid: &str) -> Option<Timestamp> {
+        self.lock().get(uid).copied()
     }
 
-    #[test]
-    fn a_lag_lasts_from_its_first_sight_to_its_end() {
-        let lags = Lags::default();
-        let at = |second| Timestamp::from_second(second).unwrap();
-        assert_eq!(lags.observe("u", &[feed(2, 2, 0)], at(1)), None);
-        assert_eq!(lags.observe("u", &[feed(2, 1, 0)], at(2)), Some(at(2)));
-        assert_eq!(lags.observe("u", &[feed(3, 1, 0)], at(3)), Some(at(2)));
-        assert_eq!(lags.observe("u", &[feed(3, 2, 1)], at(4)), None);
-        assert_eq!(lags.observe("u", &[feed(3, 2, 0)], at(5)), Some(at(5)));
+    /// Takes note of since when it lags, if it does.
+    pub(super) fn note(&self, uid: &str, since: Option<Timestamp>) {
+        match since {
+            Some(since) => self.lock().insert(uid.to_owned(), since),
+            None => self.lock().remove(uid),
+        };
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

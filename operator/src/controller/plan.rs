@@ -16,6 +16,7 @@ use credence_crds::{
     SidecarStatus,
 };
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::conditions::{Status, Verdict};
 use super::manifest::Manifest;
@@ -41,7 +42,7 @@ pub(super) struct Observed {
     pub(super) around: Surroundings,
     /// What was found, for each environment in use.
     pub(super) sights: BTreeMap<Environment, Sight>,
-    /// Since when sidecars are behind, if they are.
+    /// Since when sidecars are behind, if they were when it was last planned.
     pub(super) lagging_since: Option<Timestamp>,
     /// What sidecars say of refused credentials, by the revision of what they
     /// were sent.
@@ -64,6 +65,8 @@ pub(super) struct Plan {
     pub(super) planned: Planned,
     /// For the object, without what others own.
     pub(super) status: ApiCollectionStatus,
+    /// Since when sidecars are behind, if they are.
+    pub(super) lagging_since: Option<Timestamp>,
     /// When the plan would change by time alone.
     pub(super) look_again: Option<Duration>,
 }
@@ -74,11 +77,14 @@ pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
     let resolutions = resolutions(observed, now);
     let accepted = accepted(&manifest.collection);
     let resolved = resolved(&accepted, &resolutions);
-    let programmed = programmed(observed, now);
+    let sidecars = sidecars(&manifest.status.feeds, &resolutions);
+    let lagging_since = sidecars
+        .lag()
+        .then(|| observed.lagging_since.unwrap_or(now));
+    let late = lagging_since.is_some_and(|since| remaining(since, now).is_none());
+    let programmed = programmed(&sidecars, late, &manifest.status.conditions);
     let ready = ready(manifest.key.name.as_str(), &accepted, &resolved);
-    let late = observed
-        .lagging_since
-        .and_then(|since| remaining(since, now));
+    let becomes_late = lagging_since.and_then(|since| remaining(since, now));
     let changes = resolutions
         .values()
         .filter_map(|resolution| until(resolution.changes_at?, now));
@@ -92,7 +98,7 @@ pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
     };
     let finding = findings.next_change();
     let finding = finding.and_then(|change| until(change, now));
-    let look_again = changes.chain(late).chain(finding).min();
+    let look_again = changes.chain(becomes_late).chain(finding).min();
     let before = &manifest.status.conditions;
     let condition =
         |type_: &str, verdict: Verdict| verdict.condition(type_, manifest.generation, before, now);
@@ -100,7 +106,7 @@ pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
     let always = [
         Some(condition(condition::ACCEPTED, accepted)),
         Some(condition(condition::CREDENTIALS_RESOLVED, resolved)),
-        programmed.map_or_else(
+        programmed.clone().map_or_else(
             || said(condition::PROGRAMMED),
             |programmed| Some(condition(condition::PROGRAMMED, programmed)),
         ),
@@ -134,7 +140,11 @@ pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
             .min()
             .map(|not_after| not_after.to_string()),
         feeds: Vec::new(),
-        sidecars: Some(sidecars(&observed.manifest.status.feeds)),
+        sidecars: Some(match (&programmed, &manifest.status.sidecars) {
+            // A busy moment is not worth a word.
+            (None, Some(before)) if before.connected == sidecars.connected => before.clone(),
+            _ => SidecarStatus::new(sidecars.connected, sidecars.current),
+        }),
         conditions,
     };
     Plan {
@@ -143,6 +153,7 @@ pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
             resolutions,
         },
         status,
+        lagging_since,
         look_again,
     }
 }
@@ -222,18 +233,52 @@ fn resolved(accepted: &Verdict, resolutions: &BTreeMap<Environment, Arc<Resoluti
     Verdict::new(Status::True, reason::RESOLVED, message)
 }
 
+/// The sidecars of all replicas.
+struct Sidecars {
+    connected: i32,
+    current: i32,
+    refused: i32,
+}
+
+impl Sidecars {
+    /// Whether some have yet to take over the newest version.
+    const fn lag(&self) -> bool {
+        self.current + self.refused < self.connected
+    }
+}
+
+/// What the replicas count. Where one has sent a version that is not the newest,
+/// none of its sidecars can have that.
+fn sidecars(
+    feeds: &[FeedStatus],
+    resolutions: &BTreeMap<Environment, Arc<Resolution>>,
+) -> Sidecars {
+    let newest = |revision: &String| {
+        let mut all = resolutions.values();
+        all.any(|resolution| resolution.revision == *revision)
+    };
+    let mut all = Sidecars {
+        connected: 0,
+        current: 0,
+        refused: 0,
+    };
+    for feed in feeds {
+        all.connected += feed.connected;
+        if feed.revisions.iter().all(newest) {
+            all.current += feed.current;
+            all.refused += feed.refused;
+        }
+    }
+    all
+}
+
 /// None while sidecars are busy and it was said before how they are.
-fn programmed(observed: &Observed, now: Timestamp) -> Option<Verdict> {
-    let SidecarStatus {
-        connected, current, ..
-    } = sidecars(&observed.manifest.status.feeds);
-    let refused: i32 = observed
-        .manifest
-        .status
-        .feeds
-        .iter()
-        .map(|feed| feed.refused)
-        .sum();
+fn programmed(sidecars: &Sidecars, late: bool, before: &[Condition]) -> Option<Verdict> {
+    let Sidecars {
+        connected,
+        current,
+        refused,
+    } = *sidecars;
     if connected == 0 {
         let message = "No sidecar is connected that may use it.";
         return Some(Verdict::new(Status::True, reason::NO_SIDECARS, message));
@@ -245,15 +290,12 @@ fn programmed(observed: &Observed, now: Timestamp) -> Option<Verdict> {
         );
         return Some(Verdict::new(Status::False, reason::REFUSED, message));
     }
-    if current >= connected {
+    if !sidecars.lag() {
         let message = format!("All connected sidecars ({connected}) use the current version.");
         return Some(Verdict::new(Status::True, reason::PROGRAMMED, message));
     }
     let behind = connected - current;
-    let is_late = observed
-        .lagging_since
-        .is_some_and(|since| remaining(since, now).is_none());
-    if is_late {
+    if late {
         let message = format!(
             "{behind} of {connected} connected sidecars have not taken over the current version. \
              Look at the logs of the container \"credence\" of their pods."
@@ -264,10 +306,7 @@ fn programmed(observed: &Observed, now: Timestamp) -> Option<Verdict> {
             message,
         ));
     }
-    let said = observed
-        .manifest
-        .status
-        .conditions
+    let said = before
         .iter()
         .any(|condition| condition.type_ == condition::PROGRAMMED);
     (!said).then(|| {
@@ -286,12 +325,6 @@ fn ready(name: &str, accepted: &Verdict, resolved: &Verdict) -> Verdict {
     }
     let message = format!("Call it at http://localhost:{PROXY_PORT}/{name}.");
     Verdict::new(Status::True, reason::READY, message)
-}
-
-fn sidecars(feeds: &[FeedStatus]) -> SidecarStatus {
-    let connected = feeds.iter().map(|feed| feed.connected).sum();
-    let current = feeds.iter().map(|feed| feed.current).sum();
-    SidecarStatus::new(connected, current)
 }
 
 /// Time until a lag is late; none once it is.

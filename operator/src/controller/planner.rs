@@ -101,6 +101,7 @@ impl Planner {
         let now = Timestamp::now();
         let observed = self.gatherer.gather(manifest, now).await?;
         let plan = plan::plan(&observed, now);
+        self.gatherer.planned(&observed.manifest, &plan);
         let leads = *self.leader.borrow();
         let manifest = &observed.manifest;
         carry_out::carry_out(

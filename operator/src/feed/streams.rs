@@ -23,6 +23,8 @@ pub struct Count {
     pub current: i32,
     /// Those that acknowledged it, but cannot serve it.
     pub refused: i32,
+    /// The versions of the collection that they were sent.
+    pub revisions: BTreeSet<String>,
     /// What their providers said who refuse the credential, by the revision of
     /// the collection.
     pub rejected: BTreeMap<String, Said>,
@@ -178,6 +180,9 @@ impl Streams {
             for (key, revision) in &sent.revisions {
                 let count = counts.entry(key.clone()).or_default();
                 count.connected += 1;
+                if !count.revisions.contains(revision) {
+                    count.revisions.insert(revision.clone());
+                }
                 if let Some(said) = live.reports.refusal(key, revision) {
                     let all = count.rejected.entry(revision.clone()).or_insert(said);
                     *all = all.and(said);
@@ -339,6 +344,22 @@ mod tests {
                 revisions.map(move |revision| (key.clone(), revision))
             })
             .collect()
+    }
+
+    #[test]
+    fn the_versions_that_are_counted_are_those_that_were_sent_last() {
+        let streams = streams();
+        let first = streams.register("s".into(), "u").unwrap();
+        let second = streams.register("t".into(), "v").unwrap();
+        first.sent(&bundle("1", &[("a", "1")]), Instant::now());
+        second.sent(&bundle("1", &[("a", "1")]), Instant::now());
+        let revisions = || streams.counts().remove(&key("a")).unwrap().revisions;
+        assert_eq!(revisions(), BTreeSet::from(["1".to_owned()]));
+        first.sent(&bundle("2", &[("a", "2")]), Instant::now());
+        let both = ["1", "2"].map(str::to_owned);
+        assert_eq!(revisions(), BTreeSet::from(both));
+        drop(second);
+        assert_eq!(revisions(), BTreeSet::from(["2".to_owned()]));
     }
 
     #[test]

@@ -322,6 +322,34 @@ fn a_busy_moment_does_not_change_what_was_said() {
 }
 
 #[test]
+fn sidecars_of_a_replica_that_has_not_seen_the_newest_version_are_behind() {
+    let mut observed = observed(&openai());
+    let newest = inputs(Environment::Development, Found::At("7".to_owned())).revision(None);
+    let sent = |replica: &str, revision: &str| FeedStatus {
+        revisions: vec![revision.to_owned()],
+        ..feed(replica, 2, 2, 0)
+    };
+    observed.manifest.status.feeds = vec![sent("a", &newest), sent("b", &newest)];
+    let all = plan(&observed, at(50));
+    assert_eq!(all.lagging_since, None);
+    assert_eq!(programmed(&all), ("True", "Programmed"));
+    assert_eq!(all.status.sidecars, Some(SidecarStatus::new(4, 4)));
+
+    observed.manifest.status = all.status;
+    observed.manifest.status.feeds = vec![sent("a", &newest), sent("b", "older")];
+    let busy = plan(&observed, at(100));
+    assert_eq!(busy.lagging_since, Some(at(100)));
+    assert_eq!(programmed(&busy), ("True", "Programmed"), "for a moment");
+    assert_eq!(busy.status.sidecars, Some(SidecarStatus::new(4, 4)));
+
+    observed.lagging_since = busy.lagging_since;
+    let late = plan(&observed, at(110));
+    assert_eq!(late.lagging_since, Some(at(100)));
+    assert_eq!(programmed(&late), ("False", "SidecarsBehind"));
+    assert_eq!(late.status.sidecars, Some(SidecarStatus::new(4, 2)));
+}
+
+#[test]
 fn a_sidecar_that_refuses_is_not_waited_for() {
     let mut observed = observed(&openai());
     observed.manifest.status.feeds = vec![feed("a", 2, 1, 1)];
