@@ -179,22 +179,16 @@ fn captured(
 ) -> Result<BTreeMap<String, Secret>, AnswerProblem> {
     let mut captured = BTreeMap::new();
     for capture in &shape.capture {
-        let (text, place) = match &capture.from {
-            CaptureFrom::Body(path) => (
-                document.text(path).map(String::from),
-                path.as_str().to_owned(),
-            ),
-            CaptureFrom::Header(name) => (
-                raw.header(name).map(str::to_owned),
-                format!("header:{name}"),
-            ),
-            CaptureFrom::Cookie(name) => (
-                raw.cookie(name).map(str::to_owned),
-                format!("cookie:{name}"),
-            ),
+        let text = match &capture.from {
+            CaptureFrom::Body(path) => document.text(path).map(String::from),
+            CaptureFrom::Header(name) => raw.header(name).map(str::to_owned),
+            CaptureFrom::Cookie(name) => raw.cookie(name).map(str::to_owned),
         };
         if let Some(text) = text.filter(|text| !text.is_empty()) {
-            captured.insert(capture.name.clone(), placeable(text, &place)?);
+            captured.insert(
+                capture.name.clone(),
+                placeable(text, &capture.from.to_string())?,
+            );
         }
     }
     Ok(captured)

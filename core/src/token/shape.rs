@@ -1,5 +1,6 @@
 //! What a token endpoint's answer looks like, and how long a token is good for.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -116,6 +117,16 @@ impl FromStr for CaptureFrom {
             return Ok(Self::Cookie(name.to_owned()));
         }
         Ok(Self::Body(text.parse()?))
+    }
+}
+
+impl fmt::Display for CaptureFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Body(path) => path.fmt(f),
+            Self::Header(name) => write!(f, "header:{name}"),
+            Self::Cookie(name) => write!(f, "cookie:{name}"),
+        }
     }
 }
 

@@ -1,0 +1,83 @@
+//! What is to be kept fresh, and how.
+
+use aws_lc_rs::digest;
+use jiff::{SignedDuration, Timestamp};
+
+use super::base_url_allow::HostPattern;
+use super::shape::{Lifetime, Renewal, ResponseShape};
+use crate::{BaseUrl, Secret};
+
+/// A SHA-256 digest.
+pub type Digest = [u8; 32];
+
+/// The digest of a secret, for comparing it with another time's.
+pub(super) fn digest_of(secret: &Secret) -> Digest {
+    let digest = digest::digest(&digest::SHA256, secret.expose().as_bytes());
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest.as_ref());
+    bytes
+}
+
+/// An order for a token, without the request itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Of everything that decides which token is meant. A token of another
+    /// order is never used: it may be another client's, or for another host.
+    pub order: Digest,
+    /// Of the grant alone: where, for which client and for whom. A refresh
+    /// token is good for every order of its lineage.
+    pub lineage: Digest,
+    /// What the answer looks like.
+    pub shape: ResponseShape,
+    /// How long a token is good for.
+    pub lifetime: Lifetime,
+    /// Where the next one comes from.
+    pub renewal: Renewal,
+    /// The refresh token that the manifest refers to. Once the provider has
+    /// replaced it, the replacement counts, until the lineage changes.
+    pub seed: Option<Secret>,
+    /// Whether a refresh token that came with a token is used, where the token
+    /// can also be obtained anew.
+    pub refreshes: bool,
+    /// The scopes that are asked for.
+    pub scopes: Vec<String>,
+    /// What a base URL from an answer is put into.
+    pub base_url: Option<BaseUrl>,
+    /// Where a base URL from an answer may lead.
+    pub base_url_allow: Vec<HostPattern>,
+}
+
+/// Numbers from 0 to 1 that keep tokens of one age from being renewed in one
+/// moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Jitter {
+    /// How much earlier than it must be a refresh is: a tenth of the margin at
+    /// most. One throw for each token.
+    pub earlier: f64,
+    /// For the first refresh after a start.
+    pub start: Option<Spread>,
+}
+
+/// The first refresh after a start is anywhere in the token's remaining life,
+/// so that what was obtained together is not renewed together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    /// The start.
+    pub from: Timestamp,
+    /// Where: 0 is at once, 1 is when it must be.
+    pub fraction: f64,
+}
+
+impl Spread {
+    /// A time between the start and `due`.
+    pub(super) fn of(self, due: Timestamp) -> Timestamp {
+        let rest = due.duration_since(self.from);
+        if rest.is_positive() {
+            let part = SignedDuration::try_from_secs_f64(rest.as_secs_f64() * self.fraction);
+            let part = part.unwrap_or(rest).min(rest);
+            self.from.checked_add(part).unwrap_or(due)
+        } else {
+            due
+        }
+    }
+}
