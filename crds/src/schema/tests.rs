@@ -145,6 +145,7 @@ fn lists_are_merged_by_what_names_their_items() {
             "status.environments \"name\"",
             "status.feeds \"replica\"",
             "status.feeds[].rejected \"revision\"",
+            "status.feeds[].revisions set",
         ]
     );
 }
