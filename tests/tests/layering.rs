@@ -44,8 +44,9 @@ fn arrows_between_crates_never_turn_back() {
         ("crds", &["core"]),
         ("net", &["core"]),
         ("sidecar", &["core", "net"]),
-        ("operator", &["core", "crds"]),
-        ("cli", &["core", "crds", "operator", "sidecar"]),
+        ("broker", &["core", "net"]),
+        ("operator", &["core", "crds", "broker"]),
+        ("cli", &["core", "crds", "broker", "operator", "sidecar"]),
     ] {
         let has = own(&all[&format!("credence-{name}")]);
         let may = may.iter().copied().collect::<BTreeSet<_>>();
@@ -65,6 +66,7 @@ fn the_domain_knows_no_runtime_and_the_proxy_no_kubernetes() {
             &["tokio", "hyper", "rustls", "kube", "k8s-openapi", "tracing"][..],
         ),
         ("net", &["kube", "k8s-openapi", "hyper"]),
+        ("broker", &["kube", "k8s-openapi", "clap"]),
         ("sidecar", &["kube", "k8s-openapi", "clap"]),
         ("crds", &["tokio", "hyper", "rustls"]),
     ] {
