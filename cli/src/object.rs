@@ -291,6 +291,7 @@ fn secret(value: &Value, environment: Option<String>) -> Result<SecretObject, Ve
             .unwrap_or("Opaque")
             .to_owned(),
         environment,
+        written_at: None,
         data,
     })
 }

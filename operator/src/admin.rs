@@ -9,11 +9,13 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::debug;
 
+use crate::catalogue::Catalogue;
 use crate::metrics::Metrics;
 use crate::readiness::{Check, Readiness};
 use crate::server::{Body, body, text};
@@ -26,7 +28,12 @@ const HEAD: Duration = Duration::from_secs(30);
 
 /// Serves for ever: the last thing that a stopping replica does is to answer
 /// its probes.
-pub async fn serve(listener: TcpListener, readiness: Readiness, metrics: Arc<Metrics>) {
+pub async fn serve(
+    listener: TcpListener,
+    readiness: Readiness,
+    metrics: Arc<Metrics>,
+    catalogue: Arc<Catalogue>,
+) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS));
     let mut tasks = JoinSet::new();
     loop {
@@ -42,9 +49,11 @@ pub async fn serve(listener: TcpListener, readiness: Readiness, metrics: Arc<Met
             }
         };
         let (readiness, metrics) = (readiness.clone(), metrics.clone());
+        let catalogue = catalogue.clone();
         tasks.spawn(async move {
             let service = service_fn(|request: Request<Incoming>| {
-                let response = answer(request.method(), request.uri(), &readiness, &metrics);
+                let exposition = || metrics.render(&catalogue.observed(), Timestamp::now());
+                let response = answer(request.method(), request.uri(), &readiness, exposition);
                 async { Ok::<_, Infallible>(response) }
             });
             let connection = http1::Builder::new()
@@ -63,7 +72,7 @@ fn answer(
     method: &Method,
     uri: &http::Uri,
     readiness: &Readiness,
-    metrics: &Metrics,
+    exposition: impl FnOnce() -> String,
 ) -> Response<Body> {
     if method != Method::GET && method != Method::HEAD {
         return text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered\n");
@@ -81,7 +90,7 @@ fn answer(
             response
         }
         "/metrics" => {
-            let mut response = Response::new(body(metrics.render()));
+            let mut response = Response::new(body(exposition()));
             response.headers_mut().insert(
                 header::CONTENT_TYPE,
                 HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
@@ -111,13 +120,7 @@ mod tests {
     use super::*;
 
     fn status(method: &Method, path: &str, readiness: &Readiness) -> StatusCode {
-        answer(
-            method,
-            &path.parse().unwrap(),
-            readiness,
-            &Metrics::default(),
-        )
-        .status()
+        answer(method, &path.parse().unwrap(), readiness, String::new).status()
     }
 
     #[test]

@@ -23,6 +23,7 @@ use credence_core::CollectionName;
 use tokio::sync::watch;
 
 use crate::collection_key::CollectionKey;
+use crate::metrics::Observed;
 use crate::queue::Queue;
 use crate::revision::SourceKind;
 
@@ -154,6 +155,21 @@ impl Catalogue {
         if let Some(shelf) = self.lock().shelves.get(namespace) {
             shelf.send_modify(|_| {});
         }
+    }
+
+    /// What there is to be seen of every collection that is planned.
+    pub fn observed(&self) -> Vec<Observed> {
+        let state = self.lock();
+        let planned = |key: CollectionKey| {
+            let planned = state.slot(&key)?.planned?;
+            let written = planned.resolutions.values();
+            let written = written.filter_map(|resolution| resolution.secret_written_at);
+            Some(Observed {
+                key,
+                secret_written_at: written.min(),
+            })
+        };
+        state.keys().into_iter().filter_map(planned).collect()
     }
 
     /// Takes note of a collection as it is now. Until it is planned, nobody

@@ -295,6 +295,7 @@ impl Plan<'_, '_> {
             ),
             (missing, Warning::StartAfter),
             (self.wishes.awaits && !self.awaits, Warning::CutOff),
+            (pod.asks_the_nodes_dns(), Warning::NodeDns),
         ];
         let general = general
             .into_iter()

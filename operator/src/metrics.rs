@@ -1,7 +1,7 @@
 //! What the operator counts, in the Prometheus text format 0.0.4.
 //!
-//! Label values come from closed lists only: no pod, namespace or collection
-//! name becomes a label.
+//! Label values come from closed lists, or are names of collections and their
+//! namespaces: no name of a pod becomes a label.
 
 mod described;
 mod exposition;
@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+use crate::collection_key::CollectionKey;
 pub use described::METRICS;
 use exposition::Exposition;
 use histogram::Histogram;
@@ -40,6 +43,23 @@ pub struct RootsInUse {
     pub retired: i64,
     /// One that is not held, or nobody knows which.
     pub unknown: i64,
+}
+
+/// What is shown of one collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observed {
+    /// Which it is.
+    pub key: CollectionKey,
+    /// When the values of its Secrets were last written: of several, those
+    /// that have been there for longest.
+    pub secret_written_at: Option<Timestamp>,
+}
+
+impl Observed {
+    fn labels(&self) -> [&str; 2] {
+        let namespace = self.key.namespace.as_deref().unwrap_or_default();
+        [namespace, self.key.name.as_str()]
+    }
 }
 
 impl Metrics {
@@ -90,8 +110,8 @@ impl Metrics {
         self.outdated.store(outdated, Ordering::Relaxed);
     }
 
-    /// The exposition.
-    pub fn render(&self) -> String {
+    /// The exposition; of collections with what is known of each.
+    pub fn render(&self, collections: &[Observed], now: Timestamp) -> String {
         let mut out = Exposition::default();
         out.family(&described::BUILD_INFO, [([env!("CARGO_PKG_VERSION")], 1)]);
         let admissions = locked(&self.admissions).clone();
@@ -130,6 +150,11 @@ impl Metrics {
             &described::INJECTED_PODS,
             pods.map(|(sidecar, count)| ([sidecar], count.load(Ordering::Relaxed))),
         );
+        let aged = collections.iter().filter_map(|collection| {
+            let age = now.duration_since(collection.secret_written_at?);
+            Some((collection.labels(), age.as_secs().max(0)))
+        });
+        out.family(&described::SECRET_AGE, aged);
         out.into_text()
     }
 }
@@ -145,6 +170,28 @@ mod tests {
 
     use super::*;
 
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// One of a namespace, one of the cluster whose clock is ahead, and one
+    /// without a Secret.
+    fn collections() -> [Observed; 3] {
+        let name = |name: &str| name.parse().unwrap();
+        let observed = |key, second: Option<i64>| Observed {
+            key,
+            secret_written_at: second.map(at),
+        };
+        [
+            observed(
+                CollectionKey::in_namespace("shop", name("openai")),
+                Some(100),
+            ),
+            observed(CollectionKey::of_cluster(name("shared")), Some(1_100)),
+            observed(CollectionKey::in_namespace("shop", name("public")), None),
+        ]
+    }
+
     #[test]
     fn every_series_is_shown_with_its_labels() {
         let metrics = Metrics::default();
@@ -159,7 +206,7 @@ mod tests {
             unknown: 0,
         });
         metrics.set_injected_pods(5, 2);
-        let text = metrics.render();
+        let text = metrics.render(&collections(), at(1_000));
         for line in [
             "credence_admission_requests_total{decision=\"skip\",reason=\"host-network\"} 1",
             "credence_feed_refusals_total{reason=\"wrong-audience\"} 2",
@@ -171,6 +218,8 @@ mod tests {
             "credence_feed_roots_in_use{root=\"unknown\"} 0",
             "credence_injected_pods{sidecar=\"current\"} 5",
             "credence_injected_pods{sidecar=\"outdated\"} 2",
+            "credence_secret_age_seconds{namespace=\"shop\",collection=\"openai\"} 900",
+            "credence_secret_age_seconds{namespace=\"\",collection=\"shared\"} 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
@@ -182,7 +231,7 @@ mod tests {
         for millis in [1, 20, 60_000] {
             metrics.pushed(Duration::from_millis(millis));
         }
-        let text = metrics.render();
+        let text = metrics.render(&[], at(0));
         for line in [
             "credence_push_duration_seconds_bucket{le=\"0.001\"} 1",
             "credence_push_duration_seconds_bucket{le=\"0.05\"} 2",
@@ -223,7 +272,7 @@ mod tests {
         let metrics = Metrics::default();
         metrics.admission("inject", "opted-in");
         metrics.feed_refusal("no-token");
-        let text = metrics.render();
+        let text = metrics.render(&collections(), at(1_000));
         let described = METRICS.map(|metric| {
             let labels = metric.labels.iter().map(|label| (*label).to_owned());
             (metric.name.to_owned(), labels.collect())

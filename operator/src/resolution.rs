@@ -38,6 +38,8 @@ pub struct Resolution {
     pub entry: Entry,
     /// Name of the Secret in use.
     pub secret: Option<String>,
+    /// When its values were last written.
+    pub secret_written_at: Option<Timestamp>,
     /// Whether these are live settings used in development.
     pub uses_live_fallback: bool,
     /// Name of the Secret with the client certificate.
@@ -88,6 +90,8 @@ impl Resolution {
         };
         match resolve(collection, inputs.environment, material, now) {
             Ok(resolved) => Self {
+                secret_written_at: (resolved.secret.as_ref())
+                    .and_then(|name| material.secrets.get(name)?.written_at),
                 revision: inputs.revision(None),
                 inputs,
                 entry: Entry::Ready(Arc::new(resolved.route)),
@@ -124,6 +128,7 @@ impl Resolution {
             inputs,
             entry: Entry::Unavailable(unavailable),
             secret: None,
+            secret_written_at: None,
             uses_live_fallback: false,
             certificate_secret: None,
             certificate_not_after: None,

@@ -153,6 +153,7 @@ impl Operator {
             ports.admin,
             shared.readiness.clone(),
             shared.metrics.clone(),
+            shared.catalogue.clone(),
         );
         background.spawn("admin", admin);
         let held = shared.keep_certificates(&mut background);

@@ -290,7 +290,7 @@ async fn two_hundred_pods_a_second_are_all_answered_rightly_and_memory_stays_fla
         grown / 1024
     );
     assert!(grown < GROWTH, "{grown} bytes more after {count} reviews");
-    let metrics = webhook.metrics.render();
+    let metrics = webhook.metrics.render(&[], Timestamp::now());
     let all = PER_SECOND + count;
     let counted = format!(
         "credence_admission_requests_total{{decision=\"inject\",reason=\"opted-in\"}} {all}"

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 /// The objects that have to be looked up: those of the active environment and
@@ -31,6 +32,8 @@ pub struct SecretObject {
     pub kind: String,
     /// The value of the label [`crate::names::ENVIRONMENT`].
     pub environment: Option<String>,
+    /// When its values were last written, if that is known.
+    pub written_at: Option<Timestamp>,
     /// Values by key, decoded from base64 already.
     pub data: BTreeMap<String, Zeroizing<Vec<u8>>>,
 }
@@ -52,6 +55,7 @@ impl fmt::Debug for SecretObject {
         f.debug_struct("SecretObject")
             .field("kind", &self.kind)
             .field("environment", &self.environment)
+            .field("written_at", &self.written_at)
             .field("keys", &self.data.keys().collect::<Vec<_>>())
             .finish_non_exhaustive()
     }

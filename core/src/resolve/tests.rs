@@ -91,11 +91,11 @@ fn field(name: &str, value: &str) -> Field {
 fn secret(entries: &[(&str, &str)]) -> SecretObject {
     SecretObject {
         kind: "Opaque".to_owned(),
-        environment: None,
         data: entries
             .iter()
             .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec().into()))
             .collect(),
+        ..SecretObject::default()
     }
 }
 

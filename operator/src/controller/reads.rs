@@ -8,8 +8,12 @@ use credence_core::names;
 use credence_core::resolve::SecretObject;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
+use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
+    FieldsV1, ManagedFieldsEntry, ObjectMeta, Time,
+};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
@@ -155,6 +159,7 @@ impl Read {
 fn secret_object(secret: Secret) -> SecretObject {
     SecretObject {
         environment: secret.labels().get(names::ENVIRONMENT).cloned(),
+        written_at: written_at(&secret.metadata),
         kind: secret.type_.unwrap_or_default(),
         data: secret
             .data
@@ -163,6 +168,21 @@ fn secret_object(secret: Secret) -> SecretObject {
             .map(|(key, value)| (key, Zeroizing::new(value.0)))
             .collect(),
     }
+}
+
+/// When the values of an object were last written. Who writes values has a
+/// field manager that says when; an object that nobody has written since was
+/// written when it was made.
+fn written_at(metadata: &ObjectMeta) -> Option<Timestamp> {
+    let values = |entry: &&ManagedFieldsEntry| {
+        let fields = entry.fields_v1.as_ref();
+        fields.is_some_and(|FieldsV1(fields)| fields.get("f:data").is_some())
+    };
+    let managers = metadata.managed_fields.iter().flatten();
+    let writers = managers.filter(values);
+    let last = writers.filter_map(|entry| entry.time.as_ref()).max();
+    let Time(at) = last.or(metadata.creation_timestamp.as_ref())?;
+    Some(*at)
 }
 
 #[cfg(test)]
@@ -220,6 +240,34 @@ mod tests {
         assert_eq!(asked.load(Ordering::SeqCst), 2);
         drop(planning);
         assert!(reads.lock().readings.is_empty(), "values stay in memory");
+    }
+
+    #[test]
+    fn a_value_is_as_old_as_its_last_writer_says_and_labels_do_not_count() {
+        let metadata = |managers: serde_json::Value| -> ObjectMeta {
+            serde_json::from_value(serde_json::json!({
+                "creationTimestamp": "2026-11-01T00:00:00Z",
+                "managedFields": managers,
+            }))
+            .unwrap()
+        };
+        let manager = |time: &str, fields: &str| {
+            serde_json::json!({
+                "manager": fields, "operation": "Update", "apiVersion": "v1",
+                "time": time, "fieldsType": "FieldsV1", "fieldsV1": {fields: {}},
+            })
+        };
+        let of = |managers: &[serde_json::Value]| {
+            let at = written_at(&metadata(managers.into())).unwrap();
+            at.to_string()
+        };
+        let labels = manager("2026-11-20T00:00:00Z", "f:metadata");
+        let values = manager("2026-11-10T00:00:00Z", "f:data");
+        let earlier = manager("2026-11-05T00:00:00Z", "f:data");
+        let all = [earlier, values, labels.clone()];
+        assert_eq!(of(&all), "2026-11-10T00:00:00Z");
+        assert_eq!(of(&[labels]), "2026-11-01T00:00:00Z");
+        assert_eq!(written_at(&ObjectMeta::default()), None);
     }
 
     #[tokio::test]

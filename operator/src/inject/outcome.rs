@@ -164,6 +164,8 @@ pub enum Warning {
     StartAfter,
     /// Nothing gets out of the pod before its last containers start.
     CutOff,
+    /// The pod does not ask the cluster's DNS.
+    NodeDns,
     /// A container says that it has a port which is the sidecar's.
     PortTaken {
         /// Its name.
@@ -207,6 +209,11 @@ impl fmt::Display for Warning {
                  containers. The app starts without waiting for its collections, as with {}: \
                  \"false\"",
                 names::AWAIT
+            ),
+            Self::NodeDns => f.write_str(
+                "dnsPolicy: Default asks the node's DNS servers, which usually do not know the \
+                 cluster's Services: the credence sidecar will not find its feed, and the pod not \
+                 start. Leave dnsPolicy out",
             ),
             Self::PortTaken { container, port } => write!(
                 f,

@@ -36,6 +36,7 @@ pub(super) struct Spec<'a> {
     #[serde(borrow)]
     volumes: Option<Vec<Volume<'a>>>,
     host_network: Option<bool>,
+    dns_policy: Option<&'a str>,
     share_process_namespace: Option<bool>,
     #[serde(rename = "hostPID")]
     host_pid: Option<bool>,
@@ -176,6 +177,13 @@ impl<'a> Pod<'a> {
 
     pub(super) fn volumes(&self) -> &[Volume<'a>] {
         self.spec.volumes.as_deref().unwrap_or_default()
+    }
+
+    /// Whether names of the cluster's Services are asked of the node's own
+    /// servers, which do not know them. (`None` comes with servers of the
+    /// author's choice.)
+    pub(super) fn asks_the_nodes_dns(&self) -> bool {
+        self.spec.dns_policy == Some("Default")
     }
 
     pub(super) fn host_network(&self) -> bool {

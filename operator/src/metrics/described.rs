@@ -65,9 +65,16 @@ pub(super) const INJECTED_PODS: Metric = Metric {
     labels: &["sidecar"],
     help: "Pods that have not finished, by whether their sidecar is what would be injected now (current) or of an earlier time (outdated).",
 };
+/// Secrets that should be changed some day.
+pub(super) const SECRET_AGE: Metric = Metric {
+    name: "credence_secret_age_seconds",
+    kind: MetricKind::Gauge,
+    labels: &["namespace", "collection"],
+    help: "Since the values of the Secret that a collection uses were last written; namespace is empty for a ClusterApiCollection.",
+};
 
 /// All of them, in the order in which they are shown.
-pub const METRICS: [Metric; 9] = [
+pub const METRICS: [Metric; 10] = [
     BUILD_INFO,
     ADMISSIONS,
     RECONCILES,
@@ -77,4 +84,5 @@ pub const METRICS: [Metric; 9] = [
     CERTIFICATE_EXPIRY,
     ROOTS_IN_USE,
     INJECTED_PODS,
+    SECRET_AGE,
 ];

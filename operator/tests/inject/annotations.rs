@@ -90,6 +90,15 @@ fn nobody_waits_for_a_sidecar_that_the_mesh_cuts_off() {
 }
 
 #[test]
+fn who_does_not_ask_the_clusters_dns_is_warned() {
+    let policy = |policy: &str| with(pod(), &["spec", "dnsPolicy"], json!(policy));
+    assert_eq!(warnings(&policy("Default")), [Warning::NodeDns]);
+    for known in ["ClusterFirst", "ClusterFirstWithHostNet", "None"] {
+        assert_eq!(warnings(&policy(known)), [], "{known}");
+    }
+}
+
+#[test]
 fn the_sidecar_stands_behind_the_container_that_is_named() {
     let init = json!([{"name": "roots"}, {"name": "migrate"}]);
     let two = with(pod(), &["spec", "initContainers"], init);

@@ -344,6 +344,7 @@ fn messages_fit_into_what_an_api_server_shows() {
         },
         Warning::StartAfter,
         Warning::CutOff,
+        Warning::NodeDns,
         Warning::PortTaken {
             container: "c".repeat(63),
             port: 2733,

@@ -67,6 +67,7 @@ pub(crate) fn secrets(folder: &Path) -> BTreeMap<String, SecretObject> {
                 kind: secret["type"].as_str().unwrap_or("Opaque").to_owned(),
                 environment: environment.map(str::to_owned),
                 data: data.collect(),
+                ..SecretObject::default()
             };
             (metadata["name"].as_str().unwrap().to_owned(), object)
         })

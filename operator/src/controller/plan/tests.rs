@@ -381,6 +381,7 @@ fn certified() -> (ApiCollection, Gathered) {
                 key.serialize_pem().into_bytes().into(),
             ),
         ]),
+        ..SecretObject::default()
     };
     let object = manifest(&json!({
         "baseUrl": "https://api.bank.test",
