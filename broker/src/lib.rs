@@ -3,8 +3,17 @@
 //! What is done when is decided in `credence_core::token`, which knows neither
 //! clock nor network.
 
+pub mod clock;
+mod dice;
+pub mod endpoint;
+pub mod keeper;
+pub mod outcome;
 pub mod store;
 pub mod token_key;
 
+pub use clock::Clock;
+pub use endpoint::{Asking, Endpoint, Unanswered};
+pub use keeper::{Keeper, Tools};
+pub use outcome::{Outcome, State};
 pub use store::{StoreError, Stored, TokenStore, Version};
 pub use token_key::TokenKey;

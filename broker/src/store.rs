@@ -4,6 +4,7 @@ mod file;
 mod memory;
 
 use std::fmt;
+use std::sync::Arc;
 
 use credence_core::token::Record;
 use credence_core::token::record::Unreadable;
@@ -45,6 +46,25 @@ pub trait TokenStore: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Unavailable`].
     fn remove(&self, key: &TokenKey) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+impl<S: TokenStore> TokenStore for Arc<S> {
+    async fn load(&self, key: &TokenKey) -> Result<Option<Stored>, StoreError> {
+        (**self).load(key).await
+    }
+
+    async fn save(
+        &self,
+        key: &TokenKey,
+        record: &Record,
+        expected: Option<&Version>,
+    ) -> Result<Version, StoreError> {
+        (**self).save(key, record, expected).await
+    }
+
+    async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
+        (**self).remove(key).await
+    }
 }
 
 /// A record, and which one it is.

@@ -284,7 +284,7 @@ impl Record {
 impl Intent {
     /// What is left when the last try is known to have done nothing: the doubt
     /// about the tries before it.
-    fn undone(self) -> Option<Self> {
+    pub fn undone(self) -> Option<Self> {
         let doubts = self.doubts.checked_sub(1)?;
         Some(Self { doubts, ..self })
     }

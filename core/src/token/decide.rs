@@ -118,10 +118,14 @@ pub fn wanted(
     if terms.renewal == Renewal::ByRefreshToken
         && let Some(intent) = record.doubt(terms)
     {
-        if intent.doubts == 0 && now < plus(intent.since, terms.lifetime.grace) {
-            // The provider takes the old refresh token a second time, for a
-            // while that a cool-down could outlast.
+        // The provider takes the old refresh token a second time, for a while
+        // that a cool-down could outlast.
+        let grace_ends = plus(intent.since, terms.lifetime.grace);
+        if intent.doubts == 0 && now < grace_ends {
             return Some(now);
+        }
+        if cooled.max(now) < grace_ends {
+            return Some(cooled.max(now));
         }
         let over = if intent.holder == holder {
             now
@@ -167,7 +171,11 @@ pub(super) fn due(held: &Held, terms: &Terms, jitter: Jitter) -> Option<Timestam
         (Some(a), Some(b)) => a.min(b),
         (a, b) => a.or(b)?,
     };
-    Some(jitter.start.map_or(due, |start| start.of(due)))
+    Some(
+        jitter
+            .start
+            .map_or(due, |start| start.of(due, held.expires_at)),
+    )
 }
 
 fn plus(time: Timestamp, duration: Duration) -> Timestamp {

@@ -116,7 +116,7 @@ impl Record {
     }
 
     /// The access token of this order, whether or not it has ended.
-    pub(super) fn held_for(&self, terms: &Terms) -> Option<&Held> {
+    pub fn held_for(&self, terms: &Terms) -> Option<&Held> {
         self.held.as_ref().filter(|held| held.order == terms.order)
     }
 

@@ -69,15 +69,22 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// A time between the start and `due`.
-    pub(super) fn of(self, due: Timestamp) -> Timestamp {
-        let rest = due.duration_since(self.from);
-        if rest.is_positive() {
-            let part = SignedDuration::try_from_secs_f64(rest.as_secs_f64() * self.fraction);
-            let part = part.unwrap_or(rest).min(rest);
-            self.from.checked_add(part).unwrap_or(due)
-        } else {
-            due
-        }
+    /// A time between the start and `due`; where that has passed, one in the
+    /// first half of what is left until `end`.
+    pub(super) fn of(self, due: Timestamp, end: Option<Timestamp>) -> Timestamp {
+        let until_due = due.duration_since(self.from);
+        let rest = match end {
+            _ if until_due.is_positive() => until_due,
+            Some(end) => end.duration_since(self.from) / 2,
+            None => return due,
+        };
+        // Later ones are more likely: tokens whose times are even already stay
+        // even, where equal chances would pile them up at the start.
+        let part = rest.as_secs_f64() * self.fraction.sqrt();
+        SignedDuration::try_from_secs_f64(part)
+            .ok()
+            .filter(SignedDuration::is_positive)
+            .and_then(|part| self.from.checked_add(part.min(rest)).ok())
+            .unwrap_or_else(|| due.min(self.from))
     }
 }

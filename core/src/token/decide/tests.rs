@@ -231,18 +231,17 @@ fn jitter_makes_a_refresh_earlier_by_a_tenth_of_the_margin_at_most() {
 #[test]
 fn the_first_refresh_after_a_start_is_anywhere_in_the_remaining_life() {
     let mut story = anew().obtains(0, 3600, "t1", "");
-    for (fraction, expected) in [(0.0, 1540), (0.25, 2040), (1.0, 3540)] {
+    for (fraction, expected) in [(0.0, 1540), (0.25, 2540), (1.0, 3540)] {
         let from = at(1540);
         story.jitter.start = Some(Spread { from, fraction });
         assert_eq!(story.step(1500), wait(expected), "{fraction}");
     }
-    // What is overdue is not put off.
-    let from = at(3550);
-    story.jitter.start = Some(Spread {
-        from,
-        fraction: 0.9,
-    });
-    assert_eq!(story.step(3550), ANEW);
+    // What is overdue has half of what is left.
+    for (fraction, expected) in [(0.0, ANEW), (1.0, wait(3575))] {
+        let from = at(3550);
+        story.jitter.start = Some(Spread { from, fraction });
+        assert_eq!(story.step(3550), expected, "{fraction}");
+    }
 }
 
 // Missing, wrong and odd expiries.

@@ -127,9 +127,9 @@ fn with_grace_a_lost_answer_is_asked_for_once_more_at_once() {
     assert_eq!(story.step_of("b", 3541), REFRESH);
     let again = story.clone().obtains(3541, 3600, "t2", "r2");
     assert_eq!(again.token(3541), Some("t2"));
-    // Once: after that as without grace.
+    // Once at once: after that at the usual pace.
     let lost = story.clone().fails(3541, &reset());
-    assert_eq!(lost.step(3542), wait(3600));
+    assert_eq!(lost.step(3542), wait(3571));
     // Within the grace only.
     assert_eq!(story.step_of("b", 3540 + 1800), REFRESH);
     let late = story.with(|lifetime| lifetime.grace = Duration::from_secs(10));

@@ -1,0 +1,62 @@
+//! The other side of a token request.
+
+use std::sync::Arc;
+
+use credence_core::Secret;
+use credence_core::token::{Failure, RawAnswer, Terms};
+
+/// Asks token endpoints. There are two: the one over HTTP, and the one of tests
+/// that must hold an answer back, or lose it, at a chosen moment.
+pub trait Endpoint: Send + Sync + 'static {
+    /// What is asked for.
+    type Order: AsRef<Terms> + Send + Sync + 'static;
+
+    /// Sends one request, or the few that an order consists of, and returns
+    /// what came of the last. It ends within
+    /// [`credence_core::token::decide::UNDER_WAY`].
+    ///
+    /// # Errors
+    /// [`Unanswered`].
+    fn ask(
+        &self,
+        order: &Self::Order,
+        asking: Asking<'_>,
+    ) -> impl Future<Output = Result<RawAnswer, Unanswered>> + Send;
+}
+
+impl<E: Endpoint> Endpoint for Arc<E> {
+    type Order = E::Order;
+
+    async fn ask(&self, order: &Self::Order, asking: Asking<'_>) -> Result<RawAnswer, Unanswered> {
+        (**self).ask(order, asking).await
+    }
+}
+
+/// How a token is asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Asking<'a> {
+    /// By the grant itself.
+    Anew,
+    /// With this refresh token.
+    Refresh(&'a Secret),
+}
+
+/// No answer came. The texts hold nothing secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// Nothing was sent.
+    #[error("{0}")]
+    NotSent(String),
+    /// Something was sent, and whether it was acted on is not known.
+    #[error("{0}")]
+    Unknown(String),
+}
+
+impl From<Unanswered> for Failure {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::NotSent(text) => Self::NotSent(text),
+            Unanswered::Unknown(text) => Self::Unknown(text),
+        }
+    }
+}

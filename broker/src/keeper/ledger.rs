@@ -1,0 +1,119 @@
+//! The record of one token, in memory as it is in the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use credence_core::token::Record;
+use credence_core::token::record::Intent;
+
+use crate::store::{StoreError, Stored, Version};
+use crate::{TokenKey, TokenStore};
+
+/// The first wait for a store that cannot be reached; it doubles each time.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+
+/// The longest wait for a store.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// What is known of the store's copy.
+pub(super) struct Ledger<S, E> {
+    tools: Arc<super::Tools<S, E>>,
+    key: TokenKey,
+    pub(super) record: Record,
+    version: Option<Version>,
+    /// The last error, until something goes well again.
+    pub(super) trouble: Option<StoreError>,
+    failures: u32,
+}
+
+/// A record was not saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotSaved {
+    /// Somebody else has changed it; it is loaded again.
+    Conflict,
+    /// The store cannot be reached.
+    Unavailable,
+}
+
+impl<S: TokenStore, E> Ledger<S, E> {
+    pub(super) fn new(tools: Arc<super::Tools<S, E>>, key: TokenKey) -> Self {
+        Self {
+            tools,
+            key,
+            record: Record::default(),
+            version: None,
+            trouble: None,
+            failures: 0,
+        }
+    }
+
+    /// How long to leave the store alone.
+    pub(super) fn wait(&self) -> Duration {
+        let doublings = self.failures.saturating_sub(1).min(5);
+        (FIRST_WAIT * 2_u32.pow(doublings)).min(LONGEST_WAIT)
+    }
+
+    /// Takes over what the store holds.
+    pub(super) async fn load(&mut self) -> Result<(), NotSaved> {
+        match self.tools.store.load(&self.key).await {
+            Ok(Some(Stored { record, version })) => {
+                (self.record, self.version) = (record, Some(version));
+                self.went_well();
+                Ok(())
+            }
+            Ok(None) => {
+                (self.record, self.version) = (Record::default(), None);
+                self.went_well();
+                Ok(())
+            }
+            Err(error) => Err(self.went_wrong(error)),
+        }
+    }
+
+    /// Puts `next` in the place of the record that is known.
+    pub(super) async fn save(&mut self, next: Record) -> Result<(), NotSaved> {
+        let saved = self
+            .tools
+            .store
+            .save(&self.key, &next, self.version.as_ref())
+            .await;
+        match saved {
+            Ok(version) => {
+                (self.record, self.version) = (next, Some(version));
+                self.went_well();
+                Ok(())
+            }
+            Err(StoreError::Conflict) => {
+                self.load().await?;
+                // An earlier try, of which no answer came, may have done it.
+                if self.record == next {
+                    Ok(())
+                } else {
+                    Err(NotSaved::Conflict)
+                }
+            }
+            Err(error) => Err(self.went_wrong(error)),
+        }
+    }
+
+    /// An intent that may have been saved by a try that failed: nothing was
+    /// sent on it.
+    pub(super) fn withdraw(&mut self, intent: Option<&Intent>) {
+        if intent.is_some() && self.record.intent.as_ref() == intent {
+            self.record.intent = self.record.intent.take().and_then(Intent::undone);
+        }
+    }
+
+    fn went_well(&mut self) {
+        (self.trouble, self.failures) = (None, 0);
+    }
+
+    fn went_wrong(&mut self, error: StoreError) -> NotSaved {
+        if self.trouble.is_none() {
+            tracing::warn!(token = %self.key, %error, "tokens are not renewed until this is over");
+        }
+        self.trouble = Some(error);
+        self.failures = self.failures.saturating_add(1);
+        NotSaved::Unavailable
+    }
+}

@@ -1,0 +1,106 @@
+//! A store that fails when it is told to.
+
+use std::sync::Mutex;
+
+use credence_broker::store::MemoryStore;
+use credence_broker::{StoreError, Stored, TokenKey, TokenStore, Version};
+use credence_core::token::Record;
+use tokio::sync::Notify;
+
+/// What happens at a save.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The process ends before it.
+    CrashBefore,
+    /// The process ends after it.
+    CrashAfter,
+    /// It is done, and said not to be.
+    FailAfter,
+}
+
+/// Keeps everything in memory, which outlives the process that is meant.
+#[derive(Default)]
+pub(crate) struct FaultyStore {
+    pub(crate) inner: MemoryStore,
+    plan: Mutex<Plan>,
+    crashed: Notify,
+}
+
+#[derive(Default)]
+struct Plan {
+    saves: usize,
+    at: Option<(usize, Fault)>,
+    down: bool,
+}
+
+impl FaultyStore {
+    /// At the save of this number, from now on, counted from 1.
+    pub(crate) fn fault_at(&self, number: usize, fault: Fault) {
+        let mut plan = self.plan.lock().unwrap();
+        plan.at = Some((plan.saves + number, fault));
+    }
+
+    /// Whether it can be reached.
+    pub(crate) fn be_down(&self, down: bool) {
+        self.plan.lock().unwrap().down = down;
+    }
+
+    /// Until the process has ended.
+    pub(crate) async fn crashed(&self) {
+        self.crashed.notified().await;
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        if self.plan.lock().unwrap().down {
+            return Err(StoreError::Unavailable("away".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn planned(&self) -> Option<Fault> {
+        let mut plan = self.plan.lock().unwrap();
+        plan.saves += 1;
+        let saves = plan.saves;
+        plan.at
+            .take_if(|(at, _)| *at == saves)
+            .map(|(_, fault)| fault)
+    }
+
+    /// What is here belongs to a process that is gone.
+    async fn crash<T>(&self) -> T {
+        self.crashed.notify_one();
+        std::future::pending().await
+    }
+}
+
+impl TokenStore for FaultyStore {
+    async fn load(&self, key: &TokenKey) -> Result<Option<Stored>, StoreError> {
+        self.check()?;
+        self.inner.load(key).await
+    }
+
+    async fn save(
+        &self,
+        key: &TokenKey,
+        record: &Record,
+        expected: Option<&Version>,
+    ) -> Result<Version, StoreError> {
+        self.check()?;
+        let fault = self.planned();
+        if fault == Some(Fault::CrashBefore) {
+            return self.crash().await;
+        }
+        // As it is stored, and not as it is in memory.
+        let stored = Record::of_bytes(&record.to_bytes()).unwrap();
+        let saved = self.inner.save(key, &stored, expected).await;
+        match fault {
+            Some(Fault::CrashAfter) => self.crash().await,
+            Some(Fault::FailAfter) => Err(StoreError::Unavailable("no answer".to_owned())),
+            Some(Fault::CrashBefore) | None => saved,
+        }
+    }
+
+    async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
+        self.inner.remove(key).await
+    }
+}
