@@ -106,6 +106,7 @@ pub(crate) fn plan(
             revision: revision.to_string(),
             environment: consumer.environment,
             collections,
+            tokens: BTreeMap::new(),
         },
         rows,
         changes_at: changes.pop_first(),

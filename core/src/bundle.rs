@@ -12,7 +12,7 @@ use crate::template::Varying;
 use crate::{BaseUrl, CollectionName, Environment, Secret};
 
 pub use bind::Unbindable;
-pub use token::Token;
+pub use token::{NoToken, Token, TokenState, Tokens, Withheld};
 
 pub(crate) use bind::control;
 
@@ -26,6 +26,9 @@ pub struct Bundle {
     pub environment: Environment,
     /// By name, which is also the first path segment of a call.
     pub collections: BTreeMap<CollectionName, Entry>,
+    /// Of those collections whose route needs a token. One that is not here is
+    /// as one that is withheld.
+    pub tokens: Tokens,
 }
 
 /// One collection in a bundle.

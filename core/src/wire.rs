@@ -6,6 +6,7 @@
 //! This is the only module that writes secrets out.
 
 mod route;
+mod token;
 mod varying;
 
 use std::collections::BTreeMap;
@@ -14,10 +15,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::bundle::{Bundle, Entry, Feature, Unavailable};
+use crate::bundle::{Bundle, Entry, Feature, Tokens, Unavailable};
 use crate::reception::Said;
 use crate::{CollectionName, Environment};
 use route::RouteForm;
+use token::TokenForm;
 
 /// One line of the feed.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub enum Event {
     },
     /// The consumer's whole bundle.
     Bundle(Bundle),
+    /// What has become of some tokens since the bundle.
+    Tokens(Tokens),
     /// Says that the operator is alive.
     Ping,
     /// Something that this version does not know.
@@ -112,7 +116,9 @@ impl Event {
                 revision: &bundle.revision,
                 environment: bundle.environment.as_str(),
                 collections: bundle.collections.iter().map(entry_out).collect(),
+                tokens: token::form(&bundle.tokens),
             },
+            Self::Tokens(tokens) => EventOut::Tokens(token::form(tokens)),
             Self::Ping | Self::Unknown => EventOut::Ping {},
         };
         let mut bytes = serde_json::to_vec(&line)?;
@@ -134,6 +140,9 @@ impl Event {
         }
         if let Some(bundle) = event.bundle {
             return Ok(Self::Bundle(bundle_in(bundle)?));
+        }
+        if let Some(tokens) = event.tokens {
+            return Ok(Self::Tokens(token::read(tokens)));
         }
         Ok(if event.ping.is_some() {
             Self::Ping
@@ -160,6 +169,7 @@ fn bundle_in(bundle: BundleIn<'_>) -> Result<Bundle, WireError> {
         revision: bundle.revision,
         environment,
         collections,
+        tokens: token::read(bundle.tokens),
     })
 }
 
@@ -224,7 +234,10 @@ enum EventOut<'a> {
         revision: &'a str,
         environment: &'a str,
         collections: Vec<CollectionOut<'a>>,
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        tokens: BTreeMap<&'a str, TokenForm<'a>>,
     },
+    Tokens(BTreeMap<&'a str, TokenForm<'a>>),
     Ping {},
 }
 
@@ -244,6 +257,8 @@ struct EventIn<'a> {
     hello: Option<HelloIn>,
     #[serde(borrow)]
     bundle: Option<BundleIn<'a>>,
+    #[serde(borrow)]
+    tokens: Option<BTreeMap<&'a str, &'a RawValue>>,
     ping: Option<serde::de::IgnoredAny>,
 }
 
@@ -260,6 +275,8 @@ struct BundleIn<'a> {
     environment: String,
     #[serde(borrow)]
     collections: Vec<&'a RawValue>,
+    #[serde(borrow, default)]
+    tokens: BTreeMap<&'a str, &'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -295,7 +312,8 @@ mod tests {
     use super::*;
     use crate::Secret;
     use crate::bundle::{
-        ClientCertificate, Forwarding, OnConflict, Placed, Route, Timeouts, Value,
+        ClientCertificate, Forwarding, OnConflict, Placed, Route, Timeouts, Token, TokenState,
+        Value,
     };
 
     fn route() -> Route {
@@ -362,7 +380,13 @@ mod tests {
                 .into_iter()
                 .map(|(name, entry)| (name.parse().unwrap(), entry))
                 .collect(),
+            tokens: tokens(),
         }
+    }
+
+    fn tokens() -> Tokens {
+        let token = Token::new(Secret::new("t0k"), 3);
+        Tokens::from([("openai".parse().unwrap(), TokenState::Held(token))])
     }
 
     #[test]
@@ -371,7 +395,8 @@ mod tests {
             stream: "s".to_owned(),
             max_age_seconds: 2700,
         };
-        for event in [hello, Event::Bundle(bundle()), Event::Ping] {
+        let tokens = Event::Tokens(tokens());
+        for event in [hello, Event::Bundle(bundle()), tokens, Event::Ping] {
             let line = event.encode().unwrap();
             assert_eq!(line.iter().filter(|b| **b == b'\n').count(), 1);
             assert_eq!(Event::decode(&line).unwrap(), event);
@@ -410,7 +435,7 @@ mod tests {
 
     #[test]
     fn an_unknown_event_is_not_an_error() {
-        assert_eq!(Event::decode(br#"{"tokens":{}}"#).unwrap(), Event::Unknown);
+        assert_eq!(Event::decode(br#"{"later":{}}"#).unwrap(), Event::Unknown);
     }
 
     #[test]

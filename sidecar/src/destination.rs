@@ -6,6 +6,7 @@ use std::sync::Arc;
 use credence_core::CollectionName;
 use credence_core::bundle::Route;
 use credence_core::placement::CompiledQuery;
+use jiff::Timestamp;
 
 use crate::metrics::CollectionMetrics;
 use crate::plan::{BodyPlan, CookiePlan, Credentials, HeaderPlan, PathPlan};
@@ -16,8 +17,10 @@ use crate::upstream::Upstream;
 #[derive(Debug)]
 pub(crate) struct Destination {
     pub(crate) collection: CollectionName,
-    /// What the bundle said.
+    /// What the bundle said, with the token in its place.
     pub(crate) route: Arc<Route>,
+    /// From when on the token in it must not be sent.
+    pub(crate) expires_at: Option<Timestamp>,
     /// The same for all destinations that replaced one another without the
     /// collection having been withdrawn in between.
     pub(crate) lineage: u64,

@@ -1,7 +1,7 @@
 //! The feed's client: gets the bundle from the operator and keeps it current.
 //!
 //! ```text
-//!  dial ─► TLS 1.3 to a named root ─► GET /v1/feed, Bearer ─► hello, bundle, ping, bundle, …
+//!  dial ─► TLS 1.3 to a named root ─► GET /v1/feed, Bearer ─► hello, bundle, ping, tokens, …
 //!    ▲                                                             │ apply
 //!    └──────── backoff ◄── any failure, or the stream's end        └─► POST /v1/ack
 //!                                      a refused credential ─────────► POST /v1/report
@@ -27,7 +27,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use credence_core::bundle::Bundle;
+use credence_core::bundle::{Bundle, Tokens};
 use credence_core::names;
 use credence_core::wire::{Ack, Report, WireError};
 use credence_net::{DialError, HandshakeError};
@@ -40,6 +40,15 @@ use reports::Reports;
 pub use settings::{FeedSettings, InvalidFeed};
 use settings::{Peer, read_token};
 use stream::{Ended, Outgoing};
+
+/// What the feed brings.
+#[derive(Debug)]
+pub enum Update {
+    /// Everything, anew.
+    Bundle(Bundle),
+    /// Tokens of some collections.
+    Tokens(Tokens),
+}
 
 /// A feed that has not been connected to yet.
 #[derive(Debug)]
@@ -109,22 +118,22 @@ impl Feed {
         self.trouble.subscribe()
     }
 
-    /// Follows the feed for ever. `apply` is given each bundle and returns the
+    /// Follows the feed for ever. `apply` is given each update and returns the
     /// collections of it that cannot be served, with the reason. The operator
     /// is told of `refusals`.
     pub async fn follow(
         self,
-        mut apply: impl FnMut(Bundle) -> BTreeMap<String, String>,
+        mut apply: impl FnMut(Update) -> BTreeMap<String, String>,
         mut refusals: Refusals,
     ) -> Infallible {
         let mut failures = 0;
         loop {
             let mut applied = false;
-            let mut apply = |bundle| {
+            let mut apply = |update| {
                 applied = true;
                 self.trouble
                     .send_if_modified(|trouble| trouble.take().is_some());
-                apply(bundle)
+                apply(update)
             };
             let ended = self.connect_and_read(&mut apply, &mut refusals).await;
             // A peer that accepts and then breaks off must not be hammered: a
@@ -139,7 +148,7 @@ impl Feed {
 
     async fn connect_and_read(
         &self,
-        apply: &mut impl FnMut(Bundle) -> BTreeMap<String, String>,
+        apply: &mut impl FnMut(Update) -> BTreeMap<String, String>,
         refusals: &mut Refusals,
     ) -> Result<Ended, FeedError> {
         let token = read_token(&self.peer.token_file).await?;

@@ -37,8 +37,6 @@ pub(crate) enum Unplaceable {
     TwoCookies,
     #[error("a member of the body has no name")]
     Member,
-    #[error("a token is placed, and there is none")]
-    Token,
     #[error("the path holds what no path can, or what servers read in two ways")]
     Path,
 }

@@ -23,6 +23,9 @@ pub(crate) struct Problem {
     pub(crate) collection: Option<CollectionName>,
     /// The methods that would be allowed, where that is the problem.
     pub(crate) allow: &'static str,
+    /// Seconds after which it may be over, where that can be (RFC 9110
+    /// §10.2.3).
+    pub(crate) retry_after: u64,
 }
 
 /// What the request that failed leaves open about its answer.
@@ -44,6 +47,8 @@ impl Problem {
             detail: detail.into(),
             collection: None,
             allow: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+            // What is missing may be there in a moment.
+            retry_after: 1,
         }
     }
 
@@ -71,8 +76,9 @@ impl Problem {
         match self.slug {
             // RFC 9110 §15.5.6.
             Slug::MethodNotAllowed => fields += &format!("Allow: {}\r\n", self.allow),
-            // What is missing may be there in a moment.
-            Slug::NotReady | Slug::Overloaded => fields += "Retry-After: 1\r\n",
+            Slug::NotReady | Slug::Overloaded | Slug::TokenUnavailable => {
+                fields += &format!("Retry-After: {}\r\n", self.retry_after);
+            }
             Slug::BadRequest
             | Slug::ConflictingHeader
             | Slug::ForbiddenOrigin
@@ -86,6 +92,7 @@ impl Problem {
             | Slug::UpstreamTls
             | Slug::ClientCertificateRejected
             | Slug::CredentialsMissing
+            | Slug::ReauthorizationRequired
             | Slug::Unsupported
             | Slug::UpstreamTimeout => {}
         }

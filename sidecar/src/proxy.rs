@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use credence_core::bundle::Bundle;
+use credence_core::bundle::{Bundle, Tokens};
 
 use crate::bind;
 use crate::limits::ProxySettings;
@@ -114,6 +114,14 @@ impl Handle {
     /// Returns the collections that cannot be served, with the reason.
     pub fn apply(&self, bundle: Bundle) -> BTreeMap<String, String> {
         self.shared.apply(bundle)
+    }
+
+    /// Takes over tokens for collections of the last bundle; what is not named
+    /// keeps its own. Nothing in flight is touched.
+    ///
+    /// Returns the collections that cannot be served, with the reason.
+    pub fn apply_tokens(&self, tokens: Tokens) -> BTreeMap<String, String> {
+        self.shared.apply_tokens(tokens)
     }
 
     /// What the proxy counts.

@@ -6,7 +6,7 @@ use anyhow::{anyhow, bail};
 use tokio::task::JoinSet;
 
 use crate::admin::{self, Admin};
-use crate::feed::Feed;
+use crate::feed::{Feed, Update};
 use crate::settings::Settings;
 use crate::{Bound, Proxy, ProxySettings};
 
@@ -61,9 +61,13 @@ impl Sidecar {
         let mut beside = JoinSet::new();
         beside.spawn(health);
         let refusals = handle.refusals();
-        beside.spawn(
-            async move { match feed.follow(|bundle| handle.apply(bundle), refusals).await {} },
-        );
+        beside.spawn(async move {
+            let apply = |update| match update {
+                Update::Bundle(bundle) => handle.apply(bundle),
+                Update::Tokens(tokens) => handle.apply_tokens(tokens),
+            };
+            match feed.follow(apply, refusals).await {}
+        });
         tokio::select! {
             () = self.proxy.run(shutdown) => Ok(()),
             Some(ended) = beside.join_next() => {
@@ -183,6 +187,7 @@ mod tests {
                 "openai".parse().unwrap(),
                 Entry::Ready(Arc::new(route)),
             )]),
+            tokens: BTreeMap::new(),
         })
     }
 

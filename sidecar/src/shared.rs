@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use credence_core::CollectionName;
-use credence_core::bundle::Bundle;
+use credence_core::bundle::{Bundle, Tokens};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -100,13 +100,30 @@ impl Shared {
     }
 
     pub(crate) fn apply(&self, bundle: Bundle) -> BTreeMap<String, String> {
-        // Held throughout, so that two bundles are applied one after another.
+        // Held throughout, so that two changes are applied one after another.
         let mut compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.table.load_full();
         let (table, refused) = compiler.compile(bundle, before.as_deref());
+        self.replace(before.as_deref(), table);
+        refused
+    }
+
+    /// Takes over tokens for collections of the last bundle.
+    pub(crate) fn apply_tokens(&self, tokens: Tokens) -> BTreeMap<String, String> {
+        let mut compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.table.load_full();
+        let Some(before) = before.as_deref() else {
+            return BTreeMap::new(); // The first bundle brings its own.
+        };
+        let (table, refused) = compiler.renew(tokens, before);
+        self.replace(Some(before), table);
+        refused
+    }
+
+    fn replace(&self, before: Option<&Table>, table: Table) {
         let kept: BTreeSet<u64> = table.destinations().map(|kept| kept.lineage).collect();
         // Before the new ones can say something under the same name.
-        if let Some(before) = &before {
+        if let Some(before) = before {
             before.end_standings(&table);
         }
         self.table.store(Some(Arc::new(table)));
@@ -122,7 +139,6 @@ impl Shared {
             );
         self.changed.notify_one();
         self.bundled.notify_one();
-        refused
     }
 
     /// The ports that collections have of their own.

@@ -1,6 +1,6 @@
 //! The kinds of failure, by the names that apps and metrics know.
 
-use credence_core::bundle::Unavailable;
+use credence_core::bundle::{NoToken, Unavailable};
 
 use crate::http1::HeadError;
 use crate::target::TargetError;
@@ -38,6 +38,10 @@ pub enum Slug {
     NotReady,
     /// A Secret, a key in it, or its content is missing.
     CredentialsMissing,
+    /// No token has been obtained, or none that holds still.
+    TokenUnavailable,
+    /// Access must be granted again before there can be a token.
+    ReauthorizationRequired,
     /// The bundle needs a newer Credence.
     Unsupported,
     /// More connections, or more to keep, than is served at one time.
@@ -48,7 +52,7 @@ pub enum Slug {
 
 impl Slug {
     /// All of them, by status code.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::BadRequest,
         Self::ConflictingHeader,
         Self::ForbiddenOrigin,
@@ -64,6 +68,8 @@ impl Slug {
         Self::ClientCertificateRejected,
         Self::NotReady,
         Self::CredentialsMissing,
+        Self::TokenUnavailable,
+        Self::ReauthorizationRequired,
         Self::Unsupported,
         Self::Overloaded,
         Self::UpstreamTimeout,
@@ -87,6 +93,8 @@ impl Slug {
             Self::ClientCertificateRejected => "client-certificate-rejected",
             Self::NotReady => "not-ready",
             Self::CredentialsMissing => "credentials-missing",
+            Self::TokenUnavailable => "token-unavailable",
+            Self::ReauthorizationRequired => "reauthorization-required",
             Self::Unsupported => "unsupported",
             Self::Overloaded => "overloaded",
             Self::UpstreamTimeout => "upstream-timeout",
@@ -114,9 +122,12 @@ impl Slug {
             Self::UpstreamUnreachable | Self::UpstreamTls | Self::ClientCertificateRejected => {
                 "502 Bad Gateway"
             }
-            Self::NotReady | Self::CredentialsMissing | Self::Unsupported | Self::Overloaded => {
-                "503 Service Unavailable"
-            }
+            Self::NotReady
+            | Self::CredentialsMissing
+            | Self::TokenUnavailable
+            | Self::ReauthorizationRequired
+            | Self::Unsupported
+            | Self::Overloaded => "503 Service Unavailable",
             Self::UpstreamTimeout => "504 Gateway Timeout",
         }
     }
@@ -139,6 +150,8 @@ impl Slug {
             Self::ClientCertificateRejected => "The API refuses the client certificate",
             Self::NotReady => "The collection is not ready",
             Self::CredentialsMissing => "The collection has no credentials",
+            Self::TokenUnavailable => "The collection has no token",
+            Self::ReauthorizationRequired => "Access must be granted again",
             Self::Unsupported => "The collection needs a newer Credence",
             Self::Overloaded => "There is too much to do at one time",
             Self::UpstreamTimeout => "The API did not answer in time",
@@ -189,6 +202,12 @@ impl Slug {
             Self::CredentialsMissing => {
                 "kubectl describe apicollection NAME says which Secret or key."
             }
+            Self::TokenUnavailable => {
+                "Try again after Retry-After; kubectl describe apicollection NAME says what the token endpoint answers."
+            }
+            Self::ReauthorizationRequired => {
+                "kubectl describe apicollection NAME says what the provider wants: mostly a new refresh token in the Secret."
+            }
             Self::Unsupported => {
                 "Create the pod anew, so that it gets the sidecar of this release."
             }
@@ -205,6 +224,15 @@ impl From<Unavailable> for Slug {
         match why {
             Unavailable::CredentialsMissing => Self::CredentialsMissing,
             Unavailable::NotReady => Self::NotReady,
+        }
+    }
+}
+
+impl From<NoToken> for Slug {
+    fn from(why: NoToken) -> Self {
+        match why {
+            NoToken::Unavailable => Self::TokenUnavailable,
+            NoToken::ReauthorizationRequired => Self::ReauthorizationRequired,
         }
     }
 }

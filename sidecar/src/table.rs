@@ -1,13 +1,18 @@
 //! The bundle, compiled.
 
+mod on_token;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use credence_core::base_url::Scheme;
-use credence_core::bundle::{Bundle, ClientCertificate, Entry, Route, Unavailable};
+use credence_core::bundle::{
+    Bundle, ClientCertificate, Entry, Route, TokenState, Tokens, Unavailable, Unbindable, Withheld,
+};
 use credence_core::placement::CompiledQuery;
 use credence_core::{CollectionName, Environment};
 use credence_net::{Egress, Identity, IdentityError, TlsError, tls};
+use jiff::Timestamp;
 use rustls::ClientConfig;
 use tokio::time::Instant;
 
@@ -21,18 +26,21 @@ use crate::problem::Problem;
 use crate::slug::Slug;
 use crate::standing::{Board, Standing};
 use crate::upstream::{self, ALPN, Upstream};
+use on_token::OnToken;
 
 /// Everything that can be called, by the first segment of a path.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Table {
     environment: Environment,
     slots: HashMap<CollectionName, Slot>,
     metrics: BTreeMap<CollectionName, Arc<CollectionMetrics>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Slot {
     Ready(Arc<Destination>),
+    /// Calls need a token.
+    OnToken(OnToken),
     Unavailable(Unavailable),
     Unsupported,
 }
@@ -42,6 +50,8 @@ enum Slot {
 enum Refused {
     #[error(transparent)]
     Unplaceable(#[from] Unplaceable),
+    #[error(transparent)]
+    Unbindable(#[from] Unbindable),
     #[error("its certificates are of no use: {0}")]
     Tls(#[from] TlsError),
 }
@@ -90,26 +100,26 @@ impl Compiler {
         let mut refused = BTreeMap::new();
         let mut slots = HashMap::with_capacity(bundle.collections.len());
         for (name, entry) in bundle.collections {
+            let predecessor = before.and_then(|table| table.destination(&name));
             let slot = match entry {
-                Entry::Unavailable(why) => Slot::Unavailable(why),
-                Entry::Unsupported(part) => {
-                    refused.insert(name.to_string(), part);
-                    Slot::Unsupported
+                Entry::Unavailable(why) => Ok(Slot::Unavailable(why)),
+                Entry::Unsupported(part) => Err(part),
+                Entry::Ready(route) if route.needs_token() => {
+                    let state = bundle.tokens.get(&name);
+                    self.on_token(&name, route, state, predecessor, &metrics)
+                        .map(Slot::OnToken)
+                        .map_err(|reason| reason.to_string())
                 }
-                Entry::Ready(route) => {
-                    let predecessor = before.and_then(|table| table.destination(&name));
-                    match self.destination(&name, route, predecessor, &metrics) {
-                        Ok(destination) => Slot::Ready(destination),
-                        Err(reason) => {
-                            refused.insert(name.to_string(), reason.to_string());
-                            Slot::Unsupported
-                        }
-                    }
-                }
+                Entry::Ready(route) => self
+                    .destination(&name, route, None, predecessor, &metrics)
+                    .map(Slot::Ready)
+                    .map_err(|reason| reason.to_string()),
             };
-            if let (Slot::Unavailable(_) | Slot::Unsupported, Some(counters)) =
-                (&slot, metrics.get(&name))
-            {
+            let slot = slot.unwrap_or_else(|reason| {
+                refused.insert(name.to_string(), reason);
+                Slot::Unsupported
+            });
+            if let (false, Some(counters)) = (slot.is_ready(), metrics.get(&name)) {
                 counters.set_credential(None);
             }
             slots.insert(name, slot);
@@ -122,18 +132,76 @@ impl Compiler {
         (table, refused)
     }
 
+    /// The table with other tokens. Those of collections that need none, or
+    /// that are not in it, are of no use.
+    ///
+    /// Also returns the collections that cannot be served, with the reason.
+    pub(crate) fn renew(
+        &mut self,
+        tokens: Tokens,
+        before: &Table,
+    ) -> (Table, BTreeMap<String, String>) {
+        let mut table = before.clone();
+        let mut refused = BTreeMap::new();
+        for (name, state) in tokens {
+            let Some(Slot::OnToken(OnToken {
+                route, destination, ..
+            })) = before.slots.get(&name)
+            else {
+                continue;
+            };
+            let route = Arc::clone(route);
+            let last = destination.as_ref();
+            let slot = self.on_token(&name, route, Some(&state), last, &before.metrics);
+            let slot = slot.map_or_else(
+                |reason| {
+                    refused.insert(name.to_string(), reason.to_string());
+                    Slot::Unsupported
+                },
+                Slot::OnToken,
+            );
+            table.slots.insert(name, slot);
+        }
+        (table, refused)
+    }
+
+    fn on_token(
+        &mut self,
+        name: &CollectionName,
+        route: Arc<Route>,
+        state: Option<&TokenState>,
+        before: Option<&Arc<Destination>>,
+        metrics: &BTreeMap<CollectionName, Arc<CollectionMetrics>>,
+    ) -> Result<OnToken, Refused> {
+        let (destination, withheld) = match state {
+            Some(TokenState::Held(token)) => {
+                let bound = Arc::new(route.bind(token)?);
+                let destination =
+                    self.destination(name, bound, token.expires_at, before, metrics)?;
+                (Some(destination), None)
+            }
+            Some(TokenState::Withheld(withheld)) => (before.map(Arc::clone), Some(*withheld)),
+            None => (before.map(Arc::clone), Some(Withheld::UNKNOWN)),
+        };
+        Ok(OnToken {
+            route,
+            destination,
+            withheld,
+        })
+    }
+
     fn destination(
         &mut self,
         name: &CollectionName,
         route: Arc<Route>,
+        expires_at: Option<Timestamp>,
         before: Option<&Arc<Destination>>,
         metrics: &BTreeMap<CollectionName, Arc<CollectionMetrics>>,
     ) -> Result<Arc<Destination>, Refused> {
-        if let Some(same) = before.filter(|before| before.route == route) {
+        let same =
+            |before: &&Arc<Destination>| before.route == route && before.expires_at == expires_at;
+        if let Some(same) = before.filter(same) {
             return Ok(Arc::clone(same));
-        }
-        if route.needs_token() {
-            return Err(Unplaceable::Token.into());
         }
         let path = PathPlan::compile(route.base_url.path(), route.path.as_ref())?;
         let headers = HeaderPlan::compile(&route.headers)?;
@@ -188,6 +256,7 @@ impl Compiler {
             query: CompiledQuery::compile(&route.query),
             credentials: Credentials::of(&route),
             route,
+            expires_at,
             standing,
             metrics,
         }))
@@ -213,10 +282,7 @@ impl Compiler {
 
 impl Table {
     fn destination(&self, name: &CollectionName) -> Option<&Arc<Destination>> {
-        match self.slots.get(name)? {
-            Slot::Ready(destination) => Some(destination),
-            Slot::Unavailable(_) | Slot::Unsupported => None,
-        }
+        self.slots.get(name)?.destination()
     }
 
     /// Where calls of this collection go.
@@ -232,6 +298,11 @@ impl Table {
         };
         let detail = match slot {
             Slot::Ready(destination) => return Ok(destination),
+            Slot::OnToken(on_token) => {
+                return on_token
+                    .usable(Timestamp::now)
+                    .map_err(|problem| problem.of(name));
+            }
             Slot::Unavailable(Unavailable::CredentialsMissing) => {
                 "A Secret that the collection needs, or a key in it, is missing or of no use: the collection's status says which."
             }
@@ -242,7 +313,8 @@ impl Table {
                 "This version does not understand a part of the collection: a newer one may. A pod gets the one that is installed when it is restarted."
             }
         };
-        Err(Problem::new(slot.slug(), detail).of(name))
+        let slug = slot.slug().unwrap_or(Slug::Unsupported);
+        Err(Problem::new(slug, detail).of(name))
     }
 
     /// The counters of a collection.
@@ -250,12 +322,10 @@ impl Table {
         self.metrics.get(collection).map(|counters| &**counters)
     }
 
-    /// All destinations, in no order.
+    /// All destinations, in no order: also those whose token has ended, since
+    /// what was begun with it goes on.
     pub(crate) fn destinations(&self) -> impl Iterator<Item = &Arc<Destination>> {
-        self.slots.values().filter_map(|slot| match slot {
-            Slot::Ready(destination) => Some(destination),
-            Slot::Unavailable(_) | Slot::Unsupported => None,
-        })
+        self.slots.values().filter_map(Slot::destination)
     }
 
     /// Ends the standings of the credentials that the next table does not have.
@@ -270,11 +340,13 @@ impl Table {
 
     /// What each collection wants with a port of its own.
     pub(crate) fn wishes(&self) -> BTreeMap<CollectionName, Wish> {
+        let of_route = |route: &Route| match route.sidecar_port {
+            Some(port) => Wish::Port(port),
+            None => Wish::None,
+        };
         let wish = |slot: &Slot| match slot {
-            Slot::Ready(destination) => match destination.route.sidecar_port {
-                Some(port) => Wish::Port(port),
-                None => Wish::None,
-            },
+            Slot::Ready(destination) => of_route(&destination.route),
+            Slot::OnToken(on_token) => of_route(&on_token.route),
             Slot::Unavailable(_) | Slot::Unsupported => Wish::Unknown,
         };
         let slots = self.slots.iter();
@@ -293,20 +365,36 @@ impl Table {
     pub(crate) fn states(&self) -> BTreeMap<&str, &'static str> {
         let state = |(name, slot)| -> (&str, &'static str) {
             let (name, slot): (&CollectionName, &Slot) = (name, slot);
-            match slot {
-                Slot::Ready(_) => (name.as_str(), "ready"),
-                Slot::Unavailable(_) | Slot::Unsupported => (name.as_str(), slot.slug().as_str()),
-            }
+            (name.as_str(), slot.slug().map_or("ready", Slug::as_str))
         };
         self.slots.iter().map(state).collect()
     }
 }
 
 impl Slot {
-    fn slug(&self) -> Slug {
+    /// What is, or was, called.
+    fn destination(&self) -> Option<&Arc<Destination>> {
         match self {
-            Self::Unavailable(why) => (*why).into(),
-            Self::Ready(_) | Self::Unsupported => Slug::Unsupported,
+            Self::Ready(destination) => Some(destination),
+            Self::OnToken(on_token) => on_token.destination.as_ref(),
+            Self::Unavailable(_) | Self::Unsupported => None,
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.slug().is_none()
+    }
+
+    /// The problem that a call would get.
+    fn slug(&self) -> Option<Slug> {
+        match self {
+            Self::Ready(_) => None,
+            Self::OnToken(on_token) => {
+                let usable = on_token.usable(Timestamp::now);
+                usable.err().map(|problem| problem.slug)
+            }
+            Self::Unavailable(why) => Some((*why).into()),
+            Self::Unsupported => Some(Slug::Unsupported),
         }
     }
 }

@@ -107,7 +107,8 @@ impl Session {
         Ok(response.status().as_u16())
     }
 
-    /// Follows the stream as a sidecar does. `seen` is shown each bundle's line.
+    /// Follows the stream as a sidecar does. `seen` is shown each line that can
+    /// hold a credential.
     ///
     /// # Errors
     /// It ends, or was refused.
@@ -134,6 +135,7 @@ impl Session {
                         let status = self.acknowledge(serde_json::to_vec(&ack)?.into()).await?;
                         ensure!(status == 204, "the acknowledgement is answered {status}");
                     }
+                    Event::Tokens(_) => seen(&String::from_utf8_lossy(&event)),
                     Event::Ping | Event::Unknown => {}
                 }
             }

@@ -87,6 +87,7 @@ pub fn issue(shelf: &Shelf, consumer: &Consumer, is_first: bool) -> Option<Issue
             revision: revision::of_bundle(consumer.environment, versions),
             environment: consumer.environment,
             collections: entries,
+            tokens: BTreeMap::new(),
         },
         revisions,
     })
@@ -127,6 +128,7 @@ pub fn nothing(environment: Environment) -> Issue {
             revision: revision::of_bundle(environment, std::iter::empty()),
             environment,
             collections: BTreeMap::new(),
+            tokens: BTreeMap::new(),
         },
         revisions: BTreeMap::new(),
     }

@@ -277,6 +277,7 @@ mod tests {
                 revision: revision.to_owned(),
                 environment: Environment::Live,
                 collections: BTreeMap::new(),
+                tokens: BTreeMap::new(),
             },
             revisions: entries
                 .iter()

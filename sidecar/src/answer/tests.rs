@@ -30,6 +30,7 @@ fn destination() -> Arc<Destination> {
         revision: String::new(),
         environment: Environment::Live,
         collections: [(name, Entry::Ready(Arc::new(route)))].into(),
+        tokens: [].into(),
     };
     let (table, _) =
         Compiler::new(Egress::default(), 0, Arc::default(), Board::default()).compile(bundle, None);

@@ -6,15 +6,14 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use credence_core::bundle::Bundle;
 use credence_core::wire::{Ack, Event, Report};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 use tokio::time::{Instant, sleep_until};
 
-use super::FeedError;
 use super::lines::Lines;
 use super::reports::Reports;
+use super::{FeedError, Update};
 
 /// Three pings: a stream on which no event came for so long leads nowhere.
 const SILENCE: Duration = Duration::from_secs(45);
@@ -51,7 +50,7 @@ pub(super) struct Outgoing<'a, A, R> {
 pub(super) async fn read<B, F, G>(
     mut body: B,
     operator: Outgoing<'_, impl FnMut(&Ack) -> F, impl FnMut(&Report) -> G>,
-    apply: &mut impl FnMut(Bundle) -> BTreeMap<String, String>,
+    apply: &mut impl FnMut(Update) -> BTreeMap<String, String>,
 ) -> Result<Ended, FeedError>
 where
     B: Body<Data = Bytes, Error = hyper::Error> + Unpin,
@@ -161,7 +160,7 @@ impl Stream {
     fn event(
         &mut self,
         event: Event,
-        apply: &mut impl FnMut(Bundle) -> BTreeMap<String, String>,
+        apply: &mut impl FnMut(Update) -> BTreeMap<String, String>,
     ) -> Result<Heard, FeedError> {
         match event {
             Event::Hello {
@@ -181,10 +180,7 @@ impl Stream {
                     collections = bundle.collections.len(),
                     "applying a bundle"
                 );
-                let refused = apply(bundle);
-                for (collection, reason) in &refused {
-                    tracing::warn!(collection, reason, "a collection cannot be served");
-                }
+                let refused = warned(apply(Update::Bundle(bundle)));
                 self.had_bundle = true;
                 self.owed = Some(Ack {
                     stream,
@@ -193,7 +189,12 @@ impl Stream {
                 });
                 return Ok(Heard::Bundle);
             }
-            Event::Ping | Event::Unknown => {}
+            Event::Tokens(tokens) if self.had_bundle => {
+                tracing::debug!(collections = tokens.len(), "applying tokens");
+                warned(apply(Update::Tokens(tokens)));
+            }
+            // Tokens without collections are of no use.
+            Event::Tokens(_) | Event::Ping | Event::Unknown => {}
         }
         Ok(Heard::Event)
     }
@@ -207,12 +208,20 @@ impl Stream {
     }
 }
 
+fn warned(refused: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    for (collection, reason) in &refused {
+        tracing::warn!(collection, reason, "a collection cannot be served");
+    }
+    refused
+}
+
 #[cfg(test)]
 mod tests {
     use std::cell::{Cell, RefCell};
     use std::future::{Ready, ready};
 
     use credence_core::Environment;
+    use credence_core::bundle::{Bundle, TokenState, Withheld};
 
     use super::*;
     use crate::feed::tests::pieces::{Pieces, pieces};
@@ -230,10 +239,15 @@ mod tests {
             revision: revision.to_owned(),
             environment: Environment::Live,
             collections: BTreeMap::new(),
+            tokens: BTreeMap::new(),
         })
     }
 
-    fn nothing_refused(_: Bundle) -> BTreeMap<String, String> {
+    fn withheld() -> TokenState {
+        TokenState::Withheld(Withheld::UNKNOWN)
+    }
+
+    fn nothing_refused(_: Update) -> BTreeMap<String, String> {
         BTreeMap::new()
     }
 
@@ -245,7 +259,7 @@ mod tests {
     async fn read<F: Future<Output = Result<(), FeedError>>>(
         body: Pieces,
         acknowledge: impl FnMut(&Ack) -> F,
-        apply: &mut impl FnMut(Bundle) -> BTreeMap<String, String>,
+        apply: &mut impl FnMut(Update) -> BTreeMap<String, String>,
     ) -> Result<Ended, FeedError> {
         let mut refusals = Board::default().reader();
         let operator = Outgoing {
@@ -351,7 +365,10 @@ mod tests {
             pending::<()>().await;
         };
         let applied = RefCell::new(Vec::new());
-        let mut apply = |bundle: Bundle| {
+        let mut apply = |update: Update| {
+            let Update::Bundle(bundle) = update else {
+                panic!("no tokens were sent");
+            };
             applied.borrow_mut().push(bundle.revision);
             BTreeMap::new()
         };
@@ -364,11 +381,39 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn tokens_are_applied_after_a_bundle_and_are_not_acknowledged() {
+        let (events, body) = pieces();
+        let tokens = || Event::Tokens([("api".parse().unwrap(), withheld())].into());
+        events.event(&hello(60));
+        events.event(&tokens());
+        events.event(&bundle("1"));
+        events.event(&tokens());
+        drop(events);
+        let mut applied = Vec::new();
+        let acknowledged = Cell::new(0);
+        let acknowledge = |_: &Ack| {
+            acknowledged.set(acknowledged.get() + 1);
+            ready(Ok(()))
+        };
+        let mut apply = |update: Update| {
+            applied.push(match update {
+                Update::Bundle(_) => "bundle",
+                Update::Tokens(_) => "tokens",
+            });
+            BTreeMap::new()
+        };
+        let ended = read(body, acknowledge, &mut apply).await;
+        assert!(matches!(ended, Ok(Ended::ByOperator)));
+        assert_eq!(applied, ["bundle", "tokens"]);
+        assert_eq!(acknowledged.get(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_stream_without_a_hello_or_a_bundle_is_an_error() {
         let (events, body) = pieces();
         events.event(&bundle("1"));
         drop(events);
-        let mut apply = |_: Bundle| panic!("applied a bundle of a nameless stream");
+        let mut apply = |_: Update| panic!("applied a bundle of a nameless stream");
         let ended = read(body, taken, &mut apply).await;
         assert!(matches!(ended, Err(FeedError::NoHello)));
 

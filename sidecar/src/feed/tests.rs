@@ -35,7 +35,10 @@ impl Client {
         .unwrap();
         let trouble = feed.trouble();
         let (report, applied) = unbounded_channel();
-        let apply = move |bundle: Bundle| {
+        let apply = move |update: Update| {
+            let Update::Bundle(bundle) = update else {
+                return BTreeMap::new();
+            };
             report.send(bundle.revision).unwrap();
             let refused = bundle
                 .collections
@@ -89,6 +92,7 @@ pub(crate) fn bundle(revision: &str) -> Event {
             "openai".parse().unwrap(),
             Entry::Unavailable(Unavailable::NotReady),
         )]),
+        tokens: BTreeMap::new(),
     })
 }
 

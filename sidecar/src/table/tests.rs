@@ -1,5 +1,5 @@
 use credence_core::Secret;
-use credence_core::bundle::{OnConflict, Placed, Value};
+use credence_core::bundle::{NoToken, OnConflict, Placed, Token, Value};
 
 use super::*;
 
@@ -23,6 +23,7 @@ fn bundle(environment: Environment, entry: Option<Entry>) -> Bundle {
             .into_iter()
             .map(|entry| ("api".parse().unwrap(), entry))
             .collect(),
+        tokens: [].into(),
     }
 }
 
@@ -127,12 +128,126 @@ fn how_a_credential_stands_is_forgotten_with_it_and_not_before() {
     assert!(!same(elsewhere));
 }
 
+fn on_token() -> Route {
+    let value = serde_json::from_str(r#"[{"text": "Bearer "}, {"token": ""}]"#).unwrap();
+    let mut route = route("");
+    route.headers[0].value = Value::Varying(value);
+    route
+}
+
+fn held(value: &str, generation: u64, expires_at: Option<Timestamp>) -> TokenState {
+    TokenState::Held(Token {
+        expires_at,
+        ..Token::new(Secret::new(value), generation)
+    })
+}
+
+fn withheld(why: NoToken, retry_at: Option<Timestamp>) -> TokenState {
+    TokenState::Withheld(Withheld { why, retry_at })
+}
+
+fn tokens(state: TokenState) -> Tokens {
+    Tokens::from([("api".parse().unwrap(), state)])
+}
+
+fn live_with(state: TokenState) -> Bundle {
+    Bundle {
+        tokens: tokens(state),
+        ..live(on_token())
+    }
+}
+
+fn in_seconds(seconds: i64) -> Timestamp {
+    Timestamp::now() + jiff::SignedDuration::from_secs(seconds)
+}
+
+fn authorization(table: &Table) -> Option<&str> {
+    destination(table).route.headers[0].value.fixed()
+}
+
 #[test]
-fn without_its_token_a_collection_is_refused_rather_than_called() {
-    let mut waiting = route("");
-    let pieces = r#"[{"text": "Bearer "}, {"token": ""}]"#;
-    waiting.headers[0].value = Value::Varying(serde_json::from_str(pieces).unwrap());
-    let (table, refused) = compiler().compile(live(waiting), None);
-    assert_eq!(refused["api"], "a token is placed, and there is none");
-    assert_eq!(table.find("api").unwrap_err().slug, Slug::Unsupported);
+fn a_collection_on_a_token_is_called_with_the_one_that_it_has() {
+    let mut compiler = compiler();
+    let (table, refused) = compiler.compile(live_with(held("t1", 1, None)), None);
+    assert_eq!(refused, BTreeMap::new());
+    assert_eq!(authorization(&table), Some("Bearer t1"));
+    assert_eq!(table.states()["api"], "ready");
+    let (renewed, _) = compiler.renew(tokens(held("t2", 2, None)), &table);
+    assert_eq!(authorization(&renewed), Some("Bearer t2"));
+    let (old, new) = (destination(&table), destination(&renewed));
+    assert_eq!(old.lineage, new.lineage);
+    assert!(Arc::ptr_eq(&old.upstream, &new.upstream));
+}
+
+#[test]
+fn an_expired_token_is_never_used() {
+    let (table, _) = compiler().compile(live_with(held("t1", 1, Some(in_seconds(-1)))), None);
+    let problem = table.find("api").unwrap_err();
+    assert_eq!(problem.slug, Slug::TokenUnavailable);
+    assert_eq!(table.states()["api"], "token-unavailable");
+    let later = live_with(held("t1", 1, Some(in_seconds(60))));
+    let (table, _) = compiler().compile(later, None);
+    assert_eq!(authorization(&table), Some("Bearer t1"));
+}
+
+#[test]
+fn without_a_token_nothing_is_called_and_the_time_of_the_next_try_is_told() {
+    let find = |state| {
+        let (table, _) = compiler().compile(live_with(state), None);
+        let problem = table.find("api").unwrap_err();
+        (problem.slug, problem.retry_after)
+    };
+    let unavailable = |retry_at| find(withheld(NoToken::Unavailable, retry_at));
+    assert_eq!(unavailable(None), (Slug::TokenUnavailable, 5));
+    let (slug, after) = unavailable(Some(in_seconds(60)));
+    assert_eq!(slug, Slug::TokenUnavailable);
+    assert!((58..=60).contains(&after), "{after}");
+    assert_eq!(unavailable(Some(in_seconds(-60))).1, 1);
+    assert_eq!(unavailable(Some(Timestamp::MAX)).1, 300);
+    let (slug, _) = find(withheld(NoToken::ReauthorizationRequired, None));
+    assert_eq!(slug, Slug::ReauthorizationRequired);
+    let (table, _) = compiler().compile(live(on_token()), None);
+    assert_eq!(table.states()["api"], "token-unavailable");
+}
+
+/// What was begun with a token goes on when that has ended.
+#[test]
+fn a_token_that_ends_withdraws_nothing() {
+    let mut compiler = compiler();
+    let (first, _) = compiler.compile(live_with(held("t1", 1, None)), None);
+    let gone = tokens(withheld(NoToken::Unavailable, None));
+    let (without, _) = compiler.renew(gone, &first);
+    let problem = without.find("api").unwrap_err();
+    assert_eq!(problem.slug, Slug::TokenUnavailable);
+    let lineages = |table: &Table| -> Vec<u64> {
+        let all = table.destinations();
+        all.map(|destination| destination.lineage).collect()
+    };
+    assert_eq!(lineages(&without), lineages(&first));
+    // Nor does a bundle that comes meanwhile.
+    let (again, _) = compiler.compile(live(on_token()), Some(&without));
+    let (back, _) = compiler.renew(tokens(held("t2", 2, None)), &again);
+    assert_eq!(lineages(&back), lineages(&first));
+    assert_eq!(authorization(&back), Some("Bearer t2"));
+}
+
+#[test]
+fn a_token_is_of_no_use_to_a_collection_that_needs_none() {
+    let mut compiler = compiler();
+    let (first, _) = compiler.compile(live(route("k")), None);
+    let mut others = tokens(held("t1", 1, None));
+    others.insert("other".parse().unwrap(), held("t1", 1, None));
+    let (second, refused) = compiler.renew(others, &first);
+    assert_eq!(refused, BTreeMap::new());
+    assert!(Arc::ptr_eq(destination(&first), destination(&second)));
+    assert_eq!(second.states().len(), 1);
+}
+
+#[test]
+fn a_token_that_cannot_be_written_refuses_the_collection() {
+    let (_, refused) = compiler().compile(live_with(held("a\nb", 1, None)), None);
+    assert_eq!(
+        refused["api"],
+        "the token holds a character that a header cannot hold"
+    );
 }

@@ -78,6 +78,7 @@ pub(crate) fn bundle<const N: usize>(entries: [(&str, Entry); N]) -> Bundle {
             .into_iter()
             .map(|(name, entry)| (name.parse().unwrap(), entry))
             .collect(),
+        tokens: BTreeMap::new(),
     }
 }
 

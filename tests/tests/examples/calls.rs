@@ -213,6 +213,7 @@ fn call(
         revision: "1".to_owned(),
         environment,
         collections: BTreeMap::from([(collection.name.clone(), Entry::Ready(Arc::new(route)))]),
+        tokens: BTreeMap::new(),
     });
     assert_eq!(refused, BTreeMap::new());
     let address = proxy.local_addrs()[0];

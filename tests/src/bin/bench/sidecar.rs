@@ -32,6 +32,7 @@ pub(crate) fn start(directory: &Path, upstream: u16) -> anyhow::Result<Proxy> {
         revision: "1".to_owned(),
         environment: Environment::Development,
         collections: [("api".parse()?, Entry::Ready(Arc::new(route)))].into(),
+        tokens: [].into(),
     });
     let file = directory.join("bundle");
     fs::File::create(&file)?.write_all(&bundle.encode()?)?;
