@@ -31,28 +31,28 @@ pub(crate) const CASES: &[Case] = &[
     )
     .here(HERE),
     Case::alone("calls go on while no operator runs", |shop| {
-        without_operator(shop, SHORT)
+        without_operator(shop, "no-operator", SHORT)
     }),
     Case::alone("calls go on while the API server is down", |shop| {
-        without(shop, "kube-apiserver", SHORT)
+        without(shop, "no-api-server", "kube-apiserver", SHORT)
     })
     .here(HERE),
     Case::alone("calls go on while etcd is down", |shop| {
-        without(shop, "etcd", Duration::from_secs(3))
+        without(shop, "no-etcd", "etcd", Duration::from_secs(3))
     })
     .here(HERE),
     Case::alone("calls go on while no operator runs for minutes", |shop| {
-        without_operator(shop, LONG)
+        without_operator(shop, "no-operator-for-long", LONG)
     })
     .soak(),
     Case::alone(
         "calls go on while the API server is down for minutes",
-        |shop| without(shop, "kube-apiserver", LONG),
+        |shop| without(shop, "no-api-server-for-long", "kube-apiserver", LONG),
     )
     .here(HERE)
     .soak(),
     Case::alone("calls go on while etcd is down for minutes", |shop| {
-        without(shop, "etcd", LONG)
+        without(shop, "no-etcd-for-long", "etcd", LONG)
     })
     .here(HERE)
     .soak(),
@@ -67,9 +67,15 @@ const PODS: usize = 3;
 const OPERATOR: &str = "app.kubernetes.io/name=credence-operator";
 
 /// Callers go on calling while `outage` lasts; then the status is right soon,
-/// and what is changed is used.
-fn through(shop: &Shop, outage: impl FnOnce(&Branch<'_>) -> Result<()>) -> Result<()> {
-    shop.with_branch("outage", Environment::Development, |branch| {
+/// and what is changed is used. Every case has a namespace of another name: a
+/// controller manager that comes back remembers what was in the last one, and
+/// makes the Deployment of that name twice.
+fn through(
+    shop: &Shop,
+    namespace: &str,
+    outage: impl FnOnce(&Branch<'_>) -> Result<()>,
+) -> Result<()> {
+    shop.with_branch(namespace, Environment::Development, |branch| {
         let callers = Callers::start(branch, PODS)?;
         let before = answered(shop)?;
         outage(branch)?;
@@ -119,7 +125,7 @@ fn answered(shop: &Shop) -> Result<u64> {
 
 /// Both processes are killed where they stand.
 fn calls_go_on_while_the_operator_is_killed(shop: &Shop) -> Result<()> {
-    through(shop, |_| {
+    through(shop, "operator-killed", |_| {
         let before = cgroups::running("credence-operator")?;
         ensure!(before.len() == 2, "there are {} replicas", before.len());
         process::kill(&before)?;
@@ -130,9 +136,9 @@ fn calls_go_on_while_the_operator_is_killed(shop: &Shop) -> Result<()> {
 }
 
 /// The kubelet and the controller manager find their way back by themselves.
-fn without(shop: &Shop, program: &str, outage: Duration) -> Result<()> {
+fn without(shop: &Shop, namespace: &str, program: &str, outage: Duration) -> Result<()> {
     let state = shop.cluster().state().context("a cluster of ours")?;
-    through(shop, |_| {
+    through(shop, namespace, |_| {
         let stopped = Stopped::kill(state, program)?;
         // Nothing is waited for: this is the outage.
         sleep(outage);
@@ -150,8 +156,8 @@ fn without(shop: &Shop, program: &str, outage: Duration) -> Result<()> {
 
 /// A pod that is wanted meanwhile is refused with a reason, one that had been
 /// admitted waits with a reason, and both start by themselves afterwards.
-fn without_operator(shop: &Shop, outage: Duration) -> Result<()> {
-    through(shop, |branch| {
+fn without_operator(shop: &Shop, namespace: &str, outage: Duration) -> Result<()> {
+    through(shop, namespace, |branch| {
         branch.apply(&[gated()])?;
         let waited = scale(shop, 0).and_then(|()| waiting(branch, outage));
         // Whatever went wrong: others need it.
@@ -238,7 +244,7 @@ fn scale(shop: &Shop, replicas: usize) -> Result<()> {
 /// Never the same replica twice in a row, sometimes both.
 fn killed_again_and_again(shop: &Shop) -> Result<()> {
     let kubectl = shop.cluster().kubectl();
-    through(shop, |_| {
+    through(shop, "operators-killed", |_| {
         for round in 0..12 {
             let pods = kubectl.run(&["-n", SYSTEM, "get", "pods", "-l", OPERATOR, "-o", "name"])?;
             let victims = if round % 3 == 2 { 2 } else { 1 };
