@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   assign, refuse, reload, stop ──► task ──► store: intent, raw answer, record
-//!                                     │  └──► endpoint
+//!                                     │  └──► issuer
 //!                      outcome ◄──────┘
 //! ```
 //!
@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
-use crate::endpoint::Endpoint;
+use crate::issuer::Issuer;
 use crate::outcome::Outcome;
 use crate::{TokenKey, TokenStore};
 use task::Task;
@@ -31,9 +31,9 @@ const REQUESTS: usize = 256;
 
 /// What the keepers of a process share.
 #[derive(Debug)]
-pub struct Tools<S, E> {
+pub struct Tools<S, I> {
     store: S,
-    endpoint: E,
+    issuer: I,
     clock: Clock,
     /// Names this process in intents; no other has the same, nor has this one
     /// after a restart.
@@ -41,13 +41,13 @@ pub struct Tools<S, E> {
     permits: Semaphore,
 }
 
-impl<S: TokenStore, E: Endpoint> Tools<S, E> {
+impl<S: TokenStore, I: Issuer> Tools<S, I> {
     /// For the process that is called `holder`: a name that no other process
     /// has, and this one not after a restart.
-    pub fn new(store: S, endpoint: E, clock: Clock, holder: impl Into<String>) -> Self {
+    pub fn new(store: S, issuer: I, clock: Clock, holder: impl Into<String>) -> Self {
         Self {
             store,
-            endpoint,
+            issuer,
             clock,
             holder: holder.into(),
             permits: Semaphore::new(REQUESTS),
@@ -81,19 +81,19 @@ impl<O> Clone for Wishes<O> {
 
 /// Keeps one token fresh for as long as it exists. Dropping it is like a crash;
 /// [`Keeper::stop`] is the polite way.
-pub struct Keeper<E: Endpoint> {
-    wishes: watch::Sender<Wishes<E::Order>>,
+pub struct Keeper<I: Issuer> {
+    wishes: watch::Sender<Wishes<I::Order>>,
     outcome: watch::Receiver<Arc<Outcome>>,
     task: JoinHandle<()>,
 }
 
-impl<E: Endpoint> Keeper<E> {
+impl<I: Issuer> Keeper<I> {
     /// Begins. What is stored under `key` is used as far as it goes with the
     /// order. The seed spreads the renewals of many keepers over time.
     pub fn start<S: TokenStore>(
-        tools: Arc<Tools<S, E>>,
+        tools: Arc<Tools<S, I>>,
         key: TokenKey,
-        order: Arc<E::Order>,
+        order: Arc<I::Order>,
         seed: u64,
     ) -> Self {
         let unknown = Arc::new(Outcome::unknown((*order).as_ref()));
@@ -118,7 +118,7 @@ impl<E: Endpoint> Keeper<E> {
     }
 
     /// Another order takes the place of the one before.
-    pub fn assign(&self, order: Arc<E::Order>) {
+    pub fn assign(&self, order: Arc<I::Order>) {
         self.wishes.send_modify(|wishes| wishes.order = order);
     }
 
@@ -152,13 +152,13 @@ impl<E: Endpoint> Keeper<E> {
     }
 }
 
-impl<E: Endpoint> Drop for Keeper<E> {
+impl<I: Issuer> Drop for Keeper<I> {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl<E: Endpoint> fmt::Debug for Keeper<E> {
+impl<I: Issuer> fmt::Debug for Keeper<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keeper")
             .field("outcome", &self.outcome.borrow())

@@ -5,14 +5,14 @@
 
 pub mod clock;
 mod dice;
-pub mod endpoint;
+pub mod issuer;
 pub mod keeper;
 pub mod outcome;
 pub mod store;
 pub mod token_key;
 
 pub use clock::Clock;
-pub use endpoint::{Asking, Endpoint, Unanswered};
+pub use issuer::{Asking, Issuer, Unanswered};
 pub use keeper::{Keeper, Tools};
 pub use outcome::{Outcome, State};
 pub use store::{StoreError, Stored, TokenStore, Version};

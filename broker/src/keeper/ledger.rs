@@ -16,8 +16,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// What is known of the store's copy.
-pub(super) struct Ledger<S, E> {
-    tools: Arc<super::Tools<S, E>>,
+pub(super) struct Ledger<S, I> {
+    tools: Arc<super::Tools<S, I>>,
     key: TokenKey,
     pub(super) record: Record,
     version: Option<Version>,
@@ -35,8 +35,8 @@ pub(super) enum NotSaved {
     Unavailable,
 }
 
-impl<S: TokenStore, E> Ledger<S, E> {
-    pub(super) fn new(tools: Arc<super::Tools<S, E>>, key: TokenKey) -> Self {
+impl<S: TokenStore, I> Ledger<S, I> {
+    pub(super) fn new(tools: Arc<super::Tools<S, I>>, key: TokenKey) -> Self {
         Self {
             tools,
             key,

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::ledger::{Ledger, NotSaved};
 use super::{Tools, Wishes};
 use crate::dice::Dice;
-use crate::endpoint::{Asking, Endpoint, Unanswered};
+use crate::issuer::{Asking, Issuer, Unanswered};
 use crate::outcome::Outcome;
 use crate::{TokenKey, TokenStore};
 
@@ -36,10 +36,10 @@ const LAST_TRIES: Duration = Duration::from_secs(10);
 const LONGEST_REQUEST: Duration = Duration::from_secs(UNDER_WAY.as_secs().unsigned_abs() - 2);
 
 /// One keeper's state.
-pub(super) struct Task<S, E: Endpoint> {
-    tools: Arc<Tools<S, E>>,
-    ledger: Ledger<S, E>,
-    wishes: watch::Receiver<Wishes<E::Order>>,
+pub(super) struct Task<S, I: Issuer> {
+    tools: Arc<Tools<S, I>>,
+    ledger: Ledger<S, I>,
+    wishes: watch::Receiver<Wishes<I::Order>>,
     outcome: watch::Sender<Arc<Outcome>>,
     dice: Dice,
     jitter: Jitter,
@@ -49,11 +49,11 @@ pub(super) struct Task<S, E: Endpoint> {
     unsent: Option<Intent>,
 }
 
-impl<S: TokenStore, E: Endpoint> Task<S, E> {
+impl<S: TokenStore, I: Issuer> Task<S, I> {
     pub(super) fn new(
-        tools: Arc<Tools<S, E>>,
+        tools: Arc<Tools<S, I>>,
         key: TokenKey,
-        wishes: watch::Receiver<Wishes<E::Order>>,
+        wishes: watch::Receiver<Wishes<I::Order>>,
         outcome: watch::Sender<Arc<Outcome>>,
         seed: u64,
     ) -> Self {
@@ -119,7 +119,7 @@ impl<S: TokenStore, E: Endpoint> Task<S, E> {
     }
 
     /// Asks, and stores what came of it.
-    async fn attempt(&mut self, ask: Ask, order: &Arc<E::Order>) {
+    async fn attempt(&mut self, ask: Ask, order: &Arc<I::Order>) {
         let terms = (**order).as_ref();
         let tools = Arc::clone(&self.tools);
         let Ok(_permit) = tools.permits.acquire().await else {
@@ -140,7 +140,7 @@ impl<S: TokenStore, E: Endpoint> Task<S, E> {
         }
         let asking = token.as_ref().map_or(Asking::Anew, Asking::Refresh);
         let sent = tools.clock.now();
-        let answer = timeout(LONGEST_REQUEST, tools.endpoint.ask(order, asking)).await;
+        let answer = timeout(LONGEST_REQUEST, tools.issuer.ask(order, asking, sent)).await;
         let received = tools.clock.now();
         let round_trip = RoundTrip { sent, received };
         let answer = answer.unwrap_or_else(|_| {

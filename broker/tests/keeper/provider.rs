@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use credence_broker::{Asking, Clock, Endpoint, Unanswered};
+use credence_broker::{Asking, Clock, Issuer, Unanswered};
 use credence_core::token::{RawAnswer, Terms};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
@@ -190,11 +190,15 @@ impl Provider {
     }
 }
 
-impl Endpoint for Provider {
+impl Issuer for Provider {
     type Order = Order;
 
-    async fn ask(&self, _order: &Order, asking: Asking<'_>) -> Result<RawAnswer, Unanswered> {
-        let now = self.clock.now();
+    async fn ask(
+        &self,
+        _order: &Order,
+        asking: Asking<'_>,
+        now: Timestamp,
+    ) -> Result<RawAnswer, Unanswered> {
         let mood = self.with(|state| {
             state.requests.push(now);
             state.mood

@@ -125,6 +125,9 @@ fn success(raw: &RawAnswer, shape: &ResponseShape) -> Result<Document, AnswerPro
     {
         return Err(AnswerProblem::Refused { status, code });
     }
+    if (300..400).contains(&status) {
+        return Err(AnswerProblem::Redirected { status });
+    }
     if !raw.is_success() {
         return Err(AnswerProblem::Status { status });
     }

@@ -32,6 +32,16 @@ pub enum AnswerProblem {
         /// The status code.
         status: u16,
     },
+    /// The answer leads elsewhere, where no credentials are taken along
+    /// (RFC 9700 §4.12).
+    #[error(
+        "the token endpoint answered {status}, a redirect, which is not followed: write the URL \
+         that it leads to into token.url"
+    )]
+    Redirected {
+        /// The status code.
+        status: u16,
+    },
     /// Success, but the field that must say so says otherwise.
     #[error(
         "the token endpoint's answer does not say that it is a success in the field \"{path}\": \
@@ -112,6 +122,7 @@ impl AnswerProblem {
                 | ErrorCode::Other => Remedy::Wait,
             },
             Self::Status { .. }
+            | Self::Redirected { .. }
             | Self::NotSuccess { .. }
             | Self::Empty { .. }
             | Self::Markup
@@ -132,7 +143,7 @@ impl AnswerProblem {
             Self::Refused { status, .. } | Self::Status { status } => {
                 matches!(status, 500 | 502 | 504) || *status > 504
             }
-            Self::NotSuccess { .. } => false,
+            Self::Redirected { .. } | Self::NotSuccess { .. } => false,
             Self::Empty { .. }
             | Self::Markup
             | Self::Unreadable

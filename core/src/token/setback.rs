@@ -144,9 +144,9 @@ impl Failure {
                 AnswerProblem::Refused { .. } if self.remedy() == Remedy::Grant => {
                     SetbackReason::GrantRefused
                 }
-                AnswerProblem::Refused { .. } | AnswerProblem::Status { .. } => {
-                    SetbackReason::Refused
-                }
+                AnswerProblem::Refused { .. }
+                | AnswerProblem::Status { .. }
+                | AnswerProblem::Redirected { .. } => SetbackReason::Refused,
                 AnswerProblem::NotSuccess { .. }
                 | AnswerProblem::Empty { .. }
                 | AnswerProblem::Markup

@@ -158,9 +158,19 @@ fn every_status_of_success_is_one() {
         let raw = with_status(status, r#"{"access_token": "a"}"#);
         assert!(Reader::default().read(&raw).is_ok(), "{status}");
     }
-    for status in [100, 301, 307, 400, 401, 500, 503] {
+    for status in [100, 400, 401, 500, 503] {
         let raw = with_status(status, r#"{"access_token": "a"}"#);
         let expected = AnswerProblem::Status { status };
+        assert_eq!(Reader::default().problem(&raw), expected);
+    }
+}
+
+/// A redirect that was followed would have taken the credentials along.
+#[test]
+fn a_redirect_is_no_success_whatever_it_holds() {
+    for status in [301, 302, 303, 307, 308] {
+        let raw = with_status(status, r#"{"access_token": "a"}"#);
+        let expected = AnswerProblem::Redirected { status };
         assert_eq!(Reader::default().problem(&raw), expected);
     }
 }

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use credence_core::Secret;
-use credence_core::token::{Failure, RawAnswer, Terms};
+use credence_core::token::{AnswerError, AnswerProblem, Failure, RawAnswer, Terms};
+use jiff::Timestamp;
 
-/// Asks token endpoints. There are two: the one over HTTP, and the one of tests
+/// Issues tokens. There are two: token endpoints over HTTP, and the one of tests
 /// that must hold an answer back, or lose it, at a chosen moment.
-pub trait Endpoint: Send + Sync + 'static {
+pub trait Issuer: Send + Sync + 'static {
     /// What is asked for.
     type Order: AsRef<Terms> + Send + Sync + 'static;
 
     /// Sends one request, or the few that an order consists of, and returns
     /// what came of the last. It ends within
-    /// [`credence_core::token::decide::UNDER_WAY`].
+    /// [`credence_core::token::decide::UNDER_WAY`]. `now` is what the request
+    /// says that it is.
     ///
     /// # Errors
     /// [`Unanswered`].
@@ -21,14 +23,20 @@ pub trait Endpoint: Send + Sync + 'static {
         &self,
         order: &Self::Order,
         asking: Asking<'_>,
+        now: Timestamp,
     ) -> impl Future<Output = Result<RawAnswer, Unanswered>> + Send;
 }
 
-impl<E: Endpoint> Endpoint for Arc<E> {
-    type Order = E::Order;
+impl<I: Issuer> Issuer for Arc<I> {
+    type Order = I::Order;
 
-    async fn ask(&self, order: &Self::Order, asking: Asking<'_>) -> Result<RawAnswer, Unanswered> {
-        (**self).ask(order, asking).await
+    async fn ask(
+        &self,
+        order: &Self::Order,
+        asking: Asking<'_>,
+        now: Timestamp,
+    ) -> Result<RawAnswer, Unanswered> {
+        (**self).ask(order, asking, now).await
     }
 }
 
@@ -50,6 +58,9 @@ pub enum Unanswered {
     /// Something was sent, and whether it was acted on is not known.
     #[error("{0}")]
     Unknown(String),
+    /// The endpoint leads elsewhere, with this status.
+    #[error("redirected with {0}")]
+    Redirected(u16),
 }
 
 impl From<Unanswered> for Failure {
@@ -57,6 +68,10 @@ impl From<Unanswered> for Failure {
         match unanswered {
             Unanswered::NotSent(text) => Self::NotSent(text),
             Unanswered::Unknown(text) => Self::Unknown(text),
+            Unanswered::Redirected(status) => Self::Answer(AnswerError {
+                problem: AnswerProblem::Redirected { status },
+                retry_after: None,
+            }),
         }
     }
 }
