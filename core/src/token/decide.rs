@@ -69,8 +69,12 @@ pub fn decide(
         return Step::Wait(Some(at));
     }
     let can_refresh = record.refresh_token_for(terms).is_some();
+    // Where a token can be had anew, the refresh token is not worth the question
+    // whether who changed the order could have obtained it: a lineage need not
+    // hold a secret, like that of a user's name and a password.
+    let same_order = record.held_for(terms).is_some();
     match terms.renewal {
-        Renewal::Anew if terms.refreshes && can_refresh => Step::Ask(Ask::Refresh),
+        Renewal::Anew if terms.refreshes && can_refresh && same_order => Step::Ask(Ask::Refresh),
         Renewal::Anew => Step::Ask(Ask::Anew),
         Renewal::ByRefreshToken if can_refresh => Step::Ask(Ask::Refresh),
         Renewal::ByRefreshToken => Step::Wait(None),

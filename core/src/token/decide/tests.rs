@@ -2,6 +2,7 @@
 //! most are of the kind "everybody was logged out".
 
 mod doubt;
+mod order;
 mod stored_answer;
 
 use super::*;
@@ -387,67 +388,6 @@ fn an_early_attempt_that_fails_does_not_cost_the_one_that_was_planned() {
     // Five minutes would be after the end.
     assert_eq!(story.step(450), wait(570));
     assert_eq!(story.step(570), REFRESH);
-}
-
-// Another order.
-
-/// Otherwise a token could be led to another host.
-#[test]
-fn a_token_of_another_order_is_never_used() {
-    let story = anew().obtains(0, 3600, "t1", "").ordered_anew();
-    assert_eq!(story.token(1), None);
-    assert_eq!(story.step(1), ANEW);
-}
-
-#[test]
-fn the_refresh_token_outlives_a_change_of_the_order_but_not_one_of_the_grant() {
-    let story = rotating().obtains(0, 3600, "t1", "r1").ordered_anew();
-    assert_eq!(
-        (story.step(1), story.refresh_token()),
-        (REFRESH, Some("r1"))
-    );
-    assert_eq!(story.seeded_anew().refresh_token(), Some("seed2"));
-}
-
-// Rule 5: rotation.
-
-#[test]
-fn a_refresh_token_is_replaced_by_the_answer_and_kept_where_there_is_none() {
-    let story = rotating().obtains(0, 3600, "t1", "r1");
-    assert_eq!(story.refresh_token(), Some("r1"));
-    let story = story.answered(3540, 200, r#"{"access_token": "t2", "expires_in": 3600}"#);
-    assert_eq!(story.refresh_token(), Some("r1"));
-    let story = story.obtains(7080, 3600, "t3", "r3");
-    assert_eq!(
-        (story.refresh_token(), story.token(7080)),
-        (Some("r3"), Some("t3"))
-    );
-    assert_eq!(story.record.generation, 3);
-}
-
-#[test]
-fn a_refresh_token_of_the_client_credentials_grant_is_not_used() {
-    let story = anew().obtains(0, 3600, "t1", "r1");
-    assert_eq!(story.refresh_token(), None);
-    assert_eq!(story.step(3540), ANEW);
-}
-
-#[test]
-fn a_refresh_token_is_preferred_to_sending_the_password_again_and_replaced_by_it() {
-    let mut story = anew();
-    story.terms.refreshes = true;
-    let story = story.obtains(0, 3600, "t1", "r1");
-    assert_eq!(story.step(3540), REFRESH);
-    let refused = story.clone().fails(3540, &error(ErrorCode::InvalidGrant));
-    assert_eq!(refused.step(3540), ANEW);
-    assert_eq!(refused.record.setback, None);
-    let lost = story.clone().fails(3540, &reset());
-    assert_eq!(lost.step(3540), ANEW);
-    let unreachable = story.clone().fails(3540, &down());
-    assert_eq!(unreachable.step(3570), REFRESH);
-    // It belongs to the grant that it came with.
-    assert_eq!(story.clone().ordered_anew().step(1), REFRESH);
-    assert_eq!(story.of_another_grant().step(1), ANEW);
 }
 
 // Rule 10: refresh tokens that die unused.
