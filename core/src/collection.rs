@@ -4,6 +4,7 @@
 mod method;
 mod scope;
 mod settings;
+mod token;
 
 use crate::bundle::{Forwarding, OnConflict, Timeouts};
 use crate::template::Template;
@@ -12,6 +13,10 @@ use crate::{CollectionName, Environment};
 pub use method::{Method, Placement};
 pub use scope::{AccountName, Consumer, Scope};
 pub use settings::{Settings, TrustKind, TrustRef};
+pub use token::{
+    Client, ClientAuthentication, ContentSettings, FieldFormat, FieldValue, Flow, Literal,
+    RequestHeader, RequestMethod, RequestSettings, TokenMethod, TokenPlacement,
+};
 
 /// One API, one authentication method, many calls.
 #[derive(Clone, Debug)]

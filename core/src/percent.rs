@@ -10,6 +10,11 @@ pub(crate) const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+/// What is written as `%XX` in a form, where a space becomes `+`. The URL
+/// Standard's form serializer escapes `~`, too, but whoever does not decode
+/// what is no reserved character (RFC 3986 §2.3) reads more like this.
+pub(crate) const FORM: &AsciiSet = &UNRESERVED.remove(b'*');
+
 /// What is written as `%XX` in one segment of a path: all but `pchar` (RFC 3986
 /// §3.3), so that a colon stays a colon.
 pub(crate) const SEGMENT: &AsciiSet = &UNRESERVED

@@ -40,6 +40,10 @@ pub enum Reason {
     BaseUrlInvalid,
     /// They say `http://`, and the environment does not allow it.
     BaseUrlInsecure,
+    /// What should be the URL of the token endpoint is none.
+    TokenUrlInvalid,
+    /// It says `http://`, and the environment does not allow it.
+    TokenUrlInsecure,
     /// The ConfigMap with certificates does not exist.
     ConfigMapNotFound,
     /// The ConfigMap with certificates has no such key.
@@ -62,7 +66,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::SecretRefMissing,
         Self::SecretNotFound,
         Self::SecretTypeForbidden,
@@ -80,6 +84,8 @@ impl Reason {
         Self::BaseUrlMissing,
         Self::BaseUrlInvalid,
         Self::BaseUrlInsecure,
+        Self::TokenUrlInvalid,
+        Self::TokenUrlInsecure,
         Self::ConfigMapNotFound,
         Self::ConfigMapKeyMissing,
         Self::CertificatesInvalid,
@@ -111,6 +117,8 @@ impl Reason {
             Self::BaseUrlMissing => "BaseUrlMissing",
             Self::BaseUrlInvalid => "BaseUrlInvalid",
             Self::BaseUrlInsecure => "BaseUrlInsecure",
+            Self::TokenUrlInvalid => "TokenUrlInvalid",
+            Self::TokenUrlInsecure => "TokenUrlInsecure",
             Self::ConfigMapNotFound => "ConfigMapNotFound",
             Self::ConfigMapKeyMissing => "ConfigMapKeyMissing",
             Self::CertificatesInvalid => "CertificatesInvalid",
@@ -149,6 +157,8 @@ impl Reason {
             | Self::BaseUrlMissing
             | Self::BaseUrlInvalid
             | Self::BaseUrlInsecure
+            | Self::TokenUrlInvalid
+            | Self::TokenUrlInsecure
             | Self::ConfigMapNotFound
             | Self::ConfigMapKeyMissing
             | Self::CertificatesInvalid => Unavailable::NotReady,

@@ -17,6 +17,7 @@ mod message;
 mod path;
 mod placing;
 mod private_key;
+mod token;
 mod value;
 mod warning;
 
@@ -27,8 +28,9 @@ use crate::base_url::Scheme;
 use crate::bundle::Route;
 use crate::collection::{Collection, TrustKind};
 use crate::reason::Reason;
+use crate::token::Order;
 use case::Case;
-use placing::{Placing, placings};
+use placing::{Source, placings, sources};
 
 pub use keys::secret_keys;
 pub use material::{Material, Needs, SecretObject};
@@ -39,6 +41,8 @@ pub use warning::{Warning, WarningKind};
 pub struct Resolved {
     /// Where calls go, and what is put on them.
     pub route: Route,
+    /// How the token that the route needs is obtained. Never given away.
+    pub order: Option<Order>,
     /// Name of the Secret in use.
     pub secret: Option<String>,
     /// Whether these are live settings used in development.
@@ -72,7 +76,8 @@ pub struct Unresolved {
 pub fn needs(collection: &Collection, environment: Environment) -> Needs {
     let settings = collection.selected(environment).settings;
     let mut needs = Needs::default();
-    if placings(collection).iter().any(Placing::refers_to_secret) {
+    let refers = |source: &Source<'_>| !source.template.secret_keys(&settings.values).is_empty();
+    if sources(collection).iter().any(refers) {
         needs.secrets.extend(settings.secret.clone());
     }
     needs.secrets.extend(settings.tls_secret.clone());
@@ -93,7 +98,7 @@ pub fn needs(collection: &Collection, environment: Environment) -> Needs {
 /// # Errors
 /// The first cause that keeps it from being used: first the Secret as a whole,
 /// then the base URL, then each value in the order of placement, then the
-/// certificates.
+/// certificates, then what is asked of a token endpoint.
 pub fn resolve(
     collection: &Collection,
     environment: Environment,
@@ -108,8 +113,8 @@ pub fn resolve(
         now,
     };
     let settings = case.selected.settings;
-    let placings = placings(collection);
-    let secret = case.secret(&placings)?;
+    let sources = sources(collection);
+    let secret = case.secret(&sources)?;
     let mut route = Route {
         allow_private_networks: settings.allow_private_networks,
         forwarding: collection.forwarding,
@@ -117,12 +122,13 @@ pub fn resolve(
         sidecar_port: collection.sidecar_port,
         ..Route::to(case.base_url()?)
     };
-    for placing in &placings {
-        case.place(placing, secret.map(|(_, secret)| secret), &mut route)?;
+    let data = secret.map(|(_, secret)| secret);
+    for placing in &placings(collection) {
+        case.place(placing, data, &mut route)?;
     }
     let mut warnings = Vec::new();
     if let Some((name, secret)) = secret {
-        warnings = case.keys_of_other_environment(&placings, name, secret);
+        warnings = case.keys_of_other_environment(&sources, name, secret);
     }
     let mut trust = match &settings.trust {
         Some(trust) => case.trust(trust)?,
@@ -142,7 +148,9 @@ pub fn resolve(
     if !trust.is_empty() {
         route.trust = Some(trust.into());
     }
+    let order = case.order(data, &route)?;
     Ok(Resolved {
+        order,
         route,
         secret: secret.map(|(name, _)| name.to_owned()),
         uses_live_fallback: case.selected.uses_live_fallback,

@@ -16,18 +16,21 @@
 //! rendered, and a name that is not there is an error, never an empty string.
 //! The last four variables are known late, when a call is made or a token is
 //! there: what they are in is rendered as far as it is known, and the rest is
-//! left to the sidecar ([`Varying`]). An alias is read only where [`Template::parse_with_aliases`]
+//! left to the sidecar ([`Varying`]) or to whoever asks for a token
+//! ([`LateText`]). An alias is read only where [`Template::parse_with_aliases`]
 //! is asked to.
 
 pub(crate) mod filter;
+mod late_text;
 mod parse;
 mod piece;
+mod place;
 mod scope;
 mod template_error;
 mod variable;
 mod varying;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use percent_encoding::utf8_percent_encode;
@@ -36,12 +39,15 @@ use zeroize::Zeroizing;
 use crate::bundle::Value;
 use crate::{Secret, percent};
 use filter::{Filter, KeyName};
+use place::Escape;
 
+pub use late_text::{LateText, LateValues, NoValueYet};
 pub use template_error::{TemplateError, TemplateProblem};
 pub use variable::{CallVariable, LateVariable};
 pub use varying::{FieldMissing, Moment, Varying};
 
-pub(crate) use piece::Piece;
+pub(crate) use piece::{Piece, concatenated};
+pub(crate) use place::{Place, json_string};
 pub(crate) use scope::{RenderError, Scope};
 
 /// A parsed text with variables.
@@ -161,6 +167,46 @@ impl Template {
         !self.references().secret_keys.is_empty()
     }
 
+    /// Whether it refers to a token or a field of one.
+    pub fn refers_to_token(&self) -> bool {
+        let of_token = |variable: &&LateVariable| {
+            matches!(variable, LateVariable::Call(CallVariable::Token(_)))
+        };
+        self.references().late.iter().any(of_token)
+    }
+
+    /// The keys of the Secret that it refers to, given what is in `values`.
+    pub(crate) fn secret_keys<'a>(
+        &'a self,
+        values: &'a BTreeMap<String, String>,
+    ) -> BTreeSet<&'a str> {
+        let references = self.references();
+        let mut keys = references.secret_keys;
+        let aliases = references.aliases.into_iter();
+        keys.extend(aliases.filter(|name| !values.contains_key(*name)));
+        keys
+    }
+
+    /// Whether the text is JSON, whatever its variables stand for. They may
+    /// stand in strings, and for whole values.
+    pub fn is_json(&self) -> bool {
+        let mut place = Place::JSON;
+        let mut sample = String::with_capacity(self.text.len());
+        for part in &self.parts {
+            match part {
+                Part::Literal(text) => {
+                    place.pass(text);
+                    sample.push_str(text);
+                }
+                Part::Term(_) => sample.push_str(match place.variable() {
+                    Escape::JsonValue => "null",
+                    _ => "x",
+                }),
+            }
+        }
+        serde_json::from_str::<serde::de::IgnoredAny>(&sample).is_ok()
+    }
+
     /// The text with every variable replaced, but those that are known late.
     ///
     /// # Errors
@@ -172,6 +218,29 @@ impl Template {
             LateVariable::RefreshToken => Err(RenderError::NotHere(variable.clone())),
         };
         piece::replaced(&pieces, &of_calls).map(Value::of_pieces)
+    }
+
+    /// The text for a token request, with every variable replaced but those
+    /// that are known late, and each value escaped for where it stands.
+    ///
+    /// # Errors
+    /// As of [`Template::render`].
+    pub(crate) fn render_late(
+        &self,
+        scope: &Scope<'_>,
+        mut place: Place,
+    ) -> Result<LateText, RenderError> {
+        let mut text = LateText::new();
+        for part in &self.parts {
+            match part {
+                Part::Literal(literal) => {
+                    place.pass(literal);
+                    text.push(vec![Piece::text(literal)], Escape::None);
+                }
+                Part::Term(term) => text.push(term.evaluate(scope)?, place.variable()),
+            }
+        }
+        Ok(text)
     }
 
     /// The text with every variable replaced.

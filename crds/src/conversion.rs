@@ -141,7 +141,7 @@ impl Reader {
                     );
                 }
             }
-            Method::None | Method::ApiKey { .. } | Method::Basic { .. } => {}
+            Method::None | Method::ApiKey { .. } | Method::Basic { .. } | Method::Token(_) => {}
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the operator reports.
 
 use credence_core::Environment;
-use credence_core::collection::Method;
+use credence_core::collection::{Flow, Method};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -202,6 +202,14 @@ pub enum MethodName {
     Basic,
     /// A client certificate.
     ClientCertificate,
+    /// A token for the client's own credentials.
+    Oauth2ClientCredentials,
+    /// A token for a user's name and password.
+    Oauth2Password,
+    /// A token for a refresh token.
+    Oauth2RefreshToken,
+    /// A token by a request of the collection's own.
+    Oauth2CustomToken,
 }
 
 impl From<&Method> for MethodName {
@@ -211,6 +219,12 @@ impl From<&Method> for MethodName {
             Method::ApiKey { .. } => Self::ApiKey,
             Method::Basic { .. } => Self::Basic,
             Method::ClientCertificate => Self::ClientCertificate,
+            Method::Token(method) => match method.flow {
+                Flow::ClientCredentials => Self::Oauth2ClientCredentials,
+                Flow::Password { .. } => Self::Oauth2Password,
+                Flow::RefreshToken { .. } => Self::Oauth2RefreshToken,
+                Flow::Custom => Self::Oauth2CustomToken,
+            },
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How the credential is used, and where it goes.
 
+use super::TokenMethod;
 use crate::template::Template;
 
 /// How the credential is used.
@@ -23,6 +24,8 @@ pub enum Method {
     },
     /// The certificate of the environment is the whole credential.
     ClientCertificate,
+    /// A token is obtained, and put on calls.
+    Token(Box<TokenMethod>),
 }
 
 impl Method {
@@ -33,6 +36,7 @@ impl Method {
             Self::ApiKey { .. } => "apiKey",
             Self::Basic { .. } => "basic",
             Self::ClientCertificate => "clientCertificate",
+            Self::Token(method) => method.flow.as_str(),
         }
     }
 }

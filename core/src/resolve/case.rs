@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::placing::{Placing, Source};
+use super::placing::Source;
 use super::{Material, SecretObject, Unresolved, certificate, message};
 use crate::base_url::Scheme;
 use crate::bundle::Value;
@@ -25,12 +25,12 @@ impl<'a> Case<'a> {
     /// The environment's Secret, where anything refers to it.
     pub(super) fn secret(
         &self,
-        placings: &[Placing<'_>],
+        sources: &[Source<'_>],
     ) -> Result<Option<(&'a str, &'a SecretObject)>, Unresolved> {
-        let referring = placings
+        let values = &self.selected.settings.values;
+        let referring = sources
             .iter()
-            .flat_map(Placing::sources)
-            .find(|source| source.template.refers_to_secret());
+            .find(|source| !source.template.secret_keys(values).is_empty());
         let Some(source) = referring else {
             return Ok(None);
         };

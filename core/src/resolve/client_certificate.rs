@@ -35,7 +35,9 @@ impl<'a> Case<'a> {
         let Some(name) = self.selected.settings.tls_secret.as_deref() else {
             return match self.collection.method {
                 Method::ClientCertificate => Err(self.no_tls_secret_ref()),
-                Method::None | Method::ApiKey { .. } | Method::Basic { .. } => Ok(None),
+                Method::None | Method::ApiKey { .. } | Method::Basic { .. } | Method::Token(_) => {
+                    Ok(None)
+                }
             };
         };
         let field = format!("{}.tlsSecretRef.name", self.selected.field());

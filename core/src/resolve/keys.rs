@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::client_certificate::{CHAIN, KEY};
-use super::placing::placings;
+use super::placing::sources;
 use crate::Environment;
 use crate::collection::{Collection, TrustKind};
 
@@ -16,10 +16,9 @@ pub fn secret_keys(
     let settings = collection.selected(environment).settings;
     let mut keys: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     if let Some(secret) = &settings.secret {
-        let placings = placings(collection);
-        let templates = placings.iter().flat_map(|placing| placing.sources());
-        let read: BTreeSet<String> = templates
-            .flat_map(|source| source.template.references().secret_keys)
+        let read: BTreeSet<String> = sources(collection)
+            .iter()
+            .flat_map(|source| source.template.secret_keys(&settings.values))
             .map(str::to_owned)
             .collect();
         if !read.is_empty() {

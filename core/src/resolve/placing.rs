@@ -1,5 +1,6 @@
 //! Everything that a collection puts on a call, in order.
 
+use super::token;
 use crate::bundle::OnConflict;
 use crate::collection::{Collection, Field, Method, Placement};
 use crate::template::Template;
@@ -18,9 +19,14 @@ pub(super) enum Content<'a> {
         username: Source<'a>,
         password: Source<'a>,
     },
+    /// The token, with this before it.
+    Token {
+        prefix: &'a str,
+    },
 }
 
 /// A template, and where in the manifest it stands.
+#[derive(Clone)]
 pub(super) struct Source<'a> {
     pub(super) field: String,
     pub(super) template: &'a Template,
@@ -29,16 +35,28 @@ pub(super) struct Source<'a> {
 impl<'a> Placing<'a> {
     pub(super) fn sources(&self) -> impl Iterator<Item = &Source<'a>> {
         let (first, second) = match &self.content {
-            Content::Value(source) => (source, None),
-            Content::Basic { username, password } => (username, Some(password)),
+            Content::Value(source) => (Some(source), None),
+            Content::Basic { username, password } => (Some(username), Some(password)),
+            Content::Token { .. } => (None, None),
         };
-        std::iter::once(first).chain(second)
+        first.into_iter().chain(second)
     }
 
-    pub(super) fn refers_to_secret(&self) -> bool {
-        self.sources()
-            .any(|source| source.template.refers_to_secret())
+    /// Whether something of the Secret or of a token is in it.
+    pub(super) fn is_private(&self) -> bool {
+        matches!(self.content, Content::Token { .. })
+            || self.sources().any(|source| {
+                source.template.refers_to_secret() || source.template.refers_to_token()
+            })
     }
+}
+
+/// Every template of a collection that may refer to the Secret, in the order in
+/// which they are rendered.
+pub(super) fn sources(collection: &Collection) -> Vec<Source<'_>> {
+    let placings = placings(collection);
+    let placed = placings.iter().flat_map(Placing::sources).cloned();
+    placed.chain(token::sources(&collection.method)).collect()
 }
 
 /// The collection's headers and parameters, and last those of its method, which
@@ -88,6 +106,11 @@ fn of_method(method: &Method) -> Option<Placing<'_>> {
             placement.clone(),
             Content::Value(source("apiKey.value", value)),
         ),
+        Method::Token(method) => {
+            let placed = method.placement.as_ref()?;
+            let prefix = &placed.prefix;
+            (placed.placement.clone(), Content::Token { prefix })
+        }
         Method::Basic { username, password } => (
             Placement::Header("Authorization".to_owned()),
             Content::Basic {

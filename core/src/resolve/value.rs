@@ -34,11 +34,12 @@ impl Case<'_> {
             Content::Basic { username, password } => {
                 self.basic(username, password, placement, scope)?
             }
+            Content::Token { prefix } => Value::token(prefix),
         };
         list.push(Placed {
             name,
             value,
-            private: placing.refers_to_secret(),
+            private: placing.is_private(),
             on_conflict: placing.on_conflict,
         });
         Ok(())

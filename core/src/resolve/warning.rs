@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::placing::Placing;
+use super::placing::Source;
 use super::{Case, SecretObject};
 use crate::Environment;
 
@@ -66,13 +66,13 @@ impl Case<'_> {
     /// One for each key in use that is plainly meant for the other environment.
     pub(super) fn keys_of_other_environment(
         &self,
-        placings: &[Placing<'_>],
+        sources: &[Source<'_>],
         name: &str,
         secret: &SecretObject,
     ) -> Vec<Warning> {
-        let sources = placings.iter().flat_map(Placing::sources);
         let mut keys: Vec<&str> = sources
-            .flat_map(|source| source.template.references().secret_keys)
+            .iter()
+            .flat_map(|source| source.template.secret_keys(&self.selected.settings.values))
             .collect();
         keys.sort_unstable();
         keys.dedup();

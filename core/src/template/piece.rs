@@ -114,7 +114,7 @@ fn apply(filters: &[Filter<HmacKey>], text: Zeroizing<String>) -> Zeroizing<Stri
 }
 
 /// One text of several.
-pub(super) fn concatenated(texts: &[Zeroizing<String>]) -> Zeroizing<String> {
+pub(crate) fn concatenated(texts: &[Zeroizing<String>]) -> Zeroizing<String> {
     // One allocation of the final size: growing would leave copies behind.
     let length = texts.iter().map(|text| text.len()).sum();
     let mut whole = Zeroizing::new(String::with_capacity(length));

@@ -473,16 +473,28 @@ fn parsing_is_total_and_literals_survive_it() {
 }
 
 #[test]
-fn an_alias_is_read_where_it_is_asked_for() {
-    let alias = |text| Template::parse_with_aliases(text).unwrap();
-    assert_eq!(
-        Vec::from_iter(alias("<a> <b> <c d>").references().aliases),
-        ["a", "b"]
-    );
-    assert_eq!(
-        alias("<c d> <> a < b").as_literal().as_deref(),
-        Some("<c d> <> a < b")
-    );
+fn json_is_json_whatever_its_variables_stand_for() {
+    for (text, expected) in [
+        (r#"{"a": "${secret.a}", "n": ${values.n}}"#, true),
+        (r#"["x${uuid}y", {"<id>": <n>}]"#, true),
+        (r#""${secret.a}""#, true),
+        ("${secret.a}", true),
+        (r#"{"n": 1${values.n}}"#, false),
+        (r#"{${values.k}: 1}"#, false),
+        (r#"{"a": "${secret.a}}"#, false),
+        ("a=${secret.a}", false),
+        ("", false),
+    ] {
+        let template = Template::parse_with_aliases(text).unwrap();
+        assert_eq!(template.is_json(), expected, "{text}");
+    }
+}
+
+#[test]
+fn aliases_are_keys_where_no_value_has_their_name() {
+    let template = Template::parse_with_aliases("<a> <b> ${secret.c}").unwrap();
+    let values = BTreeMap::from([("a".to_owned(), "1".to_owned())]);
+    assert_eq!(Vec::from_iter(template.secret_keys(&values)), ["b", "c"]);
     let text = Template::parse("<a>").unwrap();
     assert_eq!(text.as_literal().as_deref(), Some("<a>"));
 }

@@ -93,6 +93,12 @@ impl Value {
         }
     }
 
+    /// An access token with a text before it.
+    pub(crate) fn token(prefix: &str) -> Self {
+        let token = Piece::Variable(CallVariable::Token(None));
+        Self::of_pieces(vec![Piece::text(prefix), token])
+    }
+
     /// The value of `Authorization` by RFC 7617 §2, in UTF-8.
     pub(crate) fn basic(username: Self, password: Self) -> Self {
         let mut pair = username.into_pieces();

@@ -57,8 +57,8 @@ pub(in super::super) fn secret_key<'a>(
 
 impl Case<'_> {
     pub(in super::super) fn no_secret_ref(&self, source: &Source<'_>) -> Unresolved {
-        let references = source.template.references();
-        let key = references.secret_keys.first().copied().unwrap_or_default();
+        let keys = source.template.secret_keys(&self.selected.settings.values);
+        let key = keys.first().copied().unwrap_or_default();
         let block = self.selected.field();
         let live_has_one = self
             .collection

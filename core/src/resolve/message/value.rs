@@ -215,13 +215,9 @@ impl Case<'_> {
     }
 
     /// Where a bad character in a rendered value comes from.
-    fn blame(&self, source: &Source<'_>) -> (Reason, String) {
-        let references = source.template.references();
-        let keys: Vec<String> = references
-            .secret_keys
-            .iter()
-            .map(|key| format!("\"{key}\""))
-            .collect();
+    pub(super) fn blame(&self, source: &Source<'_>) -> (Reason, String) {
+        let keys = source.template.secret_keys(&self.selected.settings.values);
+        let keys: Vec<String> = keys.iter().map(|key| format!("\"{key}\"")).collect();
         let secret = self.secret_name();
         match keys.as_slice() {
             [] => (Reason::ValueInvalid, source.field.clone()),

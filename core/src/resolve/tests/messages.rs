@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::collection::Flow;
 use client::{about_certificates, about_client_certificates, about_times};
 
 mod client;
@@ -278,6 +279,33 @@ fn about_values_and_base_urls() -> Vec<Told> {
     ]
 }
 
+fn about_token_urls() -> Vec<Told> {
+    let with_url = |url: &str| {
+        let mut method = tokens::token_method(Flow::Custom);
+        method.client = None;
+        method.request.url = template(url);
+        with_method(Method::Token(Box::new(method)))
+    };
+    let field = "spec.auth.oauth2CustomToken.token.url";
+    vec![
+        row(
+            with_url("https://auth.test/#x"),
+            material(),
+            Reason::TokenUrlInvalid,
+            field,
+            "spec.auth.oauth2CustomToken.token.url must not hold a fragment (#).",
+        ),
+        row(
+            with_url("http://auth.test/token"),
+            material(),
+            Reason::TokenUrlInsecure,
+            field,
+            "spec.auth.oauth2CustomToken.token.url begins with http://, so that everybody on the way could read \
+             the credential. Write https:// or set spec.development.allowInsecureHttp to true.",
+        ),
+    ]
+}
+
 fn about_places() -> Vec<Told> {
     let keyed = |placement, value: &str| {
         let collection = with_method(api_key(placement, "${secret.api-key}"));
@@ -321,6 +349,7 @@ fn every_reason_says_what_to_do() {
         about_secrets(),
         about_their_content(),
         about_values_and_base_urls(),
+        about_token_urls(),
         about_certificates(),
     ];
     let mut reasons = BTreeSet::new();

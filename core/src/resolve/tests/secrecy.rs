@@ -6,7 +6,7 @@ use percent_encoding::utf8_percent_encode;
 
 use super::certificates::{certified, holding, tls_secret, trusting};
 use super::*;
-use crate::collection::TrustKind;
+use crate::collection::{Client, ClientAuthentication, Flow, RequestHeader, TrustKind};
 use crate::percent::UNRESERVED;
 
 const PLANTED: &str = "pl4nted/k=y";
@@ -59,6 +59,46 @@ fn methods() -> Vec<Method> {
     methods
 }
 
+/// Token methods that have the value in every part of a request.
+fn token_methods() -> Vec<Method> {
+    let text = || template("${secret.k}");
+    let flows = [
+        Flow::Custom,
+        Flow::Password {
+            username: text(),
+            password: text(),
+        },
+        Flow::RefreshToken {
+            refresh_token: text(),
+        },
+    ];
+    let mut methods = Vec::new();
+    for flow in flows {
+        for authentication in [ClientAuthentication::BasicRaw, ClientAuthentication::Body] {
+            let mut method = tokens::token_method(flow.clone());
+            method.client = Some(Client {
+                id: text(),
+                secret: Some(text()),
+                ..tokens::client(authentication)
+            });
+            method.request.audience = Some(text());
+            let header = |name: &str, value| RequestHeader {
+                name: name.to_owned(),
+                value,
+            };
+            methods.push(method.clone());
+            method.request.headers = vec![header("X", text())];
+            methods.push(method.clone());
+            method.request.url = template("https://${secret.k}/token");
+            methods.push(method);
+        }
+    }
+    methods
+        .into_iter()
+        .map(|method| Method::Token(Box::new(method)))
+        .collect()
+}
+
 fn check(resolved: &Result<Resolved, Unresolved>) {
     let shown = match resolved {
         Ok(resolved) => format!("{resolved:?}"),
@@ -81,7 +121,7 @@ fn no_message_and_no_debug_output_holds_a_value() {
     for value in values() {
         let material = with_dev(secret(&[("k", &value)]));
         assert!(!format!("{material:?}").contains(PLANTED));
-        for method in methods() {
+        for method in methods().into_iter().chain(token_methods()) {
             let resolved = in_development(&with_method(method), &material);
             check(&resolved);
             told.insert(resolved.err().map(|unresolved| unresolved.reason));

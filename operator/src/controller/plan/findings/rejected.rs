@@ -51,13 +51,21 @@ pub(super) fn rejected(refused: &Refused<'_>) -> Verdict {
         MethodName::Basic => "user name and password",
         MethodName::ClientCertificate => "client certificate",
         MethodName::None | MethodName::ApiKey => "credential",
+        MethodName::Oauth2ClientCredentials
+        | MethodName::Oauth2Password
+        | MethodName::Oauth2RefreshToken
+        | MethodName::Oauth2CustomToken => "access token",
     };
     if said.worked {
         let ended = match method {
             MethodName::Basic => "the password was changed, or the account was closed",
-            MethodName::None | MethodName::ApiKey | MethodName::ClientCertificate => {
-                "it has expired, or was replaced or revoked there"
-            }
+            MethodName::None
+            | MethodName::ApiKey
+            | MethodName::ClientCertificate
+            | MethodName::Oauth2ClientCredentials
+            | MethodName::Oauth2Password
+            | MethodName::Oauth2RefreshToken
+            | MethodName::Oauth2CustomToken => "it has expired, or was replaced or revoked there",
         };
         let message = format!(
             "The API answers {status} to the {what}{held} ({environment}), which it accepted \

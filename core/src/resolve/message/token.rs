@@ -1,0 +1,46 @@
+//! About token requests.
+
+use super::super::Case;
+use super::super::placing::Source;
+use super::{Unresolved, unresolved};
+use crate::reason::Reason;
+use crate::token::InvalidEndpoint;
+
+pub(in super::super) fn token_url(source: &Source<'_>, error: InvalidEndpoint) -> Unresolved {
+    let field = &source.field;
+    let rendered = if source.template.as_literal().is_some() {
+        ""
+    } else {
+        ", with its variables filled in,"
+    };
+    let message = format!("{field}{rendered} {error}.");
+    unresolved(Reason::TokenUrlInvalid, field, message)
+}
+
+impl Case<'_> {
+    pub(in super::super) fn insecure_token_url(&self, source: &Source<'_>) -> Unresolved {
+        let field = &source.field;
+        let block = self.selected.field();
+        unresolved(
+            Reason::TokenUrlInsecure,
+            field,
+            format!(
+                "{field} begins with http://, so that everybody on the way could read the credential. \
+                 Write https:// or set {block}.allowInsecureHttp to true."
+            ),
+        )
+    }
+
+    pub(in super::super) fn colon_in_client_id(&self, id: &Source<'_>) -> Unresolved {
+        let (reason, subject) = self.blame(id);
+        let field = &id.field;
+        unresolved(
+            reason,
+            field,
+            format!(
+                "{subject} holds a colon, which ends the identifier in HTTP Basic (RFC 7617). \
+                 Write client.authentication: Basic, which escapes it, or change {field}."
+            ),
+        )
+    }
+}

@@ -1,0 +1,41 @@
+//! What tells one order from another.
+
+use super::*;
+
+#[test]
+fn a_digest_changes_with_what_is_asked_and_a_lineage_with_whom() {
+    let base = || order(token_method(refresh_token()));
+    assert_eq!(base(), base());
+    let with_secret = |key: &str, value: &str| {
+        let mut held = HELD.to_vec();
+        held.retain(|(held, _)| *held != key);
+        held.push((key, value));
+        let collection = with_token(token_method(refresh_token()));
+        let resolved = in_development(&collection, &with_dev(secret(&held)));
+        resolved.unwrap().order.unwrap()
+    };
+    let mut scoped = token_method(refresh_token());
+    scoped.request.scopes = vec![template("read")];
+    let mut elsewhere = token_method(refresh_token());
+    elsewhere.request.url = template("https://auth.test/other");
+    let mut read = token_method(refresh_token());
+    read.response.access_token = "id_token".parse().unwrap();
+    for (what, other, same_lineage) in [
+        ("client secret", with_secret("secret", "n3w"), true),
+        ("scopes", order(scoped), true),
+        ("response", order(read), true),
+        ("refresh token", with_secret("refresh", "an0ther"), false),
+        ("client id", with_secret("id", "client-2"), false),
+        ("url", order(elsewhere), false),
+    ] {
+        assert_ne!(other.terms.order, base().terms.order, "{what}");
+        assert_eq!(
+            other.terms.lineage == base().terms.lineage,
+            same_lineage,
+            "{what}"
+        );
+    }
+    let mut longer = token_method(refresh_token());
+    longer.lifetime.refresh_before = std::time::Duration::from_secs(600);
+    assert_eq!(order(longer).terms.order, base().terms.order);
+}

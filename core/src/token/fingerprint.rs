@@ -1,0 +1,65 @@
+//! What tells one order from another.
+
+use aws_lc_rs::digest::{Context, SHA256};
+
+use super::{CaptureFrom, Digest, ExpiresKind, ResponseShape};
+
+/// SHA-256 of several texts, of which each is told from its neighbours.
+pub(crate) struct Fingerprint(Context);
+
+impl Fingerprint {
+    pub(crate) fn new() -> Self {
+        Self(Context::new(&SHA256))
+    }
+
+    pub(crate) fn text(&mut self, text: &str) {
+        self.count(text.len());
+        self.0.update(text.as_bytes());
+    }
+
+    /// How many texts, or groups of them, come next.
+    pub(crate) fn count(&mut self, count: usize) {
+        self.0.update(&(count as u64).to_be_bytes());
+    }
+
+    pub(crate) fn shape(&mut self, shape: &ResponseShape) {
+        self.text(shape.access_token.as_str());
+        self.text(shape.expires.as_str());
+        self.text(match shape.expires_kind {
+            ExpiresKind::Auto => "auto",
+            ExpiresKind::Seconds => "seconds",
+            ExpiresKind::Milliseconds => "milliseconds",
+            ExpiresKind::EpochSeconds => "epoch-seconds",
+            ExpiresKind::EpochMilliseconds => "epoch-milliseconds",
+            ExpiresKind::Rfc3339 => "rfc3339",
+            ExpiresKind::DaysHoursMinutes => "days-hours-minutes",
+        });
+        self.text(shape.refresh_token.as_str());
+        let base_url = shape.base_url.iter();
+        self.count(base_url.len());
+        base_url.for_each(|path| self.text(path.as_str()));
+        self.count(shape.capture.len());
+        for capture in &shape.capture {
+            self.text(&capture.name);
+            let (place, name) = match &capture.from {
+                CaptureFrom::Body(path) => ("body", path.as_str()),
+                CaptureFrom::Header(name) => ("header", name.as_str()),
+                CaptureFrom::Cookie(name) => ("cookie", name.as_str()),
+            };
+            self.text(place);
+            self.text(name);
+        }
+        let success = shape.success.iter();
+        self.count(success.len());
+        for success in success {
+            self.text(success.path.as_str());
+            self.text(&success.equals);
+        }
+    }
+
+    pub(crate) fn finish(self) -> Digest {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(self.0.finish().as_ref());
+        digest
+    }
+}
