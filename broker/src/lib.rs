@@ -1,10 +1,11 @@
 //! The broker: obtains tokens, keeps them, and renews them in time.
 //!
-//! What is done when is decided in `credence_core::token`, which knows neither
-//! clock nor network.
+//! What is done when, what is asked, and what an answer means is decided in
+//! `credence_core::token`, which knows neither clock nor network.
 
 pub mod clock;
 mod dice;
+pub mod exchange;
 pub mod issuer;
 pub mod keeper;
 pub mod outcome;
@@ -12,6 +13,7 @@ pub mod store;
 pub mod token_key;
 
 pub use clock::Clock;
+pub use exchange::{Exchange, ExchangeError, PrivateNetworks};
 pub use issuer::{Asking, Issuer, Unanswered};
 pub use keeper::{Keeper, Tools};
 pub use outcome::{Outcome, State};

@@ -28,6 +28,12 @@ pub struct Order {
     pub allow_insecure_http: bool,
 }
 
+impl AsRef<Terms> for Order {
+    fn as_ref(&self) -> &Terms {
+        &self.terms
+    }
+}
+
 impl fmt::Debug for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Order")

@@ -1,0 +1,203 @@
+//! One request to a token endpoint, and its answer.
+//!
+//! Every request has a connection of its own: they are seldom, and one that has
+//! been idle for an hour fails in a moment when nobody can tell whether the
+//! endpoint has acted. Nothing is tried twice here, and no redirect is followed:
+//! it would take the credentials along (RFC 9700 §4.12).
+
+mod connection;
+mod exchange_error;
+mod head;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use credence_core::template::{LateValues, Moment};
+use credence_core::token::{Message, Order, RawAnswer};
+use credence_net::{Dialer, Egress, Guard};
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use jiff::Timestamp;
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use crate::issuer::{Asking, Issuer, Unanswered};
+use connection::Connection;
+
+pub use exchange_error::{ExchangeError, NotSent, OutcomeUnknown};
+
+/// How token endpoints are reached.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    dialer: Dialer,
+    private_networks: PrivateNetworks,
+    limits: Limits,
+}
+
+/// Whether token endpoints may be at private or loopback addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrivateNetworks {
+    /// They may not, whatever a collection says: a collection must not aim
+    /// this process at its own neighbours.
+    Never,
+    /// Each collection says so itself.
+    AsOrdered,
+}
+
+/// What one exchange may cost.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// Until there is a connection, TLS included.
+    connect: Duration,
+    /// Until the last byte of the answer.
+    total: Duration,
+    /// Of the body.
+    bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            total: Duration::from_secs(30),
+            bytes: 1024 * 1024,
+        }
+    }
+}
+
+impl Exchange {
+    /// One that goes through the proxies of this environment.
+    pub fn new(egress: Egress, private_networks: PrivateNetworks) -> Self {
+        let limits = Limits::default();
+        let guard = Guard {
+            allow_private: false,
+        };
+        Self {
+            dialer: Dialer::new(guard, limits.connect).through(egress),
+            private_networks,
+            limits,
+        }
+    }
+
+    /// Sends one request and reads its answer, whatever its status is. `now` is
+    /// what the request says that it is.
+    ///
+    /// # Errors
+    /// [`ExchangeError`], which says whether the endpoint can have acted.
+    pub async fn send(
+        &self,
+        order: &Order,
+        asking: Asking<'_>,
+        now: Timestamp,
+    ) -> Result<RawAnswer, ExchangeError> {
+        let begun = Instant::now();
+        let (request, refresh_token) = match (asking, &order.refresh) {
+            (Asking::Refresh(token), Some(refresh)) => (refresh, Some(token)),
+            (Asking::Refresh(token), None) => (&order.request, Some(token)),
+            (Asking::Anew, _) => (&order.request, None),
+        };
+        let values = LateValues {
+            moment: moment(now),
+            refresh_token,
+        };
+        let message = request
+            .message(&values, order.allow_insecure_http)
+            .map_err(NotSent::Message)?;
+        let connecting = self.connect(order, &message);
+        let connected = tokio::time::timeout(self.limits.connect, connecting).await;
+        let mut connection = connected.unwrap_or(Err(NotSent::TimedOut(self.limits.connect)))?;
+        let request = head::request(message, connection.version())?;
+        let rest = self.limits.total.saturating_sub(begun.elapsed());
+        let answering = self.answer(&mut connection, request);
+        let answered = tokio::time::timeout(rest, answering).await;
+        answered.unwrap_or(Err(OutcomeUnknown::TimedOut(self.limits.total).into()))
+    }
+
+    async fn connect(&self, order: &Order, message: &Message) -> Result<Connection, NotSent> {
+        let mut dialer = self.dialer.clone();
+        dialer.guard.allow_private = match self.private_networks {
+            PrivateNetworks::Never => false,
+            PrivateNetworks::AsOrdered => order.allow_private_networks,
+        };
+        let endpoint = &message.endpoint;
+        let stream = dialer.connect(endpoint.host(), endpoint.port()).await?;
+        Connection::open(
+            stream,
+            endpoint,
+            order.trust.as_deref(),
+            self.limits.connect,
+        )
+        .await
+    }
+
+    async fn answer(
+        &self,
+        connection: &mut Connection,
+        request: Request<Full<Bytes>>,
+    ) -> Result<RawAnswer, ExchangeError> {
+        let answer = connection.send(request).await?;
+        if answer.status().is_redirection() {
+            let status = answer.status().as_u16();
+            return Err(ExchangeError::Redirected { status });
+        }
+        self.read(answer).await
+    }
+
+    async fn read(&self, answer: Response<Incoming>) -> Result<RawAnswer, ExchangeError> {
+        let (head, body) = answer.into_parts();
+        let mut body = Limited::new(body, self.limits.bytes);
+        let mut read = Zeroizing::new(Vec::new());
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| match error.downcast::<hyper::Error>() {
+                Ok(error) => OutcomeUnknown::Broken(*error).into(),
+                Err(_) => ExchangeError::TooLarge {
+                    limit: self.limits.bytes,
+                },
+            })?;
+            if let Some(data) = frame.data_ref() {
+                append(&mut read, data);
+            }
+        }
+        Ok(RawAnswer {
+            status: head.status.as_u16(),
+            headers: head::fields(&head.headers),
+            body: read,
+        })
+    }
+}
+
+impl Issuer for Exchange {
+    type Order = Order;
+
+    async fn ask(
+        &self,
+        order: &Order,
+        asking: Asking<'_>,
+        now: Timestamp,
+    ) -> Result<RawAnswer, Unanswered> {
+        Ok(self.send(order, asking, now).await?)
+    }
+}
+
+/// Appends without leaving copies of what was there behind.
+fn append(read: &mut Zeroizing<Vec<u8>>, data: &[u8]) {
+    let length = read.len() + data.len();
+    if length > read.capacity() {
+        let mut larger = Zeroizing::new(Vec::with_capacity(length.next_power_of_two()));
+        larger.extend_from_slice(read);
+        *read = larger;
+    }
+    read.extend_from_slice(data);
+}
+
+fn moment(now: Timestamp) -> Moment {
+    let mut random = [0; 16];
+    aws_lc_rs::rand::fill(&mut random).expect("the system has random numbers");
+    Moment {
+        unix_seconds: now.as_second(),
+        random,
+    }
+}
