@@ -24,6 +24,9 @@ pub(super) struct Ledger<S, I> {
     /// The last error, until something goes well again.
     pub(super) trouble: Option<StoreError>,
     failures: u32,
+    /// Whether it was a save that failed last: that it can be read again is no
+    /// sign that it can be written.
+    read_only: bool,
 }
 
 /// A record was not saved.
@@ -44,6 +47,7 @@ impl<S: TokenStore, I> Ledger<S, I> {
             version: None,
             trouble: None,
             failures: 0,
+            read_only: false,
         }
     }
 
@@ -58,12 +62,12 @@ impl<S: TokenStore, I> Ledger<S, I> {
         match self.tools.store.load(&self.key).await {
             Ok(Some(Stored { record, version })) => {
                 (self.record, self.version) = (record, Some(version));
-                self.went_well();
+                self.was_read();
                 Ok(())
             }
             Ok(None) => {
                 (self.record, self.version) = (Record::default(), None);
-                self.went_well();
+                self.was_read();
                 Ok(())
             }
             Err(error) => Err(self.went_wrong(error)),
@@ -80,10 +84,12 @@ impl<S: TokenStore, I> Ledger<S, I> {
         match saved {
             Ok(version) => {
                 (self.record, self.version) = (next, Some(version));
-                self.went_well();
+                self.read_only = false;
+                self.was_read();
                 Ok(())
             }
             Err(StoreError::Conflict) => {
+                self.read_only = false;
                 self.load().await?;
                 // An earlier try, of which no answer came, may have done it.
                 if self.record == next {
@@ -92,7 +98,10 @@ impl<S: TokenStore, I> Ledger<S, I> {
                     Err(NotSaved::Conflict)
                 }
             }
-            Err(error) => Err(self.went_wrong(error)),
+            Err(error) => {
+                self.read_only = true;
+                Err(self.went_wrong(error))
+            }
         }
     }
 
@@ -104,8 +113,10 @@ impl<S: TokenStore, I> Ledger<S, I> {
         }
     }
 
-    fn went_well(&mut self) {
-        (self.trouble, self.failures) = (None, 0);
+    fn was_read(&mut self) {
+        if !self.read_only {
+            (self.trouble, self.failures) = (None, 0);
+        }
     }
 
     fn went_wrong(&mut self, error: StoreError) -> NotSaved {

@@ -220,6 +220,8 @@ impl<S: TokenStore, I: Issuer> Task<S, I> {
             Err(NotSaved::Conflict) => false,
             Err(NotSaved::Unavailable) => {
                 self.loaded = None;
+                self.publish(terms);
+                self.rest(self.ledger.wait()).await;
                 false
             }
         }

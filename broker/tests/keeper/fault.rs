@@ -31,6 +31,8 @@ struct Plan {
     saves: usize,
     at: Option<(usize, Fault)>,
     down: bool,
+    read_only: bool,
+    refused: usize,
 }
 
 impl FaultyStore {
@@ -45,6 +47,16 @@ impl FaultyStore {
         self.plan.lock().unwrap().down = down;
     }
 
+    /// Whether it can be written.
+    pub(crate) fn be_read_only(&self, read_only: bool) {
+        self.plan.lock().unwrap().read_only = read_only;
+    }
+
+    /// How often it was tried to write while it could not be.
+    pub(crate) fn refused(&self) -> usize {
+        self.plan.lock().unwrap().refused
+    }
+
     /// Until the process has ended.
     pub(crate) async fn crashed(&self) {
         self.crashed.notified().await;
@@ -53,6 +65,15 @@ impl FaultyStore {
     fn check(&self) -> Result<(), StoreError> {
         if self.plan.lock().unwrap().down {
             return Err(StoreError::Unavailable("away".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn check_writable(&self) -> Result<(), StoreError> {
+        let mut plan = self.plan.lock().unwrap();
+        if plan.read_only {
+            plan.refused += 1;
+            return Err(StoreError::Unavailable("no space".to_owned()));
         }
         Ok(())
     }
@@ -86,6 +107,7 @@ impl TokenStore for FaultyStore {
         expected: Option<&Version>,
     ) -> Result<Version, StoreError> {
         self.check()?;
+        self.check_writable()?;
         let fault = self.planned();
         if fault == Some(Fault::CrashBefore) {
             return self.crash().await;

@@ -203,6 +203,27 @@ async fn without_its_store_a_token_stays_in_use_and_no_refresh_token_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_can_be_read_and_not_written_is_tried_with_patience() {
+    for terms in [rotating(), anew()] {
+        let rig = Rig::new(terms, 3600);
+        let mut process = rig.process("a");
+        process.until_token("t1").await;
+        rig.store.be_read_only(true);
+        pass(7200).await;
+        let (tries, requests) = (rig.store.refused(), rig.provider.requests().len());
+        assert!((50..300).contains(&tries), "{tries}");
+        assert!(requests <= 2, "{requests}");
+        assert!(process.outcome().store.is_some());
+        rig.store.be_read_only(false);
+        process
+            .until(|outcome| matches!(outcome.state, State::Token(_)))
+            .await;
+        rig.assert_works(&process);
+        assert_eq!(rig.provider.reuses(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_is_stored_as_soon_as_the_store_is_back() {
     let rig = Rig::new(rotating(), 3600);
     rig.provider.exit.close();

@@ -51,8 +51,8 @@ pub enum AnswerProblem {
         /// The field, as the manifest writes it.
         path: String,
     },
-    /// Success, but no body.
-    #[error("the token endpoint answered {status} without a body")]
+    /// Success, but nothing in the body.
+    #[error("the token endpoint answered {status} and nothing else")]
     Empty {
         /// The status code.
         status: u16,

@@ -24,7 +24,7 @@ pub(super) enum Document {
 /// The body is none of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Odd {
-    /// There is none, or white space only.
+    /// There is none, or white space only, or JSON without anything in it.
     Empty,
     /// HTML or XML: a page for people, or for another protocol.
     Markup,
@@ -41,9 +41,12 @@ impl Document {
         match text.bytes().next() {
             None => Err(Odd::Empty),
             Some(b'<') => Err(Odd::Markup),
-            Some(b'{' | b'[') => serde_json::from_str(text)
-                .map(Self::Json)
-                .map_err(|_| Odd::Unreadable),
+            Some(b'{' | b'[') => match serde_json::from_str(text) {
+                Ok(Value::Object(members)) if members.is_empty() => Err(Odd::Empty),
+                Ok(Value::Array(items)) if items.is_empty() => Err(Odd::Empty),
+                Ok(document) => Ok(Self::Json(document)),
+                Err(_) => Err(Odd::Unreadable),
+            },
             Some(b'"') => serde_json::from_str(text)
                 .map(Self::Text)
                 .map_err(|_| Odd::Unreadable),
@@ -185,6 +188,8 @@ mod tests {
             (&b""[..], Odd::Empty),
             (b" \r\n\t", Odd::Empty),
             (b"\xef\xbb\xbf", Odd::Empty),
+            (b"{ }", Odd::Empty),
+            (b"[]", Odd::Empty),
             (b"<!DOCTYPE html>", Odd::Markup),
             (b"\n <?xml version=\"1.0\"?>", Odd::Markup),
             (b"{\"t\": ", Odd::Unreadable),
@@ -206,7 +211,7 @@ mod tests {
     fn an_empty_member_says_nothing() {
         let read = |body: &str| Document::read(body.as_bytes(), false).ok();
         for body in [
-            r#"{}"#,
+            r#"{"access_token": "a"}"#,
             r#"{"error": null}"#,
             r#"{"error": ""}"#,
             r#"{"error": false}"#,
