@@ -139,6 +139,7 @@ impl<'c> Asking<'c, '_> {
         order.text(granted_by);
         request.add_to(&mut order);
         order.shape(&self.method.response);
+        order.hosts(&self.method.base_url_allow);
         let scopes = self.scopes()?;
         let scopes = scopes.iter().map(|scope| scope.expose().to_owned());
         Ok(Order {

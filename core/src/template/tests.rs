@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 
+mod late;
+
 fn secret(entries: &[(&str, &[u8])]) -> BTreeMap<String, Zeroizing<Vec<u8>>> {
     entries
         .iter()
@@ -470,42 +472,4 @@ fn parsing_is_total_and_literals_survive_it() {
         assert_eq!(literal.as_deref(), Some(text.as_str()), "{escaped}");
     }
     assert!(parsed > 1000, "{parsed}");
-}
-
-#[test]
-fn json_is_json_whatever_its_variables_stand_for() {
-    for (text, expected) in [
-        (r#"{"a": "${secret.a}", "n": ${values.n}}"#, true),
-        (r#"["x${uuid}y", {"<id>": <n>}]"#, true),
-        (r#""${secret.a}""#, true),
-        ("${secret.a}", true),
-        (r#"{"n": 1${values.n}}"#, false),
-        (r#"{${values.k}: 1}"#, false),
-        (r#"{"a": "${secret.a}}"#, false),
-        ("a=${secret.a}", false),
-        ("", false),
-    ] {
-        let template = Template::parse_with_aliases(text).unwrap();
-        assert_eq!(template.is_json(), expected, "{text}");
-    }
-}
-
-#[test]
-fn aliases_are_keys_where_no_value_has_their_name() {
-    let template = Template::parse_with_aliases("<a> <b> ${secret.c}").unwrap();
-    let values = BTreeMap::from([("a".to_owned(), "1".to_owned())]);
-    assert_eq!(Vec::from_iter(template.secret_keys(&values)), ["b", "c"]);
-    let text = Template::parse("<a>").unwrap();
-    assert_eq!(text.as_literal().as_deref(), Some("<a>"));
-}
-
-#[test]
-fn a_token_and_its_fields_are_known_late() {
-    let template = Template::parse("${token} ${token.realm-id} ${tokens}").unwrap_err();
-    assert!(template.to_string().contains("unknown variable \"tokens\""));
-    assert_eq!(
-        rendered("Bearer ${token} ${token.realm}"),
-        "varying: Bearer ${token} ${token.realm}"
-    );
-    assert!(error("${token.}").contains("cannot be a key"));
 }

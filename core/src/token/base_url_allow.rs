@@ -78,10 +78,16 @@ impl FromStr for HostPattern {
     }
 }
 
-impl fmt::Debug for HostPattern {
+impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let wildcard = if self.below { "*." } else { "" };
         write!(f, "{wildcard}{}:{}", self.name, self.port)
+    }
+}
+
+impl fmt::Debug for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use super::{CaptureFrom, Digest, ExpiresKind, ResponseShape};
+use super::{CaptureFrom, Digest, ExpiresKind, HostPattern, ResponseShape};
 
 /// SHA-256 of several texts, of which each is told from its neighbours.
 pub(crate) struct Fingerprint(Context);
@@ -54,6 +54,13 @@ impl Fingerprint {
         for success in success {
             self.text(success.path.as_str());
             self.text(&success.equals);
+        }
+    }
+
+    pub(crate) fn hosts(&mut self, allowed: &[HostPattern]) {
+        self.count(allowed.len());
+        for pattern in allowed {
+            self.text(&pattern.to_string());
         }
     }
 

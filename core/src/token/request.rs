@@ -150,8 +150,12 @@ impl TokenRequest {
                 let Ok(sampled) = sampled.collect::<Result<Vec<_>, _>>();
                 print.text(&fields::json(&sampled));
             }
-            Content::Json(text) | Content::Raw(text) => {
-                print.text("body");
+            Content::Json(text) => {
+                print.text("json body");
+                print.text(&text.sample());
+            }
+            Content::Raw(text) => {
+                print.text("raw body");
                 print.text(&text.sample());
             }
         }

@@ -20,10 +20,13 @@ fn a_digest_changes_with_what_is_asked_and_a_lineage_with_whom() {
     elsewhere.request.url = template("https://auth.test/other");
     let mut read = token_method(refresh_token());
     read.response.access_token = "id_token".parse().unwrap();
+    let mut allowed = token_method(refresh_token());
+    allowed.base_url_allow = vec!["*.example.com".parse().unwrap()];
     for (what, other, same_lineage) in [
         ("client secret", with_secret("secret", "n3w"), true),
         ("scopes", order(scoped), true),
         ("response", order(read), true),
+        ("hosts", order(allowed), true),
         ("refresh token", with_secret("refresh", "an0ther"), false),
         ("client id", with_secret("id", "client-2"), false),
         ("url", order(elsewhere), false),
