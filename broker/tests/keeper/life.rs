@@ -9,7 +9,7 @@ use credence_core::token::{ErrorCode, SetbackReason};
 
 use crate::fault::Fault;
 use crate::provider::Mood;
-use crate::rig::{OTHER_ORDER, Rig, anew, pass, rotating};
+use crate::rig::{OTHER_ORDER, Rig, anew, generation, pass, rotating};
 
 #[tokio::test(start_paused = true)]
 async fn a_rotating_token_works_at_every_moment_of_a_day_with_one_request_each() {
@@ -135,17 +135,19 @@ async fn a_refused_token_is_renewed_once_however_many_complain() {
     let mut process = rig.process("a");
     process.until_token("t1").await;
     for _ in 0..100 {
-        process.keeper.refuse(1);
+        process.keeper.refuse(generation(1));
     }
     process.until_token("t2").await;
     for _ in 0..100 {
-        process.keeper.refuse(1);
+        process.keeper.refuse(generation(1));
     }
     pass(60).await;
     assert_eq!(rig.provider.tokens(), 2);
 
     // Through another replica, which marks what is stored.
-    note_refusal(&rig.store, &rig.key(), 2).await.unwrap();
+    note_refusal(&rig.store, &rig.key(), generation(2))
+        .await
+        .unwrap();
     process.keeper.reload();
     process.until_token("t3").await;
     assert_eq!(rig.provider.tokens(), 3);
@@ -158,7 +160,7 @@ async fn a_renewal_is_forced_at_most_every_thirty_seconds() {
     process.until_token("t1").await;
     // Everything is refused, as by an API that means something else with it.
     for _ in 0..300 {
-        process.keeper.refuse(rig.provider.tokens());
+        process.keeper.refuse(generation(rig.provider.tokens()));
         pass(1).await;
     }
     let tokens = rig.provider.tokens();

@@ -14,7 +14,13 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::fault::FaultyStore;
 use crate::provider::{Order, Provider};
 
-pub(crate) const START: &str = "2026-01-01T00:00:00Z";
+const START: &str = "2026-01-01T00:00:00Z";
+
+/// The generation of the token of this number, where the first one came at
+/// once.
+pub(crate) fn generation(number: u64) -> u64 {
+    1_767_225_600 + number - 1
+}
 
 /// The wall clock, moved by the runtime's own.
 pub(crate) fn paused_clock() -> Clock {

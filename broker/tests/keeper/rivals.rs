@@ -2,7 +2,7 @@
 
 use credence_broker::TokenStore as _;
 
-use crate::rig::{Rig, pass, rotating};
+use crate::rig::{Rig, generation, pass, rotating};
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_a_paused_process_brings_home_is_used() {
@@ -50,10 +50,10 @@ async fn a_mark_that_another_makes_meanwhile_loses_no_answer() {
     let mut process = rig.process("a");
     process.until_token("t1").await;
     rig.provider.exit.close();
-    process.keeper.refuse(1);
+    process.keeper.refuse(generation(1));
     rig.provider.exit.reached().await;
     let stored = rig.store.load(&rig.key()).await.unwrap().unwrap();
-    let marked = stored.record.refusing(1);
+    let marked = stored.record.refusing(generation(1));
     rig.store
         .save(&rig.key(), &marked, Some(&stored.version))
         .await

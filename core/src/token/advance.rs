@@ -196,7 +196,12 @@ impl Record {
         if self.is_refused() {
             self.forced_at = Some(unread.round_trip.received);
         }
-        self.generation = self.generation.saturating_add(1);
+        self.generation = match self.generation {
+            // So that it goes on growing where a record was lost: no token is
+            // renewed more than once a second.
+            0 => u64::try_from(unread.round_trip.received.as_second()).unwrap_or(1),
+            before => before.saturating_add(1),
+        };
         self.held = Some(held);
         (self.intent, self.setback, self.refused) = (None, None, None);
         Ok(())

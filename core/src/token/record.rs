@@ -19,7 +19,8 @@ pub use stored::Unreadable;
 /// obtained.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
-    /// Counts the access tokens, from 1 on.
+    /// Counts the access tokens, from the second on in which the first one
+    /// came (Unix time); 0 before that.
     pub generation: u64,
     /// The newest access token.
     pub held: Option<Held>,

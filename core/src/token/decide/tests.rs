@@ -17,6 +17,9 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_767_225_600 + second).unwrap()
 }
 
+/// The generation of a token that came at once.
+const FIRST: u64 = 1_767_225_600;
+
 fn wait(second: i64) -> Step {
     Step::Wait(Some(at(second)))
 }
@@ -128,8 +131,9 @@ impl Story {
         next
     }
 
-    fn refused(mut self, generation: u64) -> Self {
-        self.record = self.record.refusing(generation);
+    /// The token of this number was refused, where the first one came at once.
+    fn refused(mut self, number: u64) -> Self {
+        self.record = self.record.refusing(FIRST + number - 1);
         self
     }
 

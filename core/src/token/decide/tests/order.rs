@@ -33,7 +33,7 @@ fn a_refresh_token_is_replaced_by_the_answer_and_kept_where_there_is_none() {
         (story.refresh_token(), story.token(7080)),
         (Some("r3"), Some("t3"))
     );
-    assert_eq!(story.record.generation, 3);
+    assert_eq!(story.record.generation, FIRST + 2);
 }
 
 #[test]
@@ -69,4 +69,15 @@ fn a_refresh_token_does_not_stand_in_for_a_password_that_nobody_has_shown() {
     assert_eq!((story.step(1), story.token(1)), (ANEW, None));
     let story = story.fails(1, &error(ErrorCode::InvalidGrant));
     assert_eq!((story.step(3601), story.token(2)), (ANEW, None));
+}
+
+/// Otherwise a report about the token before could be taken for one about this.
+#[test]
+fn generations_go_on_growing_where_a_record_was_lost() {
+    let story = anew().obtains(0, 60, "t1", "").obtains(30, 60, "t2", "");
+    let before = story.record.generation;
+    let mut lost = story;
+    lost.record = Record::default();
+    let again = lost.obtains(60, 60, "t3", "");
+    assert!(again.record.generation > before);
 }
