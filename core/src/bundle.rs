@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base_url::Scheme;
+use crate::sigv4::Signing;
 use crate::template::Varying;
 use crate::{BaseUrl, CollectionName, Environment, Secret};
 
@@ -70,6 +71,8 @@ pub struct Route {
     pub cookies: Vec<Placed>,
     /// Top-level members to set in a JSON object or a form.
     pub body: Vec<Placed>,
+    /// How each call is signed, if it is.
+    pub signing: Option<Signing>,
     /// PEM certificates that are trusted besides the public roots.
     pub trust: Option<Arc<str>>,
     /// What is shown to a server that asks for a client certificate.
@@ -210,6 +213,8 @@ pub enum Feature {
     Trust,
     /// A client certificate.
     ClientCertificate,
+    /// A signature of AWS's.
+    SigV4,
     /// An upstream without TLS.
     InsecureHttp,
     /// Switches of forwarding that differ from the default.
@@ -223,7 +228,7 @@ pub enum Feature {
 }
 
 impl Feature {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Header,
         Self::Query,
         Self::Path,
@@ -232,6 +237,7 @@ impl Feature {
         Self::Varying,
         Self::Trust,
         Self::ClientCertificate,
+        Self::SigV4,
         Self::InsecureHttp,
         Self::Forwarding,
         Self::Timeouts,
@@ -250,6 +256,7 @@ impl Feature {
             Self::Varying => "varying",
             Self::Trust => "trust",
             Self::ClientCertificate => "client-certificate",
+            Self::SigV4 => "sigv4",
             Self::InsecureHttp => "insecure-http",
             Self::Forwarding => "forwarding",
             Self::Timeouts => "timeouts",
@@ -276,6 +283,7 @@ impl Route {
             query: Vec::new(),
             cookies: Vec::new(),
             body: Vec::new(),
+            signing: None,
             trust: None,
             client_certificate: None,
             allow_private_networks: false,
@@ -286,10 +294,11 @@ impl Route {
     }
 
     /// Whether calls prove with something of ours who makes them: a private
-    /// value that no caller can put his own in the place of, or a client
-    /// certificate.
+    /// value that no caller can put his own in the place of, a signature, or a
+    /// client certificate.
     pub fn has_credential(&self) -> bool {
         self.path.is_some()
+            || self.signing.is_some()
             || self.client_certificate.is_some()
             || self
                 .private()
@@ -299,9 +308,22 @@ impl Route {
     /// Whether calls of both prove the same in the same way, whatever else is
     /// different.
     pub fn has_credential_of(&self, other: &Self) -> bool {
-        self.path == other.path
+        let signs_alike = match (&self.signing, &other.signing) {
+            (Some(ours), Some(theirs)) => ours.is_by_the_same(theirs),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        signs_alike
+            && self.path == other.path
             && self.client_certificate == other.client_certificate
             && self.private().eq(other.private())
+    }
+
+    /// What tells this route from another that was made from the same at
+    /// another time, if anything can: the days on which calls can be signed.
+    pub fn period(&self) -> Option<String> {
+        let (day, _) = self.signing.as_ref()?.keys.first_key_value()?;
+        Some(format!("signed from {day}"))
     }
 
     fn private(&self) -> impl Iterator<Item = &Placed> {
@@ -323,6 +345,7 @@ impl Route {
                 self.client_certificate.is_some(),
                 Feature::ClientCertificate,
             ),
+            (self.signing.is_some(), Feature::SigV4),
             (
                 self.base_url.scheme() == Scheme::Http,
                 Feature::InsecureHttp,

@@ -10,7 +10,7 @@ use crate::bundle::{Forwarding, OnConflict, Timeouts};
 use crate::template::Template;
 use crate::{CollectionName, Environment};
 
-pub use method::{Method, Placement};
+pub use method::{AwsSigV4, Method, Placement, SignedPayload};
 pub use scope::{AccountName, Consumer, Scope};
 pub use settings::{Settings, TrustKind, TrustRef};
 pub use token::{

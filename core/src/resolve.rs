@@ -17,6 +17,7 @@ mod message;
 mod path;
 mod placing;
 mod private_key;
+mod signing;
 mod token;
 mod value;
 mod warning;
@@ -28,6 +29,7 @@ use crate::base_url::Scheme;
 use crate::bundle::Route;
 use crate::collection::{Collection, TrustKind};
 use crate::reason::Reason;
+use crate::sigv4;
 use crate::token::Order;
 use case::Case;
 use placing::{Source, placings, sources};
@@ -97,8 +99,9 @@ pub fn needs(collection: &Collection, environment: Environment) -> Needs {
 ///
 /// # Errors
 /// The first cause that keeps it from being used: first the Secret as a whole,
-/// then the base URL, then each value in the order of placement, then the
-/// certificates, then what is asked of a token endpoint.
+/// then the base URL, then each value in the order of placement, then what
+/// calls are signed with, then the certificates, then what is asked of a token
+/// endpoint.
 pub fn resolve(
     collection: &Collection,
     environment: Environment,
@@ -126,6 +129,7 @@ pub fn resolve(
     for placing in &placings(collection) {
         case.place(placing, data, &mut route)?;
     }
+    route.signing = case.signing(data, &route.base_url)?;
     let mut warnings = Vec::new();
     if let Some((name, secret)) = secret {
         warnings = case.keys_of_other_environment(&sources, name, secret);
@@ -151,13 +155,20 @@ pub fn resolve(
     let order = case.order(data, &route)?;
     Ok(Resolved {
         order,
+        changes_at: [
+            not_after.and_then(|end| warning::next_change(end, now)),
+            // Tomorrow, the keys of the day after are needed.
+            route.signing.as_ref().map(|_| sigv4::next_day(now)),
+        ]
+        .into_iter()
+        .flatten()
+        .min(),
         route,
         secret: secret.map(|(name, _)| name.to_owned()),
         uses_live_fallback: case.selected.uses_live_fallback,
         certificate_secret,
         certificate_not_after: not_after,
         warnings,
-        changes_at: not_after.and_then(|end| warning::next_change(end, now)),
     })
 }
 

@@ -145,6 +145,12 @@ impl Signing {
         Ok(added)
     }
 
+    /// Whether a call can be signed then.
+    pub fn has_key_at(&self, now: Timestamp) -> bool {
+        self.keys
+            .contains_key(&TimeZone::UTC.to_datetime(now).date())
+    }
+
     /// Whether both sign by the same credentials, be it on other days: on the
     /// days that both have, they have the same keys.
     pub fn is_by_the_same(&self, other: &Self) -> bool {
@@ -168,6 +174,20 @@ pub fn is_signed(name: &str) -> bool {
     name.eq_ignore_ascii_case(b"host")
         || name.eq_ignore_ascii_case(b"content-type")
         || begins(b"x-amz-")
+}
+
+/// The first character that neither the name of a region nor that of a service
+/// can hold: both are parts of a scope.
+pub fn offending_in_scope(text: &str) -> Option<char> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    text.chars().find(|c| !allowed(*c))
+}
+
+/// The first character that no access key id can hold, because it ends one
+/// where it stands in `Authorization`.
+pub fn offending_in_id(text: &str) -> Option<char> {
+    text.chars()
+        .find(|c| !c.is_ascii_graphic() || matches!(c, '/' | ','))
 }
 
 /// Whether a service is S3 by another door: it escapes paths once, does not

@@ -6,6 +6,7 @@
 //! This is the only module that writes secrets out.
 
 mod route;
+mod signing;
 mod token;
 mod varying;
 
@@ -315,6 +316,7 @@ mod tests {
         ClientCertificate, Forwarding, OnConflict, Placed, Route, Timeouts, Token, TokenState,
         Value,
     };
+    use crate::sigv4::{Payload, Signing, SigningKey};
 
     fn route() -> Route {
         let placed = |name: &str, value: &str| Placed {
@@ -339,6 +341,18 @@ mod tests {
             ],
             cookies: vec![placed("session", "s")],
             body: vec![placed("api_key", "b")],
+            signing: Some(Signing {
+                region: "eu-central-1".to_owned(),
+                service: "s3".to_owned(),
+                access_key_id: Secret::new("AKID"),
+                session_token: Some(Secret::new("t")),
+                payload: Payload::Unsigned,
+                keys: [(
+                    "2026-11-21".parse().unwrap(),
+                    SigningKey::of_bytes(&[7; 32]).unwrap(),
+                )]
+                .into(),
+            }),
             trust: Some("PEM".into()),
             client_certificate: Some(Arc::new(ClientCertificate {
                 chain: "CHAIN".into(),

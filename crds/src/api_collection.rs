@@ -62,8 +62,8 @@ pub struct ApiCollectionSpec {
     #[schemars(extend("x-kubernetes-validations" = rule::base_url()))]
     pub base_url: Option<String>,
 
-    /// How calls are authenticated: exactly one of none, apiKey, basic and
-    /// clientCertificate. Left out, it means none.
+    /// How calls are authenticated: exactly one of none, apiKey, basic,
+    /// clientCertificate and awsSigV4. Left out, it means none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
 

@@ -1,9 +1,13 @@
 //! How calls are authenticated.
 
+mod aws_sig_v4;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::rule;
+
+pub use aws_sig_v4::{AwsSigV4, SignedPayload};
 
 /// How calls are authenticated: exactly one member.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +31,33 @@ pub struct Auth {
     /// method needs tlsSecretRef only.)
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_certificate: Option<ClientCertificate>,
+
+    /// A signature over each call, as AWS wants it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aws_sig_v4: Option<AwsSigV4>,
+}
+
+impl Auth {
+    /// The members by their names, and whether each is there.
+    pub(crate) fn members(&self) -> [(&'static str, bool); 5] {
+        [
+            ("none", self.none.is_some()),
+            ("apiKey", self.api_key.is_some()),
+            ("basic", self.basic.is_some()),
+            ("clientCertificate", self.client_certificate.is_some()),
+            ("awsSigV4", self.aws_sig_v4.is_some()),
+        ]
+    }
+
+    /// What it takes, for a sentence.
+    pub(crate) fn takes() -> String {
+        let names = Self::default().members().map(|(name, _)| name);
+        let listed = match names.split_last() {
+            Some((last, others)) => format!("{} and {last}", others.join(", ")),
+            None => String::new(),
+        };
+        format!("takes exactly one of {listed}")
+    }
 }
 
 /// No credential.

@@ -141,7 +141,11 @@ impl Reader {
                     );
                 }
             }
-            Method::None | Method::ApiKey { .. } | Method::Basic { .. } | Method::Token(_) => {}
+            Method::None
+            | Method::ApiKey { .. }
+            | Method::Basic { .. }
+            | Method::Token(_)
+            | Method::AwsSigV4(_) => {}
         }
     }
 

@@ -26,7 +26,9 @@ mod status;
 
 pub use access::Access;
 pub use api_collection::{ApiCollection, ApiCollectionSpec, DevelopmentFallback};
-pub use auth::{ApiKey, Auth, Basic, ClientCertificate, NoCredential, Place};
+pub use auth::{
+    ApiKey, Auth, AwsSigV4, Basic, ClientCertificate, NoCredential, Place, SignedPayload,
+};
 pub use call_settings::{Forwarding, Timeouts};
 pub use cluster_api_collection::{ClusterApiCollection, ClusterApiCollectionSpec};
 pub use environment_settings::{CaKind, CaRef, EnvironmentSettings, SecretRef};

@@ -10,6 +10,8 @@ use credence_core::names::{PROXY_PORT, SIDECAR_ADMIN_PORT};
 use kube::core::Rule;
 use serde_json::{Value, json};
 
+use crate::auth::Auth;
+
 /// Names of Secrets, ConfigMaps and ServiceAccounts (RFC 1123 subdomain).
 pub(crate) const OBJECT_NAME: &str =
     "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
@@ -130,11 +132,11 @@ pub(crate) fn label_requirement() -> Value {
 }
 
 pub(crate) fn one_method() -> Value {
+    let has = |(name, _)| format!("has(self.{name})");
+    let members = Auth::default().members().map(has).join(", ");
     rules([(
-        "[has(self.none), has(self.apiKey), has(self.basic), has(self.clientCertificate)]\
-         .filter(chosen, chosen).size() == 1"
-            .to_owned(),
-        "auth takes exactly one of none, apiKey, basic and clientCertificate",
+        format!("[{members}].filter(chosen, chosen).size() == 1"),
+        &*format!("auth {}", Auth::takes()),
     )])
 }
 
@@ -186,6 +188,41 @@ pub(crate) fn basic() -> Value {
         at(".username", &one_line_of("self.username"), "username must be one line"),
         at(".password", &one_line_of("self.password"), "password must be one line"),
     ])
+}
+
+pub(crate) fn aws_sig_v4() -> Value {
+    let of_secret = |member: &str, rule: &str, key: &str| {
+        let message = format!(
+            "{member} must come from the Secret, such as \"${{secret.{key}}}\": \
+             whoever may read this object could read a key that is written here"
+        );
+        let rule = format!("{rule}self.{member}.matches('{SECRET_REFERENCE}')");
+        at(&format!(".{member}"), &rule, &message)
+    };
+    let one_line = |member: &str| {
+        let rule = one_line_of(&format!("self.{member}"));
+        let message = format!("{member} must be one line");
+        at(&format!(".{member}"), &rule, &message)
+    };
+    let mut rules = vec![
+        of_secret("secretAccessKey", "", "secret-access-key"),
+        of_secret(
+            "sessionToken",
+            "!has(self.sessionToken) || ",
+            "session-token",
+        ),
+    ];
+    let members = ["region", "service", "accessKeyId", "secretAccessKey"];
+    rules.extend(members.map(one_line));
+    rules.push(at(
+        ".sessionToken",
+        &format!(
+            "!has(self.sessionToken) || {}",
+            one_line_of("self.sessionToken")
+        ),
+        "sessionToken must be one line",
+    ));
+    Value::Array(rules)
 }
 
 /// A rule of an object about one of its fields.

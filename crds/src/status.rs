@@ -210,6 +210,8 @@ pub enum MethodName {
     Oauth2RefreshToken,
     /// A token by a request of the collection's own.
     Oauth2CustomToken,
+    /// A signature over each call.
+    AwsSigV4,
 }
 
 impl From<&Method> for MethodName {
@@ -225,6 +227,7 @@ impl From<&Method> for MethodName {
                 Flow::RefreshToken { .. } => Self::Oauth2RefreshToken,
                 Flow::Custom => Self::Oauth2CustomToken,
             },
+            Method::AwsSigV4(_) => Self::AwsSigV4,
         }
     }
 }

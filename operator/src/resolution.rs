@@ -92,7 +92,7 @@ impl Resolution {
             Ok(resolved) => Self {
                 secret_written_at: (resolved.secret.as_ref())
                     .and_then(|name| material.secrets.get(name)?.written_at),
-                revision: inputs.revision(None),
+                revision: inputs.revision(resolved.route.period().as_deref()),
                 inputs,
                 entry: Entry::Ready(Arc::new(resolved.route)),
                 secret: resolved.secret,

@@ -59,9 +59,9 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// The revision of what these inputs resolve to: with the reason why they
-    /// do not, as that can change by time alone.
-    pub fn revision(&self, problem: Option<&str>) -> String {
+    /// The revision of what these inputs resolve to. `variant` tells apart what
+    /// changes by time alone: the reason why they do not, or the days of keys.
+    pub fn revision(&self, variant: Option<&str>) -> String {
         // The program's version is part of it: another one may resolve the
         // same inputs differently.
         let mut text = format!(
@@ -70,7 +70,7 @@ impl Inputs {
             self.uid,
             self.generation,
             self.environment,
-            problem.unwrap_or_default()
+            variant.unwrap_or_default()
         );
         for ((kind, name), found) in &self.objects {
             let found = match found {

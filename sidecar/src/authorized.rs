@@ -6,7 +6,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use credence_core::bundle::OnConflict;
+use credence_core::sigv4::Content;
 use credence_core::template::Moment;
+use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::destination::Destination;
@@ -14,6 +16,7 @@ use crate::http1::{Framing, Known, RequestHead, Version, field};
 use crate::plan::body::{self, Format, Unwritable};
 use crate::plan::cookies;
 use crate::problem::Problem;
+use crate::signer::Signed;
 use crate::slug::Slug;
 use crate::upgrade::Upgrade;
 
@@ -39,13 +42,16 @@ pub(crate) enum Applied {
     Head(Unfinished),
 }
 
-/// A request whose body gets a credential, too, and is not here yet.
+/// A request whose body gets a credential or is signed, too, and is not here
+/// yet.
 pub(crate) struct Unfinished {
     destination: Arc<Destination>,
-    /// Without the length of the body and the empty line.
+    /// Without the length of the body, the signature and the empty line.
     head: Vec<u8>,
     trailers: bool,
-    format: Format,
+    /// Of a body in which something is set.
+    format: Option<Format>,
+    signed: Option<Signed>,
     moment: LazyCell<Moment>,
 }
 
@@ -58,7 +64,7 @@ impl Authorized {
     /// # Errors
     /// The problem to answer with: `conflicting-header` where the collection
     /// refuses what the caller sent, `bad-request` where there is no body to
-    /// set something in.
+    /// set something in; those of [`crate::signer::Signer`].
     pub(crate) fn apply(
         destination: Arc<Destination>,
         request: &RequestHead<'_, '_>,
@@ -77,6 +83,14 @@ impl Authorized {
                 Some(Format::of(request.fields).map_err(|error| unwritable(&destination, &error))?)
             }
         };
+        let signed = match &destination.signer {
+            Some(signer) => {
+                let signed = signer.signed(request);
+                Some(signed.map_err(|problem| problem.of(&destination.collection))?)
+            }
+            None => None,
+        };
+        let whole = format.is_some() || signed == Some(Signed::Body);
         let mut head = room;
         head.clear();
         head.extend_from_slice(request.method.as_bytes());
@@ -103,7 +117,7 @@ impl Authorized {
                 // send it.
                 Some(
                     Known::ContentLength | Known::TransferEncoding | Known::Trailer | Known::Expect,
-                ) if format.is_some() => continue,
+                ) if whole => continue,
                 // The framing is kept as it came, so the field is still true.
                 Some(Known::ContentLength | Known::TransferEncoding) => {}
                 Some(Known::Trailer) if request.framing == Framing::Chunked => {}
@@ -144,15 +158,17 @@ impl Authorized {
             request.fields.iter().any(sent) && !request.is_named(name)
         };
         destination.headers.write(has, &moment, &mut head);
-        if let Some(format) = format {
+        if whole {
             return Ok(Applied::Head(Unfinished {
                 destination,
                 head,
                 trailers,
                 format,
+                signed,
                 moment,
             }));
         }
+        sign(&destination, signed, &[], &mut head)?;
         head.extend_from_slice(b"\r\n");
         Ok(Applied::Whole(Self {
             destination,
@@ -189,18 +205,21 @@ impl Unfinished {
         &self.destination
     }
 
-    /// Places what the collection sets in the body. What is left of the caller's
-    /// is all there: chunks and trailers have been taken off.
+    /// Places what the collection sets in the body, and signs. What is left of
+    /// the caller's is all there: chunks and trailers have been taken off.
     ///
     /// # Errors
-    /// `bad-request`, where nothing can be set in this body.
-    pub(crate) fn finish(mut self, body: &[u8]) -> Result<Authorized, Problem> {
-        let mut whole = Zeroizing::new(Vec::with_capacity(body.len() + ROOM_FOR_MEMBERS));
-        let plan = &self.destination.body;
-        plan.write(self.format, body, &self.moment, &mut whole)
-            .map_err(|error| unwritable(&self.destination, &error))?;
-        let length = format!("Content-Length: {}\r\n\r\n", whole.len());
+    /// `bad-request`, where nothing can be set in this body; those of
+    /// [`crate::signer::Signer::sign`].
+    pub(crate) fn finish(mut self, body: Zeroizing<Vec<u8>>) -> Result<Authorized, Problem> {
+        let whole = match self.format {
+            Some(format) => self.placed(format, &body)?,
+            None => body,
+        };
+        let length = format!("Content-Length: {}\r\n", whole.len());
         self.head.extend_from_slice(length.as_bytes());
+        sign(&self.destination, self.signed, &whole, &mut self.head)?;
+        self.head.extend_from_slice(b"\r\n");
         Ok(Authorized {
             destination: self.destination,
             head: self.head,
@@ -208,6 +227,34 @@ impl Unfinished {
             body: Some(whole),
         })
     }
+
+    fn placed(&self, format: Format, body: &[u8]) -> Result<Zeroizing<Vec<u8>>, Problem> {
+        let mut whole = Zeroizing::new(Vec::with_capacity(body.len() + ROOM_FOR_MEMBERS));
+        let plan = &self.destination.body;
+        plan.write(format, body, &self.moment, &mut whole)
+            .map_err(|error| unwritable(&self.destination, &error))?;
+        Ok(whole)
+    }
+}
+
+/// Signs a head that lacks nothing else, where calls are signed; `body` is
+/// looked at only where that is.
+fn sign(
+    destination: &Destination,
+    signed: Option<Signed>,
+    body: &[u8],
+    head: &mut Vec<u8>,
+) -> Result<(), Problem> {
+    let (Some(signer), Some(signed)) = (&destination.signer, signed) else {
+        return Ok(());
+    };
+    let content = match signed {
+        Signed::Body | Signed::NoBody => Content::Signed(body),
+        Signed::Unsigned => Content::Unsigned,
+        Signed::UnsignedWithTrailer => Content::UnsignedWithTrailer,
+    };
+    // Not when the head arrived: bodies may take their time.
+    signer.sign(head, content, Timestamp::now())
 }
 
 /// What is set in a body is rarely longer, so that it rarely has to move.

@@ -10,6 +10,8 @@ use jiff::Timestamp;
 
 use crate::metrics::CollectionMetrics;
 use crate::plan::{BodyPlan, CookiePlan, Credentials, HeaderPlan, PathPlan};
+use crate::signer::Signer;
+use crate::slug::Slug;
 use crate::standing::Standing;
 use crate::upstream::Upstream;
 
@@ -32,9 +34,19 @@ pub(crate) struct Destination {
     pub(crate) query: CompiledQuery,
     pub(crate) cookies: CookiePlan,
     pub(crate) body: BodyPlan,
+    /// Signs each call when all else is on it.
+    pub(crate) signer: Option<Signer>,
     /// What no answer may tell the caller.
     pub(crate) credentials: Credentials,
     /// How the provider receives them.
     pub(crate) standing: Arc<Standing>,
     pub(crate) metrics: Arc<CollectionMetrics>,
+}
+
+impl Destination {
+    /// The problem that a call would get, if that is known before.
+    pub(crate) fn slug(&self) -> Option<Slug> {
+        let signer = self.signer.as_ref()?;
+        (!signer.can_sign(Timestamp::now())).then_some(Slug::TokenUnavailable)
+    }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use credence_core::bundle::Timeouts;
 use credence_net::handshake::refuses_client_certificate;
+use jiff::Timestamp;
 
 use crate::answer::{self, Caller};
 use crate::buffer::Side;
@@ -333,6 +334,9 @@ impl Exchange {
             switching,
         };
         around.destination.standing.answered(head.status);
+        if let Some(signer) = &around.destination.signer {
+            signer.answered(&head, Timestamp::now());
+        }
         if switching {
             let room = around.client.outbound.room();
             answer::write(&head, &caller, around.destination, room);

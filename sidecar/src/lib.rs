@@ -53,6 +53,7 @@ mod session;
 pub mod settings;
 mod shared;
 pub mod shutdown;
+mod signer;
 mod slug;
 mod standing;
 mod table;

@@ -37,6 +37,8 @@ pub(crate) enum Unplaceable {
     TwoCookies,
     #[error("a member of the body has no name")]
     Member,
+    #[error("what calls are signed with holds what no signature can")]
+    Signature,
     #[error("the path holds what no path can, or what servers read in two ways")]
     Path,
 }

@@ -179,7 +179,7 @@ impl Slug {
             }
             Self::HeadTimeout => "Send the whole head of a request within the time.",
             Self::BodyTooLarge => {
-                "The credential goes into the body, which must fit into 1 MiB for that."
+                "The credential goes into the body or signs it, which must fit into 1 MiB for that."
             }
             Self::ForbiddenHost => {
                 "Call http://localhost:2733/NAME/…: the proxy answers to that name, not to the provider's."

@@ -10,7 +10,7 @@ use credence_core::bundle::{
     Bundle, ClientCertificate, Entry, Route, TokenState, Tokens, Unavailable, Unbindable, Withheld,
 };
 use credence_core::placement::CompiledQuery;
-use credence_core::{CollectionName, Environment};
+use credence_core::{CollectionName, Environment, sigv4};
 use credence_net::{Egress, Identity, IdentityError, TlsError, tls};
 use jiff::Timestamp;
 use rustls::ClientConfig;
@@ -23,6 +23,7 @@ use crate::metrics::{CollectionMetrics, Metrics};
 use crate::own_ports::Wish;
 use crate::plan::{BodyPlan, CookiePlan, Credentials, HeaderPlan, PathPlan, Unplaceable};
 use crate::problem::Problem;
+use crate::signer::Signer;
 use crate::slug::Slug;
 use crate::standing::{Board, Standing};
 use crate::upstream::{self, ALPN, Upstream};
@@ -204,10 +205,16 @@ impl Compiler {
             return Ok(Arc::clone(same));
         }
         let path = PathPlan::compile(route.base_url.path(), route.path.as_ref())?;
-        let headers = HeaderPlan::compile(&route.headers)?;
+        let mut headers = HeaderPlan::compile(&route.headers)?;
         let cookies = CookiePlan::compile(&route.cookies)?;
         if !cookies.is_empty() && headers.on_conflict("Cookie").is_some() {
             return Err(Unplaceable::TwoCookies.into());
+        }
+        let same_place = before.filter(|before| before.route.base_url == route.base_url);
+        let signer = same_place.and_then(|before| before.signer.as_ref());
+        let signer = Signer::compile(name, &route, signer)?;
+        if signer.is_some() {
+            headers = headers.leaving_out(&sigv4::FIELDS);
         }
         let upstream = match before.filter(|before| before.upstream.serves(&route)) {
             Some(before) => Arc::clone(&before.upstream),
@@ -253,6 +260,7 @@ impl Compiler {
             headers,
             cookies,
             body: BodyPlan::compile(&route.body)?,
+            signer,
             query: CompiledQuery::compile(&route.query),
             credentials: Credentials::of(&route),
             route,
@@ -388,7 +396,7 @@ impl Slot {
     /// The problem that a call would get.
     fn slug(&self) -> Option<Slug> {
         match self {
-            Self::Ready(_) => None,
+            Self::Ready(destination) => destination.slug(),
             Self::OnToken(on_token) => {
                 let usable = on_token.usable(Timestamp::now);
                 usable.err().map(|problem| problem.slug)

@@ -70,7 +70,7 @@ impl WholeBody {
         if !self.reserved.grow(after - before) {
             return Err(Problem::new(
                 Slug::Overloaded,
-                "The collection sets a part of the body, so Credence must keep it, and keeps as many as it can: try again.",
+                "The collection sets a part of the body or signs it, so Credence must keep it, and keeps as many as it can: try again.",
             ));
         }
         // A copy, and not a reallocation: that would leave the old bytes behind.
@@ -84,7 +84,7 @@ impl WholeBody {
 fn too_large() -> Problem {
     Problem::new(
         Slug::BodyTooLarge,
-        "The collection sets a part of the body, so Credence must keep it, and keeps no more than 1 MiB.",
+        "The collection sets a part of the body or signs it, so Credence must keep it, and keeps no more than 1 MiB.",
     )
 }
 

@@ -26,6 +26,37 @@ pub enum Method {
     ClientCertificate,
     /// A token is obtained, and put on calls.
     Token(Box<TokenMethod>),
+    /// Each call is signed ([`crate::sigv4`]).
+    AwsSigV4(AwsSigV4),
+}
+
+/// How calls are signed for AWS.
+#[derive(Clone, Debug)]
+pub struct AwsSigV4 {
+    /// Such as `eu-central-1`; of `values` only.
+    pub region: Template,
+    /// The service's name in signatures, such as `s3`; of `values` only.
+    pub service: Template,
+    /// Tells AWS whose key it is.
+    pub access_key_id: Template,
+    /// What signing keys are made from. It goes to nobody.
+    pub secret_access_key: Template,
+    /// What temporary credentials have besides.
+    pub session_token: Option<Template>,
+    /// Whether bodies are signed.
+    pub payload: SignedPayload,
+}
+
+/// Whether the bodies of calls are signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SignedPayload {
+    /// Unless the service is S3 and TLS protects them anyway.
+    #[default]
+    Auto,
+    /// They are.
+    Signed,
+    /// They are not.
+    Unsigned,
 }
 
 impl Method {
@@ -37,6 +68,7 @@ impl Method {
             Self::Basic { .. } => "basic",
             Self::ClientCertificate => "clientCertificate",
             Self::Token(method) => method.flow.as_str(),
+            Self::AwsSigV4(_) => "awsSigV4",
         }
     }
 }

@@ -35,9 +35,11 @@ impl<'a> Case<'a> {
         let Some(name) = self.selected.settings.tls_secret.as_deref() else {
             return match self.collection.method {
                 Method::ClientCertificate => Err(self.no_tls_secret_ref()),
-                Method::None | Method::ApiKey { .. } | Method::Basic { .. } | Method::Token(_) => {
-                    Ok(None)
-                }
+                Method::None
+                | Method::ApiKey { .. }
+                | Method::Basic { .. }
+                | Method::Token(_)
+                | Method::AwsSigV4(_) => Ok(None),
             };
         };
         let field = format!("{}.tlsSecretRef.name", self.selected.field());

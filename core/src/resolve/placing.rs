@@ -1,8 +1,9 @@
 //! Everything that a collection puts on a call, in order.
 
-use super::token;
+use super::{signing, token};
 use crate::bundle::OnConflict;
 use crate::collection::{Collection, Field, Method, Placement};
+use crate::sigv4;
 use crate::template::Template;
 
 /// One value to be set.
@@ -49,6 +50,16 @@ impl<'a> Placing<'a> {
                 source.template.refers_to_secret() || source.template.refers_to_token()
             })
     }
+
+    /// Whether the method sets the same thing, and so wins.
+    fn gives_way_to(&self, method: &Method, of_method: Option<&Placement>) -> bool {
+        let signed = |name: &&str| {
+            self.placement
+                .is_same(&Placement::Header((*name).to_owned()))
+        };
+        of_method.is_some_and(|placement| placement.is_same(&self.placement))
+            || (matches!(method, Method::AwsSigV4(_)) && sigv4::FIELDS.iter().any(signed))
+    }
 }
 
 /// Every template of a collection that may refer to the Secret, in the order in
@@ -56,7 +67,11 @@ impl<'a> Placing<'a> {
 pub(super) fn sources(collection: &Collection) -> Vec<Source<'_>> {
     let placings = placings(collection);
     let placed = placings.iter().flat_map(Placing::sources).cloned();
-    placed.chain(token::sources(&collection.method)).collect()
+    let signed = signing::sources(&collection.method);
+    placed
+        .chain(signed)
+        .chain(token::sources(&collection.method))
+        .collect()
 }
 
 /// The collection's headers and parameters, and last those of its method, which
@@ -68,11 +83,7 @@ pub(super) fn placings(collection: &Collection) -> Vec<Placing<'_>> {
     let query = of_fields(&collection.query, "spec.query", Placement::Query);
     headers
         .chain(query)
-        .filter(|placing| {
-            method
-                .as_ref()
-                .is_none_or(|method| !method.is_same(&placing.placement))
-        })
+        .filter(|placing| !placing.gives_way_to(&collection.method, method.as_ref()))
         .chain(of_method)
         .collect()
 }
@@ -101,7 +112,7 @@ fn of_method(method: &Method) -> Option<Placing<'_>> {
         template,
     };
     let (placement, content) = match method {
-        Method::None | Method::ClientCertificate => return None,
+        Method::None | Method::ClientCertificate | Method::AwsSigV4(_) => return None,
         Method::ApiKey { placement, value } => (
             placement.clone(),
             Content::Value(source("apiKey.value", value)),

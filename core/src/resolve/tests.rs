@@ -10,6 +10,7 @@ mod certificates;
 mod messages;
 mod placements;
 mod secrecy;
+mod signing;
 mod tokens;
 
 /// When everything here happens.

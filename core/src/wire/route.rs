@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::signing::SigningForm;
 use super::varying::{self, PieceForm};
 use crate::Secret;
 use crate::bundle::{ClientCertificate, Forwarding, OnConflict, Placed, Route, Timeouts, Value};
@@ -24,6 +25,8 @@ pub(super) struct RouteForm<'a> {
     cookies: Vec<PlacedForm<'a>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     body: Vec<PlacedForm<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    sig_v4: Option<SigningForm<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trust: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,6 +96,7 @@ impl<'a> From<&'a Route> for RouteForm<'a> {
             query: placed(&route.query),
             cookies: placed(&route.cookies),
             body: placed(&route.body),
+            sig_v4: route.signing.as_ref().map(SigningForm::from),
             trust: route.trust.as_deref().map(Cow::Borrowed),
             client_certificate: route.client_certificate.as_deref().map(|shown| {
                 ClientCertificateForm {
@@ -131,6 +135,7 @@ impl TryFrom<RouteForm<'_>> for Route {
             query: placed(form.query)?,
             cookies: placed(form.cookies)?,
             body: placed(form.body)?,
+            signing: form.sig_v4.map(TryFrom::try_from).transpose()?,
             trust: form.trust.as_deref().map(Arc::from),
             client_certificate: form.client_certificate.map(|shown| {
                 Arc::new(ClientCertificate {

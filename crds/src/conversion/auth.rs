@@ -1,5 +1,7 @@
 //! How calls are authenticated.
 
+mod aws_sig_v4;
+
 use credence_core::collection::{Method, Placement};
 use credence_core::template::Template;
 
@@ -11,24 +13,24 @@ impl Reader {
         let Some(auth) = auth else {
             return Some(Method::None);
         };
-        match (
-            &auth.none,
-            &auth.api_key,
-            &auth.basic,
-            &auth.client_certificate,
-        ) {
-            (Some(_), None, None, None) => Some(Method::None),
-            (None, Some(key), None, None) => self.api_key(key),
-            (None, None, Some(basic), None) => self.basic(basic),
-            (None, None, None, Some(_)) => Some(Method::ClientCertificate),
-            _ => {
-                self.problem(
-                    "spec.auth",
-                    "takes exactly one of none, apiKey, basic and clientCertificate",
-                );
-                None
-            }
+        let there = auth.members().iter().filter(|(_, there)| *there).count();
+        if there != 1 {
+            self.problem("spec.auth", Auth::takes());
+            return None;
         }
+        if let Some(key) = &auth.api_key {
+            return self.api_key(key);
+        }
+        if let Some(basic) = &auth.basic {
+            return self.basic(basic);
+        }
+        if let Some(signed) = &auth.aws_sig_v4 {
+            return self.aws_sig_v4(signed);
+        }
+        Some(match auth.client_certificate {
+            Some(_) => Method::ClientCertificate,
+            None => Method::None,
+        })
     }
 
     fn api_key(&mut self, key: &ApiKey) -> Option<Method> {

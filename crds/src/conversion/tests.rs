@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod aws_sig_v4;
 mod cluster;
 
 fn object(spec: &Value) -> ApiCollection {
@@ -195,11 +196,11 @@ fn problems_name_the_field_and_say_what_to_write() {
         ),
         (
             json!({"auth": {}}),
-            "spec.auth: takes exactly one of none, apiKey, basic and clientCertificate",
+            "spec.auth: takes exactly one of none, apiKey, basic, clientCertificate and awsSigV4",
         ),
         (
             json!({"auth": {"none": {}, "basic": {}}}),
-            "spec.auth: takes exactly one of none, apiKey, basic and clientCertificate",
+            "spec.auth: takes exactly one of none, apiKey, basic, clientCertificate and awsSigV4",
         ),
         (
             key(json!({"in": "Header", "name": "Authorization", "value": "Bearer sk-1"})),

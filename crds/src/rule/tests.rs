@@ -45,6 +45,20 @@ fn api_key_in(place: &str, name: &str, value: &str) -> Value {
     json!({"auth": {"apiKey": {"in": place, "name": name, "value": value}}})
 }
 
+fn aws(other: Value) -> Value {
+    let mut method = json!({
+        "region": "eu-central-1",
+        "service": "s3",
+        "accessKeyId": "AKIDEXAMPLE",
+        "secretAccessKey": "${secret.key}",
+    });
+    let Value::Object(other) = other else {
+        panic!("{other}");
+    };
+    method.as_object_mut().unwrap().extend(other);
+    json!({"auth": {"awsSigV4": method}})
+}
+
 #[test]
 fn good_objects_break_no_rule() {
     for spec in [
@@ -71,6 +85,10 @@ fn good_objects_break_no_rule() {
         json!({"auth": {"clientCertificate": {}}, "live": {"tlsSecretRef": {"name": "t"}}}),
         json!({"auth": {"basic": {}}, "headers": [{"name": "Cookie", "value": "a=1"}]}),
         json!({"sidecarPort": 9001, "timeouts": {}, "forwarding": {}}),
+        aws(json!({})),
+        aws(
+            json!({"sessionToken": "${secret.token}", "payload": "Unsigned", "region": "${values.region}"}),
+        ),
     ] {
         assert_eq!(broken(&spec), Vec::<String>::new(), "{spec}");
     }
@@ -110,6 +128,33 @@ fn a_literal_secret_is_refused() {
 }
 
 #[test]
+fn a_literal_key_or_token_of_aws_is_refused() {
+    for (member, key) in [
+        ("secretAccessKey", "secret-access-key"),
+        ("sessionToken", "session-token"),
+    ] {
+        for value in ["wJalrXUtnFEMI", "$${secret.key}", "${values.key}"] {
+            let expected = format!(
+                "spec.auth.awsSigV4.{member}: {member} must come from the Secret, such as \"${{secret.{key}}}\": \
+                 whoever may read this object could read a key that is written here"
+            );
+            assert_eq!(broken(&aws(json!({member: value}))), [expected], "{value}");
+        }
+    }
+    for member in [
+        "region",
+        "service",
+        "accessKeyId",
+        "secretAccessKey",
+        "sessionToken",
+    ] {
+        let expected = format!("spec.auth.awsSigV4.{member}: {member} must be one line");
+        let spec = aws(json!({member: "${secret.key}\n"}));
+        assert_eq!(broken(&spec), [expected]);
+    }
+}
+
+#[test]
 fn a_refusal_never_quotes_what_may_be_a_secret() {
     // The API server quotes strings, so no rule may stand at such a field.
     let definition = serde_json::to_value(crate::definition()).unwrap();
@@ -120,6 +165,9 @@ fn a_refusal_never_quotes_what_may_be_a_secret() {
         &auth["apiKey"]["properties"]["value"],
         &auth["basic"]["properties"]["username"],
         &auth["basic"]["properties"]["password"],
+        &auth["awsSigV4"]["properties"]["accessKeyId"],
+        &auth["awsSigV4"]["properties"]["secretAccessKey"],
+        &auth["awsSigV4"]["properties"]["sessionToken"],
         &spec["properties"]["headers"]["items"]["properties"]["value"],
         &spec["properties"]["query"]["items"]["properties"]["value"],
     ] {
@@ -136,8 +184,7 @@ fn auth_takes_one_method() {
         json!({"none": {}, "basic": {}}),
         json!({"basic": {}, "clientCertificate": {}}),
     ] {
-        let expected =
-            "spec.auth: auth takes exactly one of none, apiKey, basic and clientCertificate";
+        let expected = "spec.auth: auth takes exactly one of none, apiKey, basic, clientCertificate and awsSigV4";
         let spec = json!({"auth": auth, "live": {"tlsSecretRef": {"name": "t"}}});
         assert_eq!(broken(&spec), [expected], "{auth}");
     }
@@ -318,7 +365,7 @@ fn a_cluster_collection_keeps_the_same_rules_and_has_its_own() {
         ),
         (
             json!({"auth": {}}),
-            "spec.auth: auth takes exactly one of none, apiKey, basic and clientCertificate".to_owned(),
+            "spec.auth: auth takes exactly one of none, apiKey, basic, clientCertificate and awsSigV4".to_owned(),
         ),
         (
             json!({"sidecarPort": 2733}),

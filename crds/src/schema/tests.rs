@@ -161,6 +161,7 @@ fn defaults_are_those_of_the_reference() {
     assert_eq!(
         defaults,
         [
+            "spec.auth.awsSigV4.payload \"Auto\"",
             "spec.auth.basic.password \"${secret.password}\"",
             "spec.auth.basic.username \"${secret.username}\"",
             "spec.development.allowInsecureHttp false",

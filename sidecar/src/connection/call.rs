@@ -53,9 +53,7 @@ impl<L: Line> Connection<L> {
             Ok(body) => {
                 form.close = request.close;
                 let (body, _counted) = body.into_parts();
-                let finished = unfinished.finish(&body);
-                drop(body);
-                match finished {
+                match unfinished.finish(body) {
                     Ok(authorized) => {
                         let request = Request {
                             framing: Framing::None,

@@ -30,7 +30,11 @@ impl Credentials {
         let query = route.query.iter().filter_map(of_parameter);
         let others = [&route.headers, &route.cookies, &route.body];
         let others = others.into_iter().flatten().filter_map(of_other);
-        Self(path.chain(query).chain(others).collect())
+        let token = route.signing.iter().filter_map(|signing| {
+            let token = signing.session_token.as_ref()?.expose();
+            (token.len() >= SHORTEST).then(|| decoded(token.as_bytes()))
+        });
+        Self(path.chain(query).chain(others).chain(token).collect())
     }
 
     /// Whether a caller would learn one of them from this text, which is a

@@ -81,6 +81,19 @@ impl HeaderPlan {
         })
     }
 
+    /// The same plan, by which the caller's fields of these names are left out,
+    /// too: somebody else sets them.
+    pub(crate) fn leaving_out(mut self, names: &[&str]) -> Self {
+        for name in names {
+            self.lengths |= length_bit(name);
+            self.owned.push(Owned {
+                name: (*name).into(),
+                on_conflict: OnConflict::Replace,
+            });
+        }
+        self
+    }
+
     /// What to do with a field of the caller, if its name is the collection's.
     pub(crate) fn on_conflict(&self, name: &str) -> Option<OnConflict> {
         if self.lengths & length_bit(name) == 0 {
@@ -197,6 +210,16 @@ mod tests {
         assert_eq!(plan.on_conflict("X.Team"), Some(OnConflict::Reject));
         assert_eq!(plan.on_conflict("Authorisation"), None);
         assert_eq!(plan.on_conflict("Accept"), None);
+    }
+
+    #[test]
+    fn names_that_somebody_else_sets_are_owned_and_not_written() {
+        let plan = HeaderPlan::compile(&[placed("B", "2", OnConflict::Replace)]).unwrap();
+        let plan = plan.leaving_out(&["X-Amz-Date"]);
+        assert_eq!(plan.on_conflict("x-amz-date"), Some(OnConflict::Replace));
+        assert_eq!(plan.on_conflict("X_Amz_Date"), Some(OnConflict::Replace));
+        assert_eq!(plan.on_conflict("X-Amz-Acl"), None);
+        assert_eq!(written(&plan, &[]), "B: 2\r\n");
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod provider;
 mod refusals;
 mod reuse;
 mod rig;
+mod signing;
 mod streaming;
 mod timeouts;
 mod upgrades;

@@ -20,12 +20,13 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use crate::demands::{CASES, Case, Demand};
 use crate::manifests::{collection, examples, providers, secrets};
 use crate::provider::{self, Arrived, Provider};
+use crate::signature;
 
 /// Far above what a call on this machine takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What `{NAME}` stands for in the texts of a case.
-type Known = BTreeMap<String, String>;
+pub(crate) type Known = BTreeMap<String, String>;
 
 fn filled(text: &str, known: &Known) -> String {
     known.iter().fold(text.to_owned(), |text, (name, value)| {
@@ -139,6 +140,12 @@ fn judge(case: &Case, known: &Known, arrived: &Arrived) -> Result<(), String> {
                 let given = arrived.values("authorization");
                 expect("authorization", &given, &format!("Basic {pair}"))?;
             }
+            Demand::Signature { service, region } => {
+                let region = filled(region, known);
+                let given = arrived.values("authorization");
+                let expected = signature::expected(arrived, known, service, &region)?;
+                expect("authorization", &given, &expected)?;
+            }
             Demand::Uuid(name) => match arrived.values(name).as_slice() {
                 [id] if is_random_uuid(id) => {}
                 other => return Err(format!("{name} is {other:?}, not a UUID")),
@@ -168,7 +175,7 @@ fn request(case: &Case, host: SocketAddr, path: &str) -> String {
     for demand in case.demands {
         let name = match demand {
             Demand::Header(name, _) => name,
-            Demand::Basic(..) => "authorization",
+            Demand::Basic(..) | Demand::Signature { .. } => "authorization",
             Demand::Default(..) | Demand::Uuid(_) | Demand::Certificate => continue,
         };
         request += &format!("{name}: anything\r\n");

@@ -11,6 +11,12 @@ pub(crate) enum Demand {
     Uuid(&'static str),
     /// The client certificate of the environment.
     Certificate,
+    /// A signature by the key of the environment (AWS Signature Version 4), for
+    /// this service and region.
+    Signature {
+        service: &'static str,
+        region: &'static str,
+    },
     /// HTTP Basic with this user name and this password.
     Basic(&'static str, &'static str),
 }
@@ -145,6 +151,43 @@ pub(crate) const CASES: &[Case] = &[
         hosts: ["us14.api.mailchimp.com", "us6.api.mailchimp.com"],
         target: "/3.0/lists",
         demands: &[Demand::Basic("credence", "{api-key}")],
+    },
+    Case {
+        folder: "s3",
+        call: (
+            "PUT",
+            "/s3/reports/a%20b+c.csv?x-id=PutObject",
+            Some(("text/csv", "a;b")),
+        ),
+        hosts: [
+            "shop-dev.s3.eu-central-1.amazonaws.com",
+            "shop-live.s3.eu-central-1.amazonaws.com",
+        ],
+        target: "/reports/a%20b+c.csv?x-id=PutObject",
+        demands: &[
+            Demand::Signature {
+                service: "s3",
+                region: "eu-central-1",
+            },
+            Demand::Header("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
+        ],
+    },
+    Case {
+        folder: "bedrock",
+        call: (
+            "POST",
+            "/bedrock/model/anthropic.claude-v2%3A1/converse",
+            Some((JSON, r#"{"messages": []}"#)),
+        ),
+        hosts: [
+            "bedrock-runtime.eu-central-1.amazonaws.com",
+            "bedrock-runtime.us-east-1.amazonaws.com",
+        ],
+        target: "/model/anthropic.claude-v2%3A1/converse",
+        demands: &[Demand::Signature {
+            service: "bedrock",
+            region: "{values.region}",
+        }],
     },
     Case {
         folder: "bank",

@@ -11,3 +11,4 @@ mod calls;
 mod demands;
 mod manifests;
 mod provider;
+mod signature;

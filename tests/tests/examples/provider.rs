@@ -17,7 +17,8 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 pub(crate) struct Arrived {
     pub(crate) method: String,
     pub(crate) target: String,
-    fields: Vec<(String, String)>,
+    /// Names in lower case.
+    pub(crate) fields: Vec<(String, String)>,
     pub(crate) body: String,
     /// The client certificate of the connection, DER in base64.
     pub(crate) certificate: Option<String>,

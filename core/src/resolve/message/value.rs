@@ -214,6 +214,24 @@ impl Case<'_> {
         )
     }
 
+    pub(in super::super) fn unsignable(
+        &self,
+        source: &Source<'_>,
+        noun: &str,
+        found: char,
+    ) -> Unresolved {
+        let (reason, subject) = self.blame(source);
+        let field = &source.field;
+        unresolved(
+            reason,
+            field,
+            format!(
+                "{subject} holds {}, which no {noun} holds. Store the bare value on one line or change {field}.",
+                described(found)
+            ),
+        )
+    }
+
     /// Where a bad character in a rendered value comes from.
     pub(super) fn blame(&self, source: &Source<'_>) -> (Reason, String) {
         let keys = source.template.secret_keys(&self.selected.settings.values);
@@ -243,9 +261,10 @@ fn described(found: char) -> String {
         '\t' => "a tab".to_owned(),
         '\0' => "a NUL".to_owned(),
         ' ' => "a space".to_owned(),
-        '"' | ',' | ';' | '\\' => format!("the character {found}"),
+        '"' | ',' | '/' | ';' | '\\' => format!("the character {found}"),
         other if other.is_control() => format!("the control character U+{:04X}", u32::from(other)),
         // Not which one: it is part of the value.
+        other if other.is_ascii() => "a character that does not belong there".to_owned(),
         _ => "a character outside ASCII".to_owned(),
     }
 }

@@ -6,7 +6,7 @@ use percent_encoding::utf8_percent_encode;
 
 use super::certificates::{certified, holding, tls_secret, trusting};
 use super::*;
-use crate::collection::{Client, ClientAuthentication, Flow, RequestHeader, TrustKind};
+use crate::collection::{AwsSigV4, Client, ClientAuthentication, Flow, RequestHeader, TrustKind};
 use crate::percent::UNRESERVED;
 
 const PLANTED: &str = "pl4nted/k=y";
@@ -34,6 +34,18 @@ fn methods() -> Vec<Method> {
         basic("${secret.k}", ""),
         basic("${now.unix}", "${secret.k}"),
     ];
+    methods.extend((0..3).map(|planted| {
+        let member = |index| match index == planted {
+            true => template("${secret.k}"),
+            false => template("x"),
+        };
+        Method::AwsSigV4(AwsSigV4 {
+            access_key_id: member(0),
+            secret_access_key: member(1),
+            session_token: Some(member(2)),
+            ..signing::aws()
+        })
+    }));
     for text in [
         "${secret.k}",
         "${secret.k|base64}",

@@ -1,6 +1,7 @@
 //! Plans, as tables.
 
 mod findings;
+mod signed;
 
 use credence_core::bundle::{Entry, Unavailable};
 use credence_core::resolve::{Material, SecretObject};

@@ -55,6 +55,7 @@ pub(super) fn rejected(refused: &Refused<'_>) -> Verdict {
         | MethodName::Oauth2Password
         | MethodName::Oauth2RefreshToken
         | MethodName::Oauth2CustomToken => "access token",
+        MethodName::AwsSigV4 => "signature with the access key",
     };
     if said.worked {
         let ended = match method {
@@ -62,6 +63,7 @@ pub(super) fn rejected(refused: &Refused<'_>) -> Verdict {
             MethodName::None
             | MethodName::ApiKey
             | MethodName::ClientCertificate
+            | MethodName::AwsSigV4
             | MethodName::Oauth2ClientCredentials
             | MethodName::Oauth2Password
             | MethodName::Oauth2RefreshToken
