@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use credence_broker::State;
+use credence_broker::{State, TokenStore as _};
 use credence_core::token::SetbackReason;
 
 use crate::fault::Fault;
@@ -127,4 +127,17 @@ async fn an_answer_that_is_lost_on_its_way_is_like_a_crash() {
     pass(7200).await;
     rig.assert_works(&process);
     assert_eq!(rig.provider.reuses(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_never_comes_is_given_up_before_others_take_it_for_lost() {
+    let rig = Rig::new(rotating(), 3600);
+    rig.provider.exit.close();
+    let mut process = rig.process("a");
+    let begun = rig.clock.now();
+    process.until_setback().await;
+    assert_eq!(rig.clock.now().duration_since(begun).as_secs(), 33);
+    assert_eq!(process.reason(), Some(SetbackReason::NoAnswer));
+    let stored = rig.store.load(&rig.key()).await.unwrap().unwrap();
+    assert!(stored.record.intent.is_some());
 }
