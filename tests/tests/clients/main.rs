@@ -11,6 +11,7 @@
 //! versions and kept in the user's cache. Arguments are parts of the names of
 //! the cases to run.
 
+mod aws;
 mod broken;
 mod caller;
 mod certificates;
@@ -52,6 +53,10 @@ const CASES: &[Case] = &[
     (
         "the stripe SDK creates, reads and is told its errors",
         sdks::stripe_creates_reads_and_is_told_its_errors,
+    ),
+    (
+        "boto3 stores, reads and streams by signed calls",
+        aws::boto3_stores_reads_and_streams,
     ),
     (
         "the default clients of Java, Go and Node call as they like",
