@@ -11,12 +11,13 @@ mod head;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use credence_core::template::{LateValues, Moment};
 use credence_core::token::{Message, Order, RawAnswer};
-use credence_net::{Dialer, Egress, Guard};
+use credence_net::{Dialer, Egress, Guard, Network};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -38,11 +39,11 @@ pub struct Exchange {
 }
 
 /// Whether token endpoints may be at private or loopback addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PrivateNetworks {
-    /// They may not, whatever a collection says: a collection must not aim
-    /// this process at its own neighbours.
-    Never,
+    /// Those of these blocks may, and never loopback, whatever a collection
+    /// says: a collection must not aim this process at its own neighbours.
+    Only(Arc<[Network]>),
     /// Each collection says so itself.
     AsOrdered,
 }
@@ -76,7 +77,12 @@ impl Exchange {
             allow_private: false,
         };
         Self {
-            dialer: Dialer::new(guard, limits.connect).through(egress),
+            dialer: Dialer::new(guard, limits.connect).through(egress).within(
+                match &private_networks {
+                    PrivateNetworks::Only(networks) => Arc::clone(networks),
+                    PrivateNetworks::AsOrdered => Arc::default(),
+                },
+            ),
             private_networks,
             limits,
         }
@@ -118,8 +124,8 @@ impl Exchange {
 
     async fn connect(&self, order: &Order, message: &Message) -> Result<Connection, NotSent> {
         let mut dialer = self.dialer.clone();
-        dialer.guard.allow_private = match self.private_networks {
-            PrivateNetworks::Never => false,
+        dialer.guard.allow_private = match &self.private_networks {
+            PrivateNetworks::Only(_) => false,
             PrivateNetworks::AsOrdered => order.allow_private_networks,
         };
         let endpoint = &message.endpoint;

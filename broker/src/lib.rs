@@ -13,6 +13,8 @@ pub mod store;
 pub mod token_key;
 
 pub use clock::Clock;
+/// How this process leaves its network, and what of that is private.
+pub use credence_net::{Egress, InvalidEgress, Network};
 pub use exchange::{Exchange, ExchangeError, PrivateNetworks};
 pub use issuer::{Asking, Issuer, Unanswered};
 pub use keeper::{Keeper, Tools};

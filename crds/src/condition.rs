@@ -7,9 +7,12 @@ pub const ACCEPTED: &str = "Accepted";
 /// What the object refers to is there and usable, in the namespace's
 /// environment.
 pub const CREDENTIALS_RESOLVED: &str = "CredentialsResolved";
+/// There is a token to make calls with. Absent where calls need none.
+pub const TOKEN_READY: &str = "TokenReady";
 /// Every connected sidecar that may use it has acknowledged the current version.
 pub const PROGRAMMED: &str = "Programmed";
-/// Accepted and resolved: calls can be made.
+/// Accepted and resolved, and a token is there where one is needed: calls can be
+/// made.
 pub const READY: &str = "Ready";
 /// True: of a cluster collection, that some of its namespaces have an
 /// ApiCollection of the same name, which is used there. False: of that
@@ -20,6 +23,9 @@ pub const PORT_CONFLICT: &str = "PortConflict";
 
 /// True: a provider refuses the credential of connected sidecars.
 pub const CREDENTIAL_REJECTED: &str = "CredentialRejected";
+/// True: the provider gives no token any more before somebody grants access
+/// again.
+pub const REAUTHORIZATION_REQUIRED: &str = "ReauthorizationRequired";
 /// True: a client certificate ends within 30 days.
 pub const CERTIFICATE_EXPIRING: &str = "CertificateExpiring";
 /// True: a key begins like those that its provider gives out for the other
@@ -31,12 +37,15 @@ pub const DEVELOPMENT_USES_LIVE_CREDENTIALS: &str = "DevelopmentUsesLiveCredenti
 pub const ACCESS_FORBIDDEN: &str = "AccessForbidden";
 
 /// All types, in the order in which they are written: the first four are
-/// always there, the others while they are true.
-pub const ALL: [&str; 11] = [
+/// always there, `TokenReady` where calls need a token, the others while they
+/// are true.
+pub const ALL: [&str; 13] = [
     ACCEPTED,
     CREDENTIALS_RESOLVED,
     PROGRAMMED,
     READY,
+    TOKEN_READY,
+    REAUTHORIZATION_REQUIRED,
     CREDENTIAL_REJECTED,
     CERTIFICATE_EXPIRING,
     KEY_OF_OTHER_ENVIRONMENT,
@@ -62,6 +71,7 @@ pub mod reason {
     /// `Programmed=True`, as there is nobody to wait for.
     pub const NO_SIDECARS: &str = "NoSidecars";
     /// `Programmed=Unknown`: sidecars were sent the first version just now.
+    /// `TokenReady=Unknown`: the token endpoint is asked for the first time.
     pub const PENDING: &str = "Pending";
     /// `Programmed=False`: a sidecar has not acknowledged for a while.
     pub const SIDECARS_BEHIND: &str = "SidecarsBehind";
@@ -76,6 +86,10 @@ pub mod reason {
     pub const SHADOWS_CLUSTER: &str = "ShadowsClusterCollection";
     /// `PortConflict=True`.
     pub const PORT_TAKEN: &str = "PortTaken";
+    /// `TokenReady=True`, and nothing has gone wrong since.
+    pub const OBTAINED: &str = "Obtained";
+    /// `TokenReady=False`: nobody has put one in yet.
+    pub const NO_REFRESH_TOKEN: &str = "NoRefreshToken";
     /// `Ready=True`.
     pub const READY: &str = "Ready";
     /// `CredentialRejected=True`: it was accepted before.

@@ -38,5 +38,5 @@ pub use rejected::{Problem, Rejected};
 pub use schema::{cluster_definition, definition};
 pub use status::{
     ApiCollectionStatus, CertificateStatus, EnvironmentName, EnvironmentStatus, FeedStatus,
-    MethodName, RejectedCredential, SidecarStatus,
+    MethodName, RejectedCredential, SidecarStatus, TokenStatus,
 };

@@ -32,7 +32,8 @@ pub struct ApiCollectionStatus {
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub environments: Vec<EnvironmentStatus>,
 
-    /// When the first of the client certificates in use expires (RFC 3339).
+    /// When the first of the tokens and client certificates in use expires
+    /// (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub expires: Option<String>,
@@ -68,12 +69,50 @@ pub struct EnvironmentStatus {
     #[schemars(length(max = 253))]
     pub secret_name: Option<String>,
 
+    /// The token that calls are made with; never its value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenStatus>,
+
     /// The client certificate in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<CertificateStatus>,
 
     /// Whether calls of this environment can be made.
     pub ready: bool,
+}
+
+/// A token, as far as anybody may know it. Times are in RFC 3339.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenStatus {
+    /// When it was obtained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub obtained_at: Option<String>,
+
+    /// When it ends, if the provider says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub expires_at: Option<String>,
+
+    /// About when the token endpoint is asked next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub next_refresh_at: Option<String>,
+
+    /// When it was asked last and gave no token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub last_attempt_at: Option<String>,
+
+    /// How many times in a row it gave no token.
+    #[schemars(range(min = 0))]
+    pub failures: i32,
+
+    /// What it called that, if it did (RFC 6749 §5.2): invalid_grant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub error: Option<String>,
 }
 
 /// A client certificate in use.

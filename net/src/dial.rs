@@ -9,7 +9,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::egress::{self, Egress, EgressFault, EgressProxy};
-use crate::guard::{Guard, Refused};
+use crate::guard::{Guard, Kind, Refused};
+use crate::network::Network;
 use crate::resolve::Resolver;
 
 /// How long an attempt runs alone before the next address is tried beside it
@@ -23,6 +24,8 @@ pub struct Dialer {
     pub guard: Guard,
     /// The longest time for resolving and connecting together.
     pub timeout: Duration,
+    /// Blocks whose addresses may be dialled although they are private.
+    networks: Arc<[Network]>,
     egress: Egress,
     resolver: Resolver,
 }
@@ -54,6 +57,7 @@ impl Dialer {
         Self {
             guard,
             timeout,
+            networks: Arc::default(),
             egress: Egress::default(),
             resolver: Resolver::default(),
         }
@@ -63,6 +67,13 @@ impl Dialer {
     #[must_use]
     pub fn through(self, egress: Egress) -> Self {
         Self { egress, ..self }
+    }
+
+    /// The same, but private addresses of these blocks may be dialled. Loopback
+    /// and what is never dialled may not, whatever a block holds.
+    #[must_use]
+    pub fn within(self, networks: Arc<[Network]>) -> Self {
+        Self { networks, ..self }
     }
 
     /// Connects to the first address of `host` that answers, with Nagle's
@@ -127,6 +138,9 @@ impl Dialer {
         for &address in found {
             match self.guard.check(address.ip()) {
                 Ok(()) => permitted.push(address),
+                Err(Refused::Private(kind)) if self.opens(kind, address) => {
+                    permitted.push(address);
+                }
                 Err(why) => refused = refused.or(Some(why)),
             }
         }
@@ -134,6 +148,11 @@ impl Dialer {
             Some(why) if permitted.is_empty() => Err(why.into()),
             _ => Ok(permitted),
         }
+    }
+
+    fn opens(&self, kind: Kind, address: SocketAddr) -> bool {
+        let mut networks = self.networks.iter();
+        kind != Kind::Loopback && networks.any(|network| network.contains(address.ip()))
     }
 }
 

@@ -14,6 +14,7 @@
 
 mod shelf;
 mod surroundings;
+mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,14 +28,16 @@ use crate::metrics::Observed;
 use crate::queue::Queue;
 use crate::revision::SourceKind;
 
-pub use shelf::{Namespace, Outline, Planned, Shelf, Slot, Trouble};
+pub use shelf::{Namespace, Outline, Planned, Records, Shelf, Slot, Trouble};
 pub use surroundings::{Rival, Shadow, Surroundings};
+pub use tokens::{Kept, Wanted};
 
 /// The shelves of all namespaces, and the collections of the cluster.
 pub struct Catalogue {
     state: Mutex<State>,
     queue: Queue,
     credentials_namespace: String,
+    changes: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -42,6 +45,9 @@ struct State {
     shelves: HashMap<String, watch::Sender<Arc<Shelf>>>,
     cluster: BTreeMap<CollectionName, Slot>,
     listed: Listed,
+    /// By the names of their Secrets; those of collections that are not known
+    /// (yet), too.
+    records: HashMap<String, Kept>,
 }
 
 /// Which watches have shown all there is.
@@ -61,6 +67,7 @@ impl Catalogue {
             state: Mutex::default(),
             queue,
             credentials_namespace: credentials_namespace.to_owned(),
+            changes: watch::Sender::new(()),
         }
     }
 
@@ -230,6 +237,7 @@ impl Catalogue {
             ..slot
         };
         state.set_slot(key, Some(slot));
+        self.changes.send_replace(());
     }
 
     /// Removes a collection; returns the namespace that it took Secrets from,
@@ -239,6 +247,7 @@ impl Catalogue {
         if let Some(slot) = state.slot(key) {
             let concerned = state.neighbours(key, &slot.outline);
             state.set_slot(key, None);
+            self.changes.send_replace(());
             concerned.into_iter().for_each(|key| self.queue.push(key));
         }
         if let Some(namespace) = &key.namespace {
@@ -371,6 +380,7 @@ impl State {
     }
 
     fn set_slot(&mut self, key: &CollectionKey, slot: Option<Slot>) {
+        let slot = slot.map(|slot| self.with_records(slot));
         let Some(namespace) = &key.namespace else {
             place(&mut self.cluster, &key.name, slot.clone());
             for (namespace, shelf) in &self.shelves {

@@ -63,5 +63,6 @@ pub mod server;
 pub mod settings;
 pub mod shutdown;
 pub mod tasks;
+pub mod tokens;
 pub mod watches;
 pub mod webhook;

@@ -13,6 +13,11 @@ pub fn name() -> String {
     hex
 }
 
+/// Where other chance begins.
+pub fn seed() -> u64 {
+    u64::from_le_bytes(bytes())
+}
+
 /// A time from nothing to `longest`, evenly distributed.
 pub fn up_to(longest: Duration) -> Duration {
     longest.mul_f64(f64::from(u32::from_le_bytes(bytes())) / f64::from(u32::MAX))

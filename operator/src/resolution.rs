@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use credence_core::bundle::{Entry, Unavailable};
+use credence_core::bundle::{Entry, Token, Unavailable};
 use credence_core::collection::Collection;
 use credence_core::resolve::{Material, Warning, resolve};
+use credence_core::token::Order;
 use credence_crds::condition::reason;
 use jiff::Timestamp;
 
@@ -36,6 +37,9 @@ pub struct Resolution {
     pub revision: String,
     /// What sidecars are sent.
     pub entry: Entry,
+    /// What is asked of a token endpoint, where calls need a token. No sidecar
+    /// is sent that.
+    pub order: Option<Arc<Order>>,
     /// Name of the Secret in use.
     pub secret: Option<String>,
     /// When its values were last written.
@@ -95,6 +99,7 @@ impl Resolution {
                 revision: inputs.revision(resolved.route.period().as_deref()),
                 inputs,
                 entry: Entry::Ready(Arc::new(resolved.route)),
+                order: resolved.order.map(Arc::new),
                 secret: resolved.secret,
                 uses_live_fallback: resolved.uses_live_fallback,
                 certificate_secret: resolved.certificate_secret,
@@ -127,6 +132,7 @@ impl Resolution {
             revision: inputs.revision(problem.as_ref().map(|problem| problem.reason)),
             inputs,
             entry: Entry::Unavailable(unavailable),
+            order: None,
             secret: None,
             secret_written_at: None,
             uses_live_fallback: false,
@@ -142,6 +148,14 @@ impl Resolution {
     pub fn is_ready(&self) -> bool {
         match self.entry {
             Entry::Ready(_) => true,
+            Entry::Unavailable(_) | Entry::Unsupported(_) => false,
+        }
+    }
+
+    /// Whether calls can be made with a token.
+    pub fn takes(&self, token: &Token) -> bool {
+        match &self.entry {
+            Entry::Ready(route) => route.bind(token).is_ok(),
             Entry::Unavailable(_) | Entry::Unsupported(_) => false,
         }
     }

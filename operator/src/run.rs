@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use credence_broker::{Clock, Egress, Exchange, PrivateNetworks, Tools};
 use credence_core::names::{FEED_PORT, OPERATOR_ADMIN_PORT, WEBHOOK_PORT};
 use kube::{Client, Config};
 use tokio::net::TcpListener;
@@ -27,11 +28,15 @@ use crate::feed_status::FeedStatusWriter;
 use crate::inject::{self, EgressProxy};
 use crate::metrics::Metrics;
 use crate::queue::Queue;
+use crate::random;
 use crate::readiness::{Check, Readiness};
 use crate::server::{HTTP1, HTTP2, Server, bind};
 use crate::settings::Settings;
 use crate::shutdown::{self, PROPAGATION, Shutdown, Trigger};
 use crate::tasks::Tasks;
+use crate::tokens::follow;
+use crate::tokens::keepers::Keepers;
+use crate::tokens::secret_store::SecretStore;
 use crate::watches::bounds::NamespaceBounds;
 use crate::watches::namespaces::Namespaces;
 use crate::watches::pods::Pods;
@@ -161,6 +166,7 @@ impl Operator {
         let mut servers = Tasks::default();
         shared.serve_webhook(&mut servers, ports.webhook, held.clone())?;
         shared.serve_feed(&mut servers, ports.feed, held)?;
+        shared.keep_tokens(&mut background, &mut servers)?;
         let mut election = JoinSet::new();
         let Shared {
             client,
@@ -296,6 +302,29 @@ impl Shared {
         let writer = status.clone();
         tasks.spawn("status", async move { writer.run().await });
         status
+    }
+
+    /// Keepers end like servers: what they have begun is brought to its end
+    /// before another replica may lead.
+    fn keep_tokens(&self, background: &mut Tasks, servers: &mut Tasks) -> anyhow::Result<()> {
+        let namespace = &self.settings.namespace;
+        let follow = follow::follow(
+            self.client.clone(),
+            namespace.clone(),
+            self.catalogue.clone(),
+        );
+        background.spawn("token states", follow);
+        let egress = Egress::read(|name| std::env::var_os(name))?;
+        let networks = self.settings.broker_private_network.as_slice().into();
+        let exchange = Exchange::new(egress, PrivateNetworks::Only(networks));
+        let store = SecretStore::new(self.client.clone(), namespace);
+        // A container that is started again has the name of its pod, too.
+        let holder = format!("{}-{}", self.settings.pod_name, random::name());
+        let tools = Tools::new(store.clone(), exchange, Clock::system(), holder);
+        let (catalogue, leader) = (self.catalogue.clone(), self.leader.clone());
+        let keepers = Keepers::new(catalogue, store, tools, leader);
+        servers.spawn("keepers", keepers.run(self.draining.clone()));
+        Ok(())
     }
 
     fn serve_webhook(

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use clap::{Parser, ValueEnum};
+use credence_broker::Network;
 use credence_core::names::{CLUSTER_CREDENTIALS_NAMESPACE, FEED_PORT};
 
 use crate::inject::{EgressProxy, InvalidProxyUrl};
@@ -20,6 +21,9 @@ pub struct Settings {
     /// Image of the sidecar: injected, and looked for in pods that ask for a bundle
     #[arg(long)]
     pub sidecar_image: String,
+    /// Block of private addresses that token endpoints may have; may be repeated
+    #[arg(long, value_name = "CIDR")]
+    pub broker_private_network: Vec<Network>,
     /// HTTP proxy that sidecars leave the network through, without credentials: http://HOST:PORT
     #[arg(long, value_name = "URL")]
     pub sidecar_https_proxy: Option<String>,

@@ -162,7 +162,7 @@ async fn without_a_body_there_is_no_content_type() {
 async fn a_collection_cannot_aim_at_the_neighbours_of_this_process() {
     let endpoint = Endpoint::answering(ANSWER).await;
     let order = order(&endpoint.url("/"));
-    let guarded = through(PrivateNetworks::Never);
+    let guarded = through(PrivateNetworks::Only(Arc::default()));
     let refused = asked(&guarded, &order).await.unwrap_err();
     assert_eq!(
         refused.to_string(),

@@ -148,7 +148,7 @@ mod tests {
         for right in [
             "patch apicollections.credence.dev/status",
             "create tokenreviews.authentication.k8s.io",
-            "update secrets credence-certificates in credence-system",
+            "update secrets in credence-system",
             "create leases.coordination.k8s.io in credence-system",
         ] {
             assert!(needed.contains(right), "{right}: {needed:#?}");

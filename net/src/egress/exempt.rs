@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::network::Network;
+
 /// What is reached without a proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Exempt {
@@ -10,11 +12,7 @@ pub(super) enum Exempt {
     /// A domain with all below it, in lower case, on one port or on all.
     Domain { name: Box<str>, port: Option<u16> },
     /// A block of addresses, on one port or on all.
-    Addresses {
-        first: IpAddr,
-        bits: u8,
-        port: Option<u16>,
-    },
+    Addresses { network: Network, port: Option<u16> },
 }
 
 impl Exempt {
@@ -30,12 +28,10 @@ impl Exempt {
         if text == "*" {
             return Some(Self::Everything);
         }
-        if let Some((address, bits)) = text.split_once('/') {
-            let first: IpAddr = address.parse().ok()?;
-            let bits: u8 = bits.parse().ok()?;
-            return (bits <= width(first)).then_some(Self::Addresses {
-                first,
-                bits,
+        if text.contains('/') {
+            let network = text.parse().ok()?;
+            return Some(Self::Addresses {
+                network,
                 port: None,
             });
         }
@@ -47,9 +43,9 @@ impl Exempt {
             },
         };
         let host = host.trim_matches(['[', ']']);
-        if let Ok(first) = host.parse() {
-            let bits = width(first);
-            return Some(Self::Addresses { first, bits, port });
+        if let Ok(address) = host.parse() {
+            let network = Network::of(address);
+            return Some(Self::Addresses { network, port });
         }
         let name = host.strip_prefix('*').unwrap_or(host).trim_matches('.');
         (!name.is_empty()).then(|| Self::Domain {
@@ -67,9 +63,9 @@ impl Exempt {
                 let above = host.strip_suffix(&**name);
                 on(port) && above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
             }
-            Self::Addresses { first, bits, port } => {
+            Self::Addresses { network, port } => {
                 let address = host.parse::<IpAddr>();
-                on(port) && address.is_ok_and(|address| shares(*first, address, *bits))
+                on(port) && address.is_ok_and(|address| network.contains(address))
             }
         }
     }
@@ -86,23 +82,6 @@ pub(super) fn is_this_machine(host: &str) -> bool {
         || host
             .parse::<IpAddr>()
             .is_ok_and(|address| address.to_canonical().is_loopback())
-}
-
-fn width(address: IpAddr) -> u8 {
-    match address {
-        IpAddr::V4(_) => 32,
-        IpAddr::V6(_) => 128,
-    }
-}
-
-/// Whether two addresses begin with the same bits.
-fn shares(one: IpAddr, other: IpAddr, bits: u8) -> bool {
-    let differ = match (one, other) {
-        (IpAddr::V4(one), IpAddr::V4(other)) => (one.to_bits() ^ other.to_bits()).leading_zeros(),
-        (IpAddr::V6(one), IpAddr::V6(other)) => (one.to_bits() ^ other.to_bits()).leading_zeros(),
-        _ => return false,
-    };
-    differ >= bits.into()
 }
 
 #[cfg(test)]

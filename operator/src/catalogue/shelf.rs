@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use credence_core::bundle::Entry;
+use credence_core::bundle::{Entry, NoToken, TokenState, Withheld};
 use credence_core::collection::{Consumer, Scope};
+use credence_core::token::decide::standing;
+use credence_core::token::{Record, Standing};
 use credence_core::{CollectionName, Environment};
 use jiff::Timestamp;
 
@@ -49,7 +51,12 @@ pub struct Slot {
     pub planned: Option<Arc<Planned>>,
     /// Whether planning it fails.
     pub trouble: Trouble,
+    /// What is kept of its tokens.
+    pub records: Records,
 }
+
+/// What is kept of the tokens of one collection.
+pub type Records = BTreeMap<Environment, Arc<Record>>;
 
 /// Whether a collection cannot be planned: something is wrong with the cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -132,7 +139,36 @@ impl Slot {
             outline,
             planned: None,
             trouble: Trouble::None,
+            records: Records::new(),
         }
+    }
+
+    /// What calls of an environment can be made with now; none where they need
+    /// no token.
+    pub fn token(&self, environment: Environment, now: Timestamp) -> Option<TokenState> {
+        let planned = self.planned.as_ref()?;
+        let resolution = planned.resolutions.get(&environment)?;
+        let order = resolution.order.as_ref()?;
+        let record = self.records.get(&environment);
+        let withheld = |why, retry_at| TokenState::Withheld(Withheld { why, retry_at });
+        Some(
+            match record.map(|record| standing(record, &order.terms, now)) {
+                None => TokenState::Withheld(Withheld::UNKNOWN),
+                Some(Standing::Usable(held)) => {
+                    let generation = record.map_or(0, |record| record.generation);
+                    match held.token(generation, &order.terms) {
+                        Ok(token) if resolution.takes(&token) => TokenState::Held(token),
+                        Ok(_) | Err(_) => TokenState::Withheld(Withheld::UNKNOWN),
+                    }
+                }
+                Some(Standing::Unavailable { retry_at }) => {
+                    withheld(NoToken::Unavailable, retry_at)
+                }
+                Some(Standing::ReauthorizationRequired) => {
+                    withheld(NoToken::ReauthorizationRequired, None)
+                }
+            },
+        )
     }
 
     /// Whether a consumer may use it, by the manifest as it is and as it was
@@ -167,7 +203,10 @@ impl Slot {
             (None, None) => true,
             (Some(_), None) | (None, Some(_)) => false,
         };
-        same_plan && self.trouble == other.trouble && self.outline == other.outline
+        let same_records = self.records.len() == other.records.len()
+            && (self.records.iter().zip(&other.records))
+                .all(|(one, two)| one.0 == two.0 && Arc::ptr_eq(one.1, two.1));
+        same_plan && same_records && self.trouble == other.trouble && self.outline == other.outline
     }
 }
 

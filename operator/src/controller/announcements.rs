@@ -54,7 +54,10 @@ fn severity(before: Option<&Condition>, after: &Condition) -> Option<Severity> {
     let changed = was.is_none_or(|(status, _)| status != after.status);
     match (after.type_.as_str(), after.status.as_str()) {
         (
-            condition::ACCEPTED | condition::CREDENTIALS_RESOLVED | condition::PROGRAMMED,
+            condition::ACCEPTED
+            | condition::CREDENTIALS_RESOLVED
+            | condition::TOKEN_READY
+            | condition::PROGRAMMED,
             "False",
         ) => Some(Severity::Warning),
         (condition::READY, "True") if changed => Some(Severity::Normal),

@@ -81,6 +81,7 @@ impl Gatherer {
         Ok(Observed {
             lagging_since: self.lags.since(uid),
             rejections: self.rejections.observe(uid, feeds, now),
+            records: self.catalogue.records(&manifest.key),
             manifest,
             around,
             sights,

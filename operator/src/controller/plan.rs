@@ -2,6 +2,7 @@
 
 mod findings;
 mod neighbours;
+mod token;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,10 +22,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use super::conditions::{Status, Verdict};
 use super::manifest::Manifest;
 use super::rejections::Rejection;
-use crate::catalogue::{Outline, Planned, Surroundings};
+use crate::catalogue::{Outline, Planned, Records, Surroundings};
 use crate::resolution::{Gathered, Resolution};
 use crate::revision::Inputs;
 use findings::Findings;
+use token::Tokens;
 
 /// A sidecar that has not acknowledged for this long is behind; before, it is
 /// only busy.
@@ -44,6 +46,8 @@ pub(super) struct Observed {
     pub(super) sights: BTreeMap<Environment, Sight>,
     /// Since when sidecars are behind, if they were when it was last planned.
     pub(super) lagging_since: Option<Timestamp>,
+    /// What is kept of tokens.
+    pub(super) records: Records,
     /// What sidecars say of refused credentials, by the revision of what they
     /// were sent.
     pub(super) rejections: BTreeMap<String, Rejection>,
@@ -77,13 +81,16 @@ pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
     let resolutions = resolutions(observed, now);
     let accepted = accepted(&manifest.collection);
     let resolved = resolved(&accepted, &resolutions);
+    let tokens = Tokens::of(&resolutions, &observed.records, now);
+    let token_ready = tokens.ready();
     let sidecars = sidecars(&manifest.status.feeds, &resolutions);
     let lagging_since = sidecars
         .lag()
         .then(|| observed.lagging_since.unwrap_or(now));
     let late = lagging_since.is_some_and(|since| remaining(since, now).is_none());
     let programmed = programmed(&sidecars, late, &manifest.status.conditions);
-    let ready = ready(manifest.key.name.as_str(), &accepted, &resolved);
+    let causes = [Some(&accepted), Some(&resolved), token_ready.as_ref()];
+    let ready = ready(manifest.key.name.as_str(), causes.into_iter().flatten());
     let becomes_late = lagging_since.and_then(|since| remaining(since, now));
     let changes = resolutions
         .values()
@@ -98,7 +105,9 @@ pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
     };
     let finding = findings.next_change();
     let finding = finding.and_then(|change| until(change, now));
-    let look_again = changes.chain(becomes_late).chain(finding).min();
+    let token_ends = tokens.expires().and_then(|end| until(end, now));
+    let look_again = changes.chain(becomes_late).chain(finding).chain(token_ends);
+    let look_again = look_again.min();
     let before = &manifest.status.conditions;
     let condition =
         |type_: &str, verdict: Verdict| verdict.condition(type_, manifest.generation, before, now);
@@ -111,6 +120,10 @@ pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
             |programmed| Some(condition(condition::PROGRAMMED, programmed)),
         ),
         Some(condition(condition::READY, ready)),
+        token_ready.map(|token_ready| condition(condition::TOKEN_READY, token_ready)),
+        tokens
+            .reauthorization()
+            .map(|required| condition(condition::REAUTHORIZATION_REQUIRED, required)),
     ];
     let further = findings
         .conditions()
@@ -131,12 +144,14 @@ pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
                     .map(|not_after| CertificateStatus {
                         not_after: not_after.to_string(),
                     }),
-                ready: resolution.is_ready(),
+                token: tokens.status(*environment),
+                ready: resolution.is_ready() && tokens.allow(*environment),
             })
             .collect(),
         expires: resolutions
             .values()
             .filter_map(|resolution| resolution.certificate_not_after)
+            .chain(tokens.expires())
             .min()
             .map(|not_after| not_after.to_string()),
         feeds: Vec::new(),
@@ -317,8 +332,8 @@ fn programmed(sidecars: &Sidecars, late: bool, before: &[Condition]) -> Option<V
     })
 }
 
-fn ready(name: &str, accepted: &Verdict, resolved: &Verdict) -> Verdict {
-    for cause in [accepted, resolved] {
+fn ready<'a>(name: &str, causes: impl Iterator<Item = &'a Verdict>) -> Verdict {
+    for cause in causes {
         if !cause.is_true() {
             return Verdict::new(Status::False, cause.reason, cause.message.clone());
         }

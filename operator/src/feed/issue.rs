@@ -4,9 +4,10 @@ mod ports;
 
 use std::collections::BTreeMap;
 
-use credence_core::bundle::{Bundle, Entry, Unavailable};
+use credence_core::bundle::{Bundle, Entry, Tokens, Unavailable};
 use credence_core::collection;
 use credence_core::{CollectionName, Environment};
+use jiff::Timestamp;
 
 use super::consumer::Consumer;
 use crate::catalogue::{Shelf, Slot, Trouble};
@@ -33,7 +34,7 @@ const WITHOUT_PORT: &str = "without its port";
 /// bundle of a stream: what the sidecar may have from an earlier one must not
 /// be taken away only because this replica has just started. After that, it
 /// has only what this stream has brought.
-pub fn issue(shelf: &Shelf, consumer: &Consumer, is_first: bool) -> Option<Issue> {
+pub fn issue(shelf: &Shelf, consumer: &Consumer, is_first: bool, now: Timestamp) -> Option<Issue> {
     let nothing = BTreeMap::new();
     let labels = shelf.namespace.as_ref().map(|namespace| &namespace.labels);
     let who = collection::Consumer {
@@ -46,6 +47,7 @@ pub fn issue(shelf: &Shelf, consumer: &Consumer, is_first: bool) -> Option<Issue
         named.is_none_or(|named| named.contains(name))
     };
     let mut entries = BTreeMap::new();
+    let mut tokens = Tokens::new();
     let mut revisions = BTreeMap::new();
     let mut claims = Vec::new();
     let (mut found, mut given_up) = (false, false);
@@ -68,6 +70,9 @@ pub fn issue(shelf: &Shelf, consumer: &Consumer, is_first: bool) -> Option<Issue
             Content::Awaited => return None,
         };
         claims.extend(ports::claim(name, slot));
+        if let (Entry::Ready(_), Some(token)) = (&entry, slot.token(consumer.environment, now)) {
+            tokens.insert(name.clone(), token);
+        }
         entries.insert(name.clone(), entry);
         revisions.insert(key, revision.to_owned());
     }
@@ -87,7 +92,7 @@ pub fn issue(shelf: &Shelf, consumer: &Consumer, is_first: bool) -> Option<Issue
             revision: revision::of_bundle(consumer.environment, versions),
             environment: consumer.environment,
             collections: entries,
-            tokens: BTreeMap::new(),
+            tokens,
         },
         revisions,
     })
@@ -128,7 +133,7 @@ pub fn nothing(environment: Environment) -> Issue {
             revision: revision::of_bundle(environment, std::iter::empty()),
             environment,
             collections: BTreeMap::new(),
-            tokens: BTreeMap::new(),
+            tokens: Tokens::new(),
         },
         revisions: BTreeMap::new(),
     }

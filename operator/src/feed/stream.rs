@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use credence_core::bundle::{Bundle, Tokens};
 use credence_core::wire::Event;
 use credence_core::{CollectionName, Environment};
 use futures::stream::unfold;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info};
@@ -180,21 +182,42 @@ impl Stream {
             return None;
         };
         let issue = match self.consumer(&pod, &shelf) {
-            Ok(consumer) => issue(&shelf, &consumer, self.sent.is_none())?,
+            Ok(consumer) => issue(&shelf, &consumer, self.sent.is_none(), Timestamp::now())?,
             Err(refusal) => {
                 self.end(refusal);
                 nothing(shelf.environment().unwrap_or(Environment::Development))
             }
         };
-        if self
-            .sent
-            .as_ref()
-            .is_some_and(|sent| sent.bundle.revision == issue.bundle.revision)
+        if let Some(sent) = &mut self.sent
+            && sent.bundle.revision == issue.bundle.revision
         {
-            return None;
+            let news = news(&sent.bundle.tokens, issue.bundle.tokens);
+            if news.is_empty() {
+                return None;
+            }
+            sent.bundle.tokens.extend(news.clone());
+            let what = "tokens are sent";
+            self.audit(
+                issue.bundle.environment,
+                &issue.bundle.revision,
+                news.keys(),
+                what,
+            );
+            return encode(&Event::Tokens(news));
         }
         let line = encode(&Event::Bundle(issue.bundle.clone()))?;
-        self.audit(&issue);
+        let Bundle {
+            environment,
+            revision,
+            collections,
+            ..
+        } = &issue.bundle;
+        self.audit(
+            *environment,
+            revision,
+            collections.keys(),
+            "a bundle is sent",
+        );
         self.registration.sent(&issue, std::time::Instant::now());
         self.sent = Some(issue);
         Some(line)
@@ -230,13 +253,14 @@ impl Stream {
         admit(&self.identity, pod, environment, &self.sidecar_image)
     }
 
-    fn audit(&self, issue: &Issue) {
-        let names: Vec<&str> = issue
-            .bundle
-            .collections
-            .keys()
-            .map(CollectionName::as_str)
-            .collect();
+    fn audit<'a>(
+        &self,
+        environment: Environment,
+        revision: &str,
+        names: impl Iterator<Item = &'a CollectionName>,
+        what: &'static str,
+    ) {
+        let names: Vec<&str> = names.map(CollectionName::as_str).collect();
         info!(
             audit = "hand-out",
             namespace = self.identity.namespace,
@@ -244,12 +268,19 @@ impl Stream {
             pod = self.identity.pod,
             pod_uid = self.identity.pod_uid,
             credential_id = self.identity.credential_id,
-            environment = %issue.bundle.environment,
+            %environment,
             collections = names.join(","),
-            revision = issue.bundle.revision,
-            "a bundle is sent"
+            revision,
+            "{what}"
         );
     }
+}
+
+/// The tokens that were not sent as they are now.
+fn news(sent: &Tokens, now: Tokens) -> Tokens {
+    now.into_iter()
+        .filter(|(name, state)| sent.get(name) != Some(state))
+        .collect()
 }
 
 fn encode(event: &Event) -> Option<Bytes> {

@@ -195,14 +195,34 @@ fn only_one_role_may_promote_and_none_may_do_everything() {
 }
 
 #[test]
-fn only_the_secrets_that_are_the_operators_can_be_changed_by_it() {
+fn secrets_are_changed_in_the_operators_own_namespace_only() {
     let Some(helm) = Helm::get() else { return };
-    let objects = helm.objects(&[]);
-    let role = objects.iter().find(|o| o["kind"] == "Role").unwrap();
-    assert_eq!(role["metadata"]["namespace"], "credence-system");
-    for rule in role["rules"].as_array().unwrap() {
-        if rule["verbs"] != serde_json::json!(["create"]) {
-            assert_eq!(rule["resourceNames"].as_array().unwrap().len(), 1, "{rule}");
+    let mut changing = Vec::new();
+    for object in helm.objects(&[]) {
+        for rule in object["rules"].as_array().into_iter().flatten() {
+            let lists = |field: &str, values: &[&str]| {
+                let listed = rule[field].as_array().into_iter().flatten();
+                listed
+                    .into_iter()
+                    .any(|one| values.contains(&one.as_str().unwrap_or_default()))
+            };
+            let changes = [
+                "create",
+                "update",
+                "patch",
+                "delete",
+                "deletecollection",
+                "*",
+            ];
+            if lists("resources", &["secrets", "*"]) && lists("verbs", &changes) {
+                let of = ["kind", "name", "namespace"];
+                changing.push(of.map(|field| {
+                    let found = object.get(field);
+                    let found = found.unwrap_or_else(|| &object["metadata"][field]);
+                    found.as_str().unwrap_or_default().to_owned()
+                }));
+            }
         }
     }
+    assert_eq!(changing, [["Role", "credence-operator", "credence-system"]]);
 }

@@ -2,6 +2,7 @@
 
 mod findings;
 mod signed;
+mod token;
 
 use credence_core::bundle::{Entry, Unavailable};
 use credence_core::resolve::{Material, SecretObject};
@@ -83,6 +84,7 @@ fn observed(object: &ApiCollection) -> Observed {
         },
         sights: BTreeMap::from([found(Environment::Development)]),
         lagging_since: None,
+        records: Records::new(),
         rejections: BTreeMap::new(),
     }
 }
@@ -165,6 +167,7 @@ fn a_collection_with_its_secret_is_ready() {
         [EnvironmentStatus {
             name: EnvironmentName::Development,
             secret_name: Some("openai-dev".to_owned()),
+            token: None,
             certificate: None,
             ready: true,
         }]
@@ -457,6 +460,7 @@ fn cluster_collection() -> Observed {
         around: Surroundings::default(),
         sights: BTreeMap::from([found(Environment::Live), found(Environment::Development)]),
         lagging_since: None,
+        records: Records::new(),
         rejections: BTreeMap::new(),
     }
 }

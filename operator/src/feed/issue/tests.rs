@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use credence_core::bundle::Route;
+use credence_core::bundle::{NoToken, Route, TokenState, Withheld};
 use credence_core::collection::{AccountName, Scope};
 use credence_core::label_selector::LabelSelector;
+use credence_core::token::Order;
 use jiff::Timestamp;
 
 use super::*;
-use crate::catalogue::{Namespace, Outline, Planned};
+use crate::catalogue::{Namespace, Outline, Planned, Records};
 use crate::resolution::Resolution;
 use crate::revision::Inputs;
+use crate::tokens;
 
 const LIVE: &[Environment] = &[Environment::Live];
 
@@ -50,6 +52,10 @@ fn outline(scope: Scope, port: Option<(u16, i64)>) -> Arc<Outline> {
     })
 }
 
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
 fn awaited(scope: Scope) -> Slot {
     Slot::new(outline(scope, None))
 }
@@ -78,6 +84,33 @@ fn planned_as(outline: Arc<Outline>, environments: &[Environment], ready: bool) 
         })),
         ..Slot::new(outline)
     }
+}
+
+/// A collection whose calls need a token of this order, and what is kept.
+fn on_token(order: &Arc<Order>, records: Records) -> Slot {
+    let outline = outline(of_namespace(None), None);
+    let slot = planned_as(outline.clone(), LIVE, true);
+    let planned = slot.planned.as_ref().unwrap();
+    let resolution = Resolution {
+        entry: tokens::tests::on_token(),
+        order: Some(order.clone()),
+        ..(*planned.resolutions[&Environment::Live]).clone()
+    };
+    Slot {
+        planned: Some(Arc::new(Planned {
+            resolutions: BTreeMap::from([(Environment::Live, Arc::new(resolution))]),
+            outline,
+        })),
+        records,
+        ..slot
+    }
+}
+
+fn token_at(slot: Slot, second: i64) -> TokenState {
+    let shelf = shelf(vec![("openai", slot)]);
+    let consumer = consumer(Environment::Live);
+    let mut issue = issue(&shelf, &consumer, true, at(second)).unwrap();
+    issue.bundle.tokens.pop_first().unwrap().1
 }
 
 fn planned(scope: Scope, environments: &[Environment]) -> Slot {
@@ -119,11 +152,11 @@ fn names(issue: Option<Issue>) -> Option<Vec<String>> {
 }
 
 fn first(shelf: &Shelf) -> Option<Issue> {
-    issue(shelf, &consumer(Environment::Live), true)
+    issue(shelf, &consumer(Environment::Live), true, at(0))
 }
 
 fn next(shelf: &Shelf) -> Issue {
-    issue(shelf, &consumer(Environment::Live), false).unwrap()
+    issue(shelf, &consumer(Environment::Live), false, at(0)).unwrap()
 }
 
 fn entry<'a>(issue: &'a Issue, name: &str) -> Option<&'a Entry> {
@@ -159,7 +192,10 @@ fn only_what_the_annotation_names_is_sent() {
         ])),
         ..consumer(Environment::Live)
     };
-    assert_eq!(names(issue(&shelf, &consumer, true)).unwrap(), ["stripe"]);
+    assert_eq!(
+        names(issue(&shelf, &consumer, true, at(0))).unwrap(),
+        ["stripe"]
+    );
 }
 
 #[test]
@@ -279,8 +315,8 @@ fn a_stream_that_follows_is_not_held_up_by_what_is_new() {
 fn what_was_resolved_for_live_is_not_sent_to_development() {
     let shelf = shelf(vec![("openai", planned(of_namespace(None), LIVE))]);
     let development = consumer(Environment::Development);
-    assert_eq!(issue(&shelf, &development, true), None);
-    let withdrawn = issue(&shelf, &development, false).unwrap();
+    assert_eq!(issue(&shelf, &development, true, at(0)), None);
+    let withdrawn = issue(&shelf, &development, false, at(0)).unwrap();
     assert_eq!(withdrawn.bundle.environment, Environment::Development);
     assert_eq!(entry(&withdrawn, "openai"), Some(&NOT_READY));
 }
@@ -332,7 +368,13 @@ fn a_bundle_changes_with_who_has_a_port() {
         let both = both
             .iter()
             .map(|(name, slot)| (name.as_str(), slot.clone()));
-        issue(&shelf(both.collect()), &consumer(Environment::Live), true).unwrap()
+        issue(
+            &shelf(both.collect()),
+            &consumer(Environment::Live),
+            true,
+            at(0),
+        )
+        .unwrap()
     };
     let (of_a, of_b) = (revision(1, 2), revision(2, 1));
     assert_eq!(of_a.revisions, of_b.revisions);
@@ -349,4 +391,50 @@ fn revisions_follow_what_is_in_the_bundle() {
     let revision = |shelf| first(shelf).unwrap().bundle.revision;
     assert_eq!(revision(&one), revision(&two));
     assert_ne!(revision(&one), nothing(Environment::Live).bundle.revision);
+}
+
+#[test]
+fn a_token_goes_out_with_its_collection_until_it_ends() {
+    let order = tokens::tests::order(1);
+    let kept = tokens::tests::record(&order, "t0k", Some(at(100)));
+    let records = Records::from([(Environment::Live, kept)]);
+    let slot = || on_token(&order, records.clone());
+    let TokenState::Held(token) = token_at(slot(), 99) else {
+        panic!("withheld");
+    };
+    assert_eq!(token.value.expose(), "t0k");
+    assert_eq!(token.expires_at, Some(at(100)));
+    assert!(matches!(token_at(slot(), 100), TokenState::Withheld(_)));
+    let bare = shelf(vec![("plain", planned(of_namespace(None), LIVE))]);
+    assert!(first(&bare).unwrap().bundle.tokens.is_empty());
+}
+
+/// It may be another client's, or for another host.
+#[test]
+fn a_token_of_another_order_is_not_handed_out() {
+    let before = tokens::tests::record(&tokens::tests::order(1), "t0k", None);
+    let records = Records::from([(Environment::Live, before)]);
+    let state = token_at(on_token(&tokens::tests::order(2), records), 0);
+    let TokenState::Withheld(withheld) = state else {
+        panic!("handed out");
+    };
+    assert_eq!(withheld.why, NoToken::Unavailable);
+}
+
+#[test]
+fn what_is_kept_for_development_is_nothing_to_live() {
+    let order = tokens::tests::order(1);
+    let kept = tokens::tests::record(&order, "t0k", None);
+    let records = Records::from([(Environment::Development, kept)]);
+    let unknown = TokenState::Withheld(Withheld::UNKNOWN);
+    assert_eq!(token_at(on_token(&order, records), 0), unknown);
+}
+
+#[test]
+fn a_token_that_cannot_be_written_is_not_handed_out() {
+    let order = tokens::tests::order(1);
+    let kept = tokens::tests::record(&order, "a\r\nHost: b", None);
+    let records = Records::from([(Environment::Live, kept)]);
+    let unknown = TokenState::Withheld(Withheld::UNKNOWN);
+    assert_eq!(token_at(on_token(&order, records), 0), unknown);
 }

@@ -1,13 +1,20 @@
 use std::collections::BTreeMap;
 
+use credence_broker::TokenKey;
+use credence_core::bundle::TokenState;
+use credence_core::collection::Scope;
 use kube::runtime::watcher;
 use serde_json::json;
 
 use super::*;
-use crate::catalogue::{Catalogue, Namespace};
+use crate::catalogue::{Catalogue, Kept, Namespace, Outline, Planned};
+use crate::collection_key::CollectionKey;
 use crate::feed::streams::Streams;
 use crate::queue::Queue;
+use crate::resolution::Resolution;
+use crate::revision::Inputs;
 use crate::shutdown::{self, Trigger};
+use crate::tokens::{self, state_secret};
 use crate::watches::mirror::Listing;
 use crate::watches::pods::PodView;
 
@@ -163,4 +170,60 @@ async fn streams_of_a_replica_that_stops_end_one_after_another() {
         .unwrap()
         .abs_diff(*ends.iter().min().unwrap());
     assert!(spread > SPREAD / 4, "{ends:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewed_token_is_sent_without_the_rest() {
+    let rig = Rig::new();
+    rig.show(watcher::Event::Apply(view("u", "Running")));
+    let order = tokens::tests::order(1);
+    let key = CollectionKey::in_namespace("shop", "openai".parse().unwrap());
+    let outline = Outline {
+        uid: "c".to_owned(),
+        created: None,
+        scope: Scope::Namespace {
+            service_accounts: None,
+        },
+        sidecar_port: None,
+    };
+    let inputs = Inputs {
+        uid: "c".to_owned(),
+        generation: 1,
+        environment: Environment::Live,
+        objects: BTreeMap::new(),
+    };
+    let resolution = Resolution {
+        entry: tokens::tests::on_token(),
+        order: Some(order.clone()),
+        ..Resolution::rejected(inputs)
+    };
+    let resolutions = BTreeMap::from([(Environment::Live, Arc::new(resolution))]);
+    rig.catalogue.announce(&key, outline.clone());
+    rig.catalogue.put(
+        &key,
+        Planned {
+            outline: Arc::new(outline),
+            resolutions,
+        },
+    );
+    let mut stream = rig.stream().await;
+    let name = state_secret::name(&TokenKey::new("c", Environment::Live));
+    for token in ["t1", "t2"] {
+        let record = tokens::tests::record(&order, token, None);
+        let of = key.clone();
+        rig.catalogue.set_record(&name, Some(Kept { of, record }));
+        let Some(Event::Tokens(news)) = event(&mut stream).await else {
+            panic!("no tokens were sent");
+        };
+        let Some(TokenState::Held(held)) = news.get("openai") else {
+            panic!("it is withheld");
+        };
+        assert_eq!(held.value.expose(), token);
+    }
+    rig.catalogue.touch("shop");
+    assert_eq!(
+        event(&mut stream).await,
+        Some(Event::Ping),
+        "nothing is new"
+    );
 }

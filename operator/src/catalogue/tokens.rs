@@ -1,0 +1,319 @@
+//! What is kept of the tokens of collections, and which are to be kept fresh.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use credence_broker::TokenKey;
+use credence_core::Environment;
+use credence_core::token::{Order, Record};
+use tokio::sync::watch;
+
+use super::{Catalogue, Records, Slot, State};
+use crate::collection_key::CollectionKey;
+use crate::tokens::state_secret;
+
+/// What is kept of one token.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Whose token it is.
+    pub of: CollectionKey,
+    /// What is kept.
+    pub record: Arc<Record>,
+}
+
+/// A token that is to be kept fresh.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Which.
+    pub token: TokenKey,
+    /// Whose.
+    pub of: CollectionKey,
+    /// How it is obtained.
+    pub order: Arc<Order>,
+    /// The newest generation that an API refused.
+    pub refused: Option<u64>,
+}
+
+impl Catalogue {
+    /// Ready whenever anything has changed that tokens depend on.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    /// What is kept of the tokens of a collection.
+    pub fn records(&self, key: &CollectionKey) -> Records {
+        let slot = self.lock().slot(key);
+        slot.map(|slot| slot.records).unwrap_or_default()
+    }
+
+    /// The tokens that are to be kept fresh.
+    pub fn wanted(&self) -> Vec<Wanted> {
+        let state = self.lock();
+        let mut wanted = Vec::new();
+        for of in state.keys() {
+            let Some(slot) = state.slot(&of) else {
+                continue;
+            };
+            let resolutions = slot.planned.iter().flat_map(|planned| &planned.resolutions);
+            for (environment, resolution) in resolutions {
+                let Some(order) = resolution.order.clone() else {
+                    continue;
+                };
+                let record = slot.records.get(environment);
+                wanted.push(Wanted {
+                    token: TokenKey::new(&slot.outline.uid, *environment),
+                    of: of.clone(),
+                    order,
+                    refused: record.and_then(|record| record.refused),
+                });
+            }
+        }
+        wanted
+    }
+
+    /// Takes over what is kept under the name of a Secret.
+    pub fn set_record(&self, name: &str, kept: Option<Kept>) {
+        let mut state = self.lock();
+        let before = match kept {
+            Some(kept) => state.records.insert(name.to_owned(), kept),
+            None => state.records.remove(name),
+        };
+        let now = state.records.get(name);
+        let concerned: BTreeSet<CollectionKey> = [before.as_ref(), now]
+            .into_iter()
+            .flatten()
+            .map(|kept| kept.of.clone())
+            .collect();
+        for key in concerned {
+            if let Some(slot) = state.slot(&key) {
+                state.set_slot(&key, Some(slot));
+                self.queue.push(key);
+            }
+        }
+        self.changes.send_replace(());
+    }
+
+    /// Forgets what is kept under other names than these.
+    pub fn retain_records(&self, listed: &BTreeSet<String>) {
+        let gone: Vec<String> = {
+            let state = self.lock();
+            let names = state.records.keys();
+            names
+                .filter(|name| !listed.contains(*name))
+                .cloned()
+                .collect()
+        };
+        for name in gone {
+            self.set_record(&name, None);
+        }
+    }
+
+    /// The names of Secrets that keep tokens of collections which do not exist
+    /// any more; none until every listing is complete.
+    pub fn orphans(&self) -> Vec<String> {
+        let state = self.lock();
+        if !state.listed.all() {
+            return Vec::new();
+        }
+        let kept = state.records.iter();
+        let orphaned = |(name, kept): (&String, &Kept)| {
+            let slot = state.slot(&kept.of);
+            let own = slot.is_some_and(|slot| state_names(&slot).any(|(_, own)| own == *name));
+            (!own).then(|| name.clone())
+        };
+        kept.filter_map(orphaned).collect()
+    }
+}
+
+impl State {
+    /// The slot with what is kept of its tokens.
+    pub(super) fn with_records(&self, slot: Slot) -> Slot {
+        let kept = |(environment, name): (Environment, String)| {
+            let kept = self.records.get(&name)?;
+            Some((environment, kept.record.clone()))
+        };
+        let records = state_names(&slot).filter_map(kept).collect();
+        Slot { records, ..slot }
+    }
+}
+
+/// The names of the Secrets that keep a collection's tokens.
+fn state_names(slot: &Slot) -> impl Iterator<Item = (Environment, String)> {
+    [Environment::Live, Environment::Development]
+        .into_iter()
+        .map(|environment| {
+            let token = TokenKey::new(&slot.outline.uid, environment);
+            (environment, state_secret::name(&token))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use credence_core::CollectionName;
+    use credence_core::collection::Scope;
+
+    use super::*;
+    use crate::catalogue::{Outline, Planned};
+    use crate::queue::Queue;
+    use crate::resolution::Resolution;
+    use crate::revision::Inputs;
+    use crate::tokens;
+
+    const LIVE: Environment = Environment::Live;
+
+    fn key() -> CollectionKey {
+        CollectionKey::in_namespace("shop", name())
+    }
+
+    fn name() -> CollectionName {
+        "openai".parse().unwrap()
+    }
+
+    fn outline(uid: &str) -> Outline {
+        Outline {
+            uid: uid.to_owned(),
+            created: None,
+            scope: Scope::Namespace {
+                service_accounts: None,
+            },
+            sidecar_port: None,
+        }
+    }
+
+    fn planned(uid: &str, order: &Arc<Order>) -> Planned {
+        let inputs = Inputs {
+            uid: uid.to_owned(),
+            generation: 1,
+            environment: LIVE,
+            objects: BTreeMap::new(),
+        };
+        let resolution = Resolution {
+            entry: tokens::tests::on_token(),
+            order: Some(order.clone()),
+            ..Resolution::rejected(inputs)
+        };
+        Planned {
+            outline: Arc::new(outline(uid)),
+            resolutions: BTreeMap::from([(LIVE, Arc::new(resolution))]),
+        }
+    }
+
+    fn catalogue() -> Catalogue {
+        let catalogue = Catalogue::new(Queue::default(), "credence-credentials");
+        catalogue.namespaces_listed();
+        catalogue.retain(false, &BTreeSet::new());
+        catalogue.retain(true, &BTreeSet::new());
+        catalogue
+    }
+
+    fn state(uid: &str) -> String {
+        state_secret::name(&TokenKey::new(uid, LIVE))
+    }
+
+    fn kept(record: &Arc<Record>) -> Option<Kept> {
+        Some(Kept {
+            of: key(),
+            record: record.clone(),
+        })
+    }
+
+    fn records(catalogue: &Catalogue) -> Vec<Arc<Record>> {
+        let shelf = catalogue.subscribe("shop");
+        let shelf = shelf.borrow();
+        let slot = shelf.collections.get(&name());
+        slot.map(|slot| slot.records.values().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn what_is_kept_finds_its_collection_whichever_comes_first() {
+        let record = tokens::tests::record(&tokens::tests::order(1), "t0k", None);
+        let after = catalogue();
+        after.announce(&key(), outline("u"));
+        let mut woken = after.subscribe("shop");
+        woken.mark_unchanged();
+        after.set_record(&state("u"), kept(&record));
+        assert!(woken.has_changed().unwrap());
+        let before = catalogue();
+        before.set_record(&state("u"), kept(&record));
+        before.announce(&key(), outline("u"));
+        for catalogue in [&after, &before] {
+            assert_eq!(records(catalogue), std::slice::from_ref(&record));
+            catalogue.set_record(&state("u"), None);
+            assert!(records(catalogue).is_empty());
+        }
+    }
+
+    /// Nor has one that was made again with the same name.
+    #[test]
+    fn another_collection_has_nothing_of_it() {
+        let record = tokens::tests::record(&tokens::tests::order(1), "t0k", None);
+        let catalogue = catalogue();
+        catalogue.set_record(&state("u"), kept(&record));
+        catalogue.announce(&key(), outline("v"));
+        assert!(records(&catalogue).is_empty());
+        assert_eq!(catalogue.orphans(), [state("u")]);
+    }
+
+    #[test]
+    fn what_is_kept_is_an_orphan_when_its_collection_is_gone_and_not_while_it_cannot_be_resolved() {
+        let order = tokens::tests::order(1);
+        let catalogue = catalogue();
+        catalogue.announce(&key(), outline("u"));
+        catalogue.put(&key(), planned("u", &order));
+        let record = tokens::tests::record(&order, "t0k", None);
+        catalogue.set_record(&state("u"), kept(&record));
+        let wanted = catalogue.wanted();
+        let tokens: Vec<_> = wanted.iter().map(|wanted| &wanted.token).collect();
+        assert_eq!(tokens, [&TokenKey::new("u", LIVE)]);
+        let inputs = planned("u", &order).resolutions[&LIVE].inputs.clone();
+        let unresolved = Planned {
+            resolutions: BTreeMap::from([(LIVE, Arc::new(Resolution::rejected(inputs)))]),
+            ..planned("u", &order)
+        };
+        catalogue.put(&key(), unresolved);
+        assert!(catalogue.wanted().is_empty());
+        assert!(catalogue.orphans().is_empty());
+        catalogue.remove(&key());
+        assert_eq!(catalogue.orphans(), [state("u")]);
+    }
+
+    #[test]
+    fn nothing_is_an_orphan_before_every_collection_is_known() {
+        let catalogue = Catalogue::new(Queue::default(), "credence-credentials");
+        let record = tokens::tests::record(&tokens::tests::order(1), "t0k", None);
+        catalogue.set_record(&state("u"), kept(&record));
+        assert!(catalogue.orphans().is_empty());
+    }
+
+    #[test]
+    fn what_a_listing_does_not_show_is_forgotten() {
+        let record = tokens::tests::record(&tokens::tests::order(1), "t0k", None);
+        let catalogue = catalogue();
+        catalogue.announce(&key(), outline("u"));
+        catalogue.set_record(&state("u"), kept(&record));
+        catalogue.retain_records(&BTreeSet::from([state("u")]));
+        assert_eq!(records(&catalogue).len(), 1);
+        catalogue.retain_records(&BTreeSet::new());
+        assert!(records(&catalogue).is_empty());
+    }
+
+    #[test]
+    fn who_keeps_tokens_hears_of_plans_and_records() {
+        let order = tokens::tests::order(1);
+        let catalogue = catalogue();
+        catalogue.announce(&key(), outline("u"));
+        let mut changes = catalogue.changes();
+        changes.mark_unchanged();
+        catalogue.put(&key(), planned("u", &order));
+        assert!(changes.has_changed().unwrap());
+        changes.mark_unchanged();
+        catalogue.set_record(&state("u"), None);
+        assert!(changes.has_changed().unwrap());
+        changes.mark_unchanged();
+        catalogue.remove(&key());
+        assert!(changes.has_changed().unwrap());
+    }
+}

@@ -1,0 +1,178 @@
+//! What is said about tokens.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use credence_core::Environment;
+use credence_core::token::decide::{standing, wanted};
+use credence_core::token::{Jitter, Next, Order, Record, Setback, Standing};
+use credence_crds::TokenStatus;
+use credence_crds::condition::reason;
+use jiff::Timestamp;
+
+use super::super::conditions::{Status, Verdict};
+use crate::catalogue::Records;
+use crate::resolution::Resolution;
+
+/// The tokens that calls of a collection need.
+pub(super) struct Tokens<'a> {
+    needed: BTreeMap<Environment, Needed<'a>>,
+    now: Timestamp,
+}
+
+struct Needed<'a> {
+    order: &'a Order,
+    /// What is kept of it; none until the token endpoint was asked.
+    record: Option<&'a Record>,
+}
+
+impl<'a> Tokens<'a> {
+    pub(super) fn of(
+        resolutions: &'a BTreeMap<Environment, Arc<Resolution>>,
+        records: &'a Records,
+        now: Timestamp,
+    ) -> Self {
+        let needed = resolutions.iter().filter_map(|(environment, resolution)| {
+            let order = resolution.order.as_deref()?;
+            let record = records.get(environment).map(AsRef::as_ref);
+            Some((*environment, Needed { order, record }))
+        });
+        Self {
+            needed: needed.collect(),
+            now,
+        }
+    }
+
+    /// Whether all of them are there; none where no call needs one.
+    pub(super) fn ready(&self) -> Option<Verdict> {
+        let verdicts = self.needed.values().map(|needed| needed.verdict(self.now));
+        // What keeps calls from being made comes first.
+        verdicts.min_by_key(Verdict::is_true)
+    }
+
+    /// What a person must do, if one must do something.
+    pub(super) fn reauthorization(&self) -> Option<Verdict> {
+        let mut required = (self.needed.values())
+            .filter(|needed| {
+                matches!(
+                    needed.standing(self.now),
+                    Some(Standing::ReauthorizationRequired)
+                )
+            })
+            .map(|needed| needed.verdict(self.now));
+        let Verdict {
+            reason, message, ..
+        } = required.next()?;
+        Some(Verdict::new(Status::True, reason, message))
+    }
+
+    /// Whether calls of an environment can be made, as far as tokens go.
+    pub(super) fn allow(&self, environment: Environment) -> bool {
+        self.needed
+            .get(&environment)
+            .is_none_or(|needed| matches!(needed.standing(self.now), Some(Standing::Usable(_))))
+    }
+
+    /// What the status tells of the token of an environment.
+    pub(super) fn status(&self, environment: Environment) -> Option<TokenStatus> {
+        let Needed { order, record } = self.needed.get(&environment)?;
+        let terms = &order.terms;
+        let held = record.and_then(|record| record.held.as_ref());
+        let held = held.filter(|held| held.order == terms.order);
+        let setback = record.and_then(|record| record.setback_for(terms));
+        let next = record.and_then(|record| wanted(record, terms, "", self.now, Jitter::default()));
+        Some(TokenStatus {
+            obtained_at: held.map(|held| in_seconds(held.obtained_at)),
+            expires_at: held.and_then(|held| held.expires_at).map(in_seconds),
+            next_refresh_at: next.map(in_seconds),
+            last_attempt_at: setback.map(|setback| in_seconds(setback.at)),
+            failures: setback.map_or(0, |setback| setback.failures.try_into().unwrap_or(i32::MAX)),
+            error: setback.and_then(|setback| Some(setback.code?.to_string())),
+        })
+    }
+
+    /// The first end of one of them.
+    pub(super) fn expires(&self) -> Option<Timestamp> {
+        let held = self
+            .needed
+            .values()
+            .filter_map(|needed| match needed.standing(self.now)? {
+                Standing::Usable(held) => held.expires_at,
+                Standing::Unavailable { .. } | Standing::ReauthorizationRequired => None,
+            });
+        held.min()
+    }
+}
+
+impl<'a> Needed<'a> {
+    fn standing(&self, now: Timestamp) -> Option<Standing<'a>> {
+        Some(standing(self.record?, &self.order.terms, now))
+    }
+
+    fn verdict(&self, now: Timestamp) -> Verdict {
+        let setback = self
+            .record
+            .and_then(|record| record.setback_for(&self.order.terms));
+        match (self.standing(now), setback) {
+            (Some(Standing::Usable(held)), setback) => {
+                let until = match held.expires_at {
+                    Some(end) => format!("The token holds until {}.", in_seconds(end)),
+                    None => "The token holds until the API refuses it.".to_owned(),
+                };
+                let scopes = match held.missing_scopes.as_slice() {
+                    [] => String::new(),
+                    missing => format!(
+                        " The provider did not grant all scopes: {} missing.",
+                        missing.join(" ")
+                    ),
+                };
+                let (reason, trouble) = match setback {
+                    None => (reason::OBTAINED, String::new()),
+                    Some(setback) => (setback.reason.as_str(), format!(" {}", told(setback))),
+                };
+                Verdict::new(Status::True, reason, format!("{until}{scopes}{trouble}"))
+            }
+            (Some(Standing::ReauthorizationRequired), setback) => {
+                let cause = setback.map_or_else(
+                    || "There is no refresh token.".to_owned(),
+                    |setback| format!("{}.", sentence(&setback.message)),
+                );
+                let (reason, advice) = (
+                    setback.map_or(reason::NO_REFRESH_TOKEN, |setback| setback.reason.as_str()),
+                    "Have access granted again and put the new refresh token into the Secret.",
+                );
+                Verdict::new(Status::False, reason, format!("{cause} {advice}"))
+            }
+            (Some(Standing::Unavailable { .. }), Some(setback)) => {
+                Verdict::new(Status::False, setback.reason.as_str(), told(setback))
+            }
+            (Some(Standing::Unavailable { .. }) | None, _) => Verdict::new(
+                Status::Unknown,
+                reason::PENDING,
+                "The token endpoint has not answered yet.",
+            ),
+        }
+    }
+}
+
+/// What went wrong, and what happens next.
+fn told(setback: &Setback) -> String {
+    let next = match setback.next {
+        Next::At(time) => format!("It is asked again at {}.", in_seconds(time)),
+        Next::Change => "It is asked again when the object or its Secret changes.".to_owned(),
+        Next::Person => "Have access granted again.".to_owned(),
+    };
+    format!("{}. {next}", sentence(&setback.message))
+}
+
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|first| first.to_uppercase().to_string());
+    first.unwrap_or_default() + chars.as_str()
+}
+
+/// RFC 3339, in whole seconds.
+fn in_seconds(time: Timestamp) -> String {
+    let whole = Timestamp::from_second(time.as_second()).unwrap_or(time);
+    whole.to_string()
+}

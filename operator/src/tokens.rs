@@ -1,0 +1,20 @@
+//! Tokens of the cluster: obtained by one replica, known to all.
+//!
+//! ```text
+//! catalogue ─ orders ─► keepers (leader) ─► token endpoints
+//!     ▲                    │ compare-and-swap
+//!     │                    ▼
+//!     └── follow ◄── state Secrets of the operator's namespace ──► every replica
+//! ```
+//!
+//! What a replica hands out is what a state Secret holds: a token was stored
+//! before any sidecar can have it, and a new leader begins where the last one
+//! was interrupted.
+
+pub mod follow;
+pub mod keepers;
+pub mod secret_store;
+pub mod state_secret;
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,282 @@
+//! Replicas that share an API server's Secrets.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use credence_broker::{Asking, Clock, Unanswered};
+use credence_core::Environment;
+use credence_core::collection::Scope;
+use credence_core::token::RawAnswer;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::client::Body;
+use kube::{Client, ResourceExt as _};
+use serde_json::json;
+
+use super::*;
+use crate::catalogue::{Kept as KeptRecord, Outline, Planned};
+use crate::collection_key::CollectionKey;
+use crate::queue::Queue;
+use crate::resolution::Resolution;
+use crate::revision::Inputs;
+use crate::shutdown::{self, Trigger};
+use crate::tokens::state_secret;
+use crate::tokens::tests::{on_token, order};
+
+const LIVE: Environment = Environment::Live;
+
+/// The Secrets of a namespace, and who is told of their changes.
+#[derive(Clone, Default)]
+struct Cluster {
+    secrets: Arc<Mutex<BTreeMap<String, Secret>>>,
+    followers: Arc<Mutex<Vec<Arc<Catalogue>>>>,
+}
+
+impl Cluster {
+    fn client(&self) -> Client {
+        let cluster = self.clone();
+        let answer = move |request: Request<Body>| {
+            let cluster = cluster.clone();
+            async move { Ok::<_, Infallible>(cluster.answer(request).await) }
+        };
+        Client::new(tower::service_fn(answer), "credence-system")
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let sent = || serde_json::from_slice::<Secret>(&body).unwrap();
+        let name = head.uri.path().rsplit('/').next().unwrap().to_owned();
+        let mut secrets = self.secrets.lock().unwrap();
+        let refused = |code: u16, reason: &str| {
+            let status = json!({"kind": "Status", "status": "Failure", "code": code,
+                "reason": reason, "message": reason});
+            (code, status)
+        };
+        let (status, answer) = match head.method {
+            Method::GET | Method::DELETE if !secrets.contains_key(&name) => {
+                refused(404, "NotFound")
+            }
+            Method::GET => (200, json!(secrets[&name])),
+            Method::POST if secrets.contains_key(&sent().name_any()) => {
+                refused(409, "AlreadyExists")
+            }
+            Method::POST => (201, json!(Self::put(&mut secrets, sent()))),
+            Method::PUT => {
+                let before = secrets
+                    .get(&name)
+                    .and_then(|found| found.resource_version());
+                match before == sent().resource_version() {
+                    true => (200, json!(Self::put(&mut secrets, sent()))),
+                    false => refused(409, "Conflict"),
+                }
+            }
+            Method::DELETE => (200, json!(secrets.remove(&name))),
+            other => panic!("{other}"),
+        };
+        drop(secrets);
+        self.tell();
+        let body = Body::from(serde_json::to_vec(&answer).unwrap());
+        let status = StatusCode::from_u16(status).unwrap();
+        Response::builder().status(status).body(body).unwrap()
+    }
+
+    fn put(secrets: &mut BTreeMap<String, Secret>, mut secret: Secret) -> Secret {
+        static VERSIONS: AtomicUsize = AtomicUsize::new(1);
+        let version = VERSIONS.fetch_add(1, Ordering::SeqCst);
+        secret.metadata.resource_version = Some(version.to_string());
+        secrets.insert(secret.name_any(), secret.clone());
+        secret
+    }
+
+    fn tell(&self) {
+        let secrets = self.secrets.lock().unwrap().clone();
+        for catalogue in self.followers.lock().unwrap().iter() {
+            catalogue.retain_records(&secrets.keys().cloned().collect());
+            for (name, secret) in &secrets {
+                let record = Arc::new(state_secret::record(secret).unwrap());
+                let of = state_secret::owner(secret).unwrap();
+                catalogue.set_record(name, Some(KeptRecord { of, record }));
+            }
+        }
+    }
+}
+
+/// Gives a token each time that it is asked, and counts.
+#[derive(Clone, Default)]
+struct Provider(Arc<AtomicUsize>);
+
+impl Provider {
+    fn asked(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Issuer for Provider {
+    type Order = Order;
+
+    async fn ask(&self, _: &Order, _: Asking<'_>, _: Timestamp) -> Result<RawAnswer, Unanswered> {
+        let number = self.0.fetch_add(1, Ordering::SeqCst) + 1;
+        let body = json!({"access_token": format!("t{number}"), "expires_in": 3600});
+        Ok(RawAnswer {
+            status: 200,
+            headers: Vec::new(),
+            body: serde_json::to_vec(&body).unwrap().into(),
+        })
+    }
+}
+
+struct Replica {
+    catalogue: Arc<Catalogue>,
+    leads: watch::Sender<bool>,
+    drain: Trigger,
+    running: tokio::task::JoinHandle<()>,
+}
+
+impl Replica {
+    fn start(cluster: &Cluster, provider: &Provider, name: &str) -> Self {
+        let catalogue = Arc::new(Catalogue::new(Queue::default(), "credence-credentials"));
+        catalogue.namespaces_listed();
+        catalogue.retain(false, &BTreeSet::new());
+        catalogue.retain(true, &BTreeSet::new());
+        cluster.followers.lock().unwrap().push(catalogue.clone());
+        cluster.tell();
+        let store = SecretStore::new(cluster.client(), "credence-system");
+        let tools = Tools::new(store.clone(), provider.clone(), Clock::system(), name);
+        let (leads, leader) = watch::channel(false);
+        let (drain, draining) = shutdown::channel();
+        let keepers = Keepers::new(catalogue.clone(), store, tools, leader);
+        let running = tokio::spawn(keepers.run(draining));
+        Self {
+            catalogue,
+            leads,
+            drain,
+            running,
+        }
+    }
+
+    fn plan(&self, uid: &str) {
+        let outline = Outline {
+            uid: uid.to_owned(),
+            created: None,
+            scope: Scope::Namespace {
+                service_accounts: None,
+            },
+            sidecar_port: None,
+        };
+        let inputs = Inputs {
+            uid: uid.to_owned(),
+            generation: 1,
+            environment: LIVE,
+            objects: BTreeMap::new(),
+        };
+        let resolution = Resolution {
+            entry: on_token(),
+            order: Some(order(1)),
+            ..Resolution::rejected(inputs)
+        };
+        let resolutions = BTreeMap::from([(LIVE, Arc::new(resolution))]);
+        self.catalogue.announce(&key(), outline.clone());
+        let outline = Arc::new(outline);
+        let planned = Planned {
+            outline,
+            resolutions,
+        };
+        self.catalogue.put(&key(), planned);
+    }
+
+    /// Waits until this token is known here.
+    async fn knows(&self, token: &str) {
+        let mut changes = self.catalogue.changes();
+        while self.token().as_deref() != Some(token) {
+            changes.changed().await.unwrap();
+        }
+    }
+
+    fn token(&self) -> Option<String> {
+        let records = self.catalogue.records(&key());
+        let held = records.get(&LIVE)?.held.clone()?;
+        Some(held.access_token.expose().to_owned())
+    }
+
+    async fn end(self) {
+        self.drain.drain();
+        self.running.await.unwrap();
+    }
+}
+
+fn key() -> CollectionKey {
+    CollectionKey::in_namespace("shop", "openai".parse().unwrap())
+}
+
+#[tokio::test]
+async fn one_replica_obtains_a_token_and_all_know_it() {
+    let (cluster, provider) = (Cluster::default(), Provider::default());
+    let one = Replica::start(&cluster, &provider, "one");
+    let two = Replica::start(&cluster, &provider, "two");
+    one.plan("u");
+    two.plan("u");
+    one.leads.send_replace(true);
+    one.knows("t1").await;
+    two.knows("t1").await;
+    assert_eq!(provider.asked(), 1);
+    one.end().await;
+    two.end().await;
+}
+
+#[tokio::test]
+async fn another_leader_goes_on_with_what_is_there() {
+    let (cluster, provider) = (Cluster::default(), Provider::default());
+    let one = Replica::start(&cluster, &provider, "one");
+    one.plan("u");
+    one.leads.send_replace(true);
+    one.knows("t1").await;
+    one.end().await;
+    let two = Replica::start(&cluster, &provider, "two");
+    two.plan("u");
+    two.leads.send_replace(true);
+    two.knows("t1").await;
+    // It is refused, and so the new leader is who renews it.
+    let store = SecretStore::new(cluster.client(), "credence-system");
+    let token = TokenKey::new("u", LIVE);
+    store.assign(&token, &key());
+    let generation = two.catalogue.records(&key())[&LIVE].generation;
+    let noted = credence_broker::store::note_refusal(&store, &token, generation);
+    noted.await.unwrap();
+    two.knows("t2").await;
+    assert_eq!(provider.asked(), 2);
+    two.end().await;
+}
+
+#[tokio::test]
+async fn who_does_not_lead_asks_nobody() {
+    let (cluster, provider) = (Cluster::default(), Provider::default());
+    let replica = Replica::start(&cluster, &provider, "one");
+    replica.plan("u");
+    replica.leads.send_replace(true);
+    replica.knows("t1").await;
+    replica.leads.send_replace(false);
+    // Another collection of that name, with a token of its own.
+    replica.plan("v");
+    replica.end().await;
+    assert_eq!(provider.asked(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_for_a_collection_that_is_gone_is_deleted() {
+    let (cluster, provider) = (Cluster::default(), Provider::default());
+    let replica = Replica::start(&cluster, &provider, "one");
+    replica.plan("u");
+    replica.leads.send_replace(true);
+    replica.knows("t1").await;
+    replica.catalogue.remove(&key());
+    let mut changes = replica.catalogue.changes();
+    while !cluster.secrets.lock().unwrap().is_empty() {
+        changes.changed().await.unwrap();
+    }
+    replica.end().await;
+}
