@@ -61,14 +61,9 @@ impl Connection {
         builder.title_case_headers(true);
         let begun = builder.handshake(TokioIo::new(stream)).await;
         let (sender, connection) = begun.map_err(NotSent::Closed)?;
-        let mut driver = JoinSet::new();
-        driver.spawn(async move {
-            // Whoever waits for the answer hears of it.
-            let _ = connection.await;
-        });
         Ok(Self {
             sender: Sender::Http1(sender),
-            _driver: driver,
+            _driver: driven(connection),
         })
     }
 
@@ -78,14 +73,9 @@ impl Connection {
         let builder = http2::Builder::new(TokioExecutor::new());
         let begun = builder.handshake(TokioIo::new(stream)).await;
         let (sender, connection) = begun.map_err(NotSent::Closed)?;
-        let mut driver = JoinSet::new();
-        driver.spawn(async move {
-            // Whoever waits for the answer hears of it.
-            let _ = connection.await;
-        });
         Ok(Self {
             sender: Sender::Http2(sender),
-            _driver: driver,
+            _driver: driven(connection),
         })
     }
 
@@ -123,4 +113,14 @@ impl Connection {
             }
         })
     }
+}
+
+/// Drives a connection for as long as what is returned lives.
+fn driven(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) -> JoinSet<()> {
+    let mut driver = JoinSet::new();
+    driver.spawn(async move {
+        // Whoever waits for the answer hears of it.
+        let _ = connection.await;
+    });
+    driver
 }
