@@ -62,14 +62,23 @@ pub struct ApiCollectionSpec {
     #[schemars(extend("x-kubernetes-validations" = rule::base_url()))]
     pub base_url: Option<String>,
 
+    /// Which hosts the URL at auth's response.baseUrlPath may lead to:
+    /// api.example.com, or *.example.com for all below it. It is always one of
+    /// https.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("maxItems" = 16, "items" = rule::text(1, 253), "x-kubernetes-list-type" = "set"))]
+    pub base_url_allow: Vec<String>,
+
     /// How calls are authenticated: exactly one of none, apiKey, basic,
-    /// clientCertificate and awsSigV4. Left out, it means none.
+    /// clientCertificate, awsSigV4, oauth2ClientCredentials, oauth2Password,
+    /// oauth2RefreshToken and oauth2CustomToken. Left out, it means none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
 
     /// Headers that are set on every call. Their values may hold ${secret.KEY},
     /// ${values.NAME} and ${baseUrl}, and what is new on each call: ${uuid},
-    /// ${now.unix} (seconds) and ${now.iso8601}. A header that the method of
+    /// ${now.unix} (seconds) and ${now.iso8601}. With a method that obtains a
+    /// token also ${token} and what its response captures, ${token.NAME}. A header that the method of
     /// auth sets wins over one of the same name here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]

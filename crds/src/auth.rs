@@ -6,6 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::rule;
+use crate::token::{
+    Oauth2ClientCredentials, Oauth2CustomToken, Oauth2Password, Oauth2RefreshToken,
+};
 
 pub use aws_sig_v4::{AwsSigV4, SignedPayload};
 
@@ -35,17 +38,40 @@ pub struct Auth {
     /// A signature over each call, as AWS wants it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aws_sig_v4: Option<AwsSigV4>,
+
+    /// A token for the client's own credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth2_client_credentials: Option<Oauth2ClientCredentials>,
+
+    /// A token for a user's name and password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth2_password: Option<Oauth2Password>,
+
+    /// A token for a refresh token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth2_refresh_token: Option<Oauth2RefreshToken>,
+
+    /// A token by a request of the collection's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth2_custom_token: Option<Oauth2CustomToken>,
 }
 
 impl Auth {
     /// The members by their names, and whether each is there.
-    pub(crate) fn members(&self) -> [(&'static str, bool); 5] {
+    pub(crate) fn members(&self) -> [(&'static str, bool); 9] {
         [
             ("none", self.none.is_some()),
             ("apiKey", self.api_key.is_some()),
             ("basic", self.basic.is_some()),
             ("clientCertificate", self.client_certificate.is_some()),
             ("awsSigV4", self.aws_sig_v4.is_some()),
+            (
+                "oauth2ClientCredentials",
+                self.oauth2_client_credentials.is_some(),
+            ),
+            ("oauth2Password", self.oauth2_password.is_some()),
+            ("oauth2RefreshToken", self.oauth2_refresh_token.is_some()),
+            ("oauth2CustomToken", self.oauth2_custom_token.is_some()),
         ]
     }
 

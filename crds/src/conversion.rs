@@ -4,8 +4,11 @@ mod auth;
 mod fields;
 mod scope;
 mod settings;
+mod token;
 
-use credence_core::collection::{Collection, DevelopmentFallback, Method, Placement, Scope};
+use credence_core::collection::{
+    Collection, DevelopmentFallback, Method, Placement, Scope, TokenPlacement,
+};
 use credence_core::template::{CallVariable, LateVariable, Template};
 use credence_core::{BaseUrl, CollectionName};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -61,7 +64,7 @@ impl Reader {
         let name = metadata.name.as_deref().unwrap_or_default();
         let name = self.keep("metadata.name", name.parse::<CollectionName>());
         let base_url = self.base_url("spec.baseUrl", spec.base_url.as_deref());
-        let method = self.method(spec.auth.as_ref());
+        let method = self.method(spec.auth.as_ref(), &spec.base_url_allow);
         let headers = self.headers(&spec.headers);
         let query = self.query(&spec.query);
         let live = spec
@@ -131,21 +134,32 @@ impl Reader {
             Method::ApiKey {
                 placement: Placement::Cookie(_),
                 ..
-            } => {
-                let cookie = |name: &str| name.eq_ignore_ascii_case("cookie");
-                if let Some(index) = collection.headers.iter().position(|h| cookie(&h.name)) {
-                    self.problem(
-                        format!("spec.headers[{index}].name"),
-                        "must not be Cookie beside spec.auth.apiKey in: Cookie: remove it, \
-                         cookies of the caller are left alone",
-                    );
+            } => self.no_cookies_beside("spec.auth.apiKey", collection),
+            Method::Token(method) => {
+                if let Some(TokenPlacement {
+                    placement: Placement::Cookie(_),
+                    ..
+                }) = &method.placement
+                {
+                    let field = format!("spec.auth.{}.token.placement", method.flow.as_str());
+                    self.no_cookies_beside(&field, collection);
                 }
             }
-            Method::None
-            | Method::ApiKey { .. }
-            | Method::Basic { .. }
-            | Method::Token(_)
-            | Method::AwsSigV4(_) => {}
+            Method::None | Method::ApiKey { .. } | Method::Basic { .. } | Method::AwsSigV4(_) => {}
+        }
+        self.tokens_in_fields(collection);
+    }
+
+    fn no_cookies_beside(&mut self, method: &str, collection: &Collection) {
+        let cookie = |name: &str| name.eq_ignore_ascii_case("cookie");
+        if let Some(index) = collection.headers.iter().position(|h| cookie(&h.name)) {
+            self.problem(
+                format!("spec.headers[{index}].name"),
+                format!(
+                    "must not be Cookie beside {method} in: Cookie: remove it, cookies of the \
+                     caller are left alone"
+                ),
+            );
         }
     }
 
@@ -188,22 +202,32 @@ impl Reader {
         Some(template)
     }
 
-    /// A template that is put on a call.
-    fn value(&mut self, field: &str, text: &str) -> Option<Template> {
+    /// A template on one line.
+    fn one_line(&mut self, field: &str, text: &str) -> Option<Template> {
         if text.chars().any(char::is_control) {
             self.problem(field, "must be one line, without control characters");
             return None;
         }
-        let template = self.keep(field, Template::parse(text))?;
-        let late = template.references().late;
-        let of_token = |variable: &&&LateVariable| {
-            matches!(variable, LateVariable::Call(CallVariable::Token(_)))
-        };
-        if let Some(variable) = late.iter().find(of_token) {
+        self.keep(field, Template::parse(text))
+    }
+
+    /// A template that is put on a call, by a method that obtains no token.
+    fn value(&mut self, field: &str, text: &str) -> Option<Template> {
+        let template = self.one_line(field, text)?;
+        if template.refers_to_token() {
             self.problem(
                 field,
-                format!("must not refer to ${{{variable}}}: no method here obtains a token"),
+                "must not refer to ${token}: no method here obtains one",
             );
+        }
+        Some(template)
+    }
+
+    /// A template of which all is known when the collection is resolved.
+    fn fixed(&mut self, field: &str, text: &str) -> Option<Template> {
+        let template = self.one_line(field, text)?;
+        if let Some(variable) = template.references().late.first() {
+            self.problem(field, late(variable));
         }
         Some(template)
     }
@@ -211,9 +235,14 @@ impl Reader {
 
 /// About a variable that is used where everything must be known.
 fn late(variable: &LateVariable) -> String {
-    format!(
-        "must not refer to ${{{variable}}}, which is new on each call: it can be used in headers, query, cookies and body"
-    )
+    match variable {
+        LateVariable::Call(CallVariable::Token(_)) => {
+            format!("must not refer to ${{{variable}}}: it can be used in headers and query")
+        }
+        LateVariable::Call(_) | LateVariable::RefreshToken => format!(
+            "must not refer to ${{{variable}}}, which is new on each call: it can be used in headers, query, cookies and body"
+        ),
+    }
 }
 
 #[cfg(test)]

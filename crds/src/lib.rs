@@ -23,6 +23,7 @@ mod rejected;
 mod rule;
 mod schema;
 mod status;
+mod token;
 
 pub use access::Access;
 pub use api_collection::{ApiCollection, ApiCollectionSpec, DevelopmentFallback};
@@ -39,4 +40,9 @@ pub use schema::{cluster_definition, definition};
 pub use status::{
     ApiCollectionStatus, CertificateStatus, EnvironmentName, EnvironmentStatus, FeedStatus,
     MethodName, RejectedCredential, SidecarStatus, TokenStatus,
+};
+pub use token::{
+    BodyFormat, Capture, ClientAuthentication, ExpiresKind, HttpMethod, Oauth2ClientCredentials,
+    Oauth2CustomToken, Oauth2Password, Oauth2RefreshToken, Success, Token, TokenClient,
+    TokenHeader, TokenLifetime, TokenPlace, TokenPlacement, TokenResponse,
 };

@@ -30,6 +30,11 @@ pub(crate) fn text(min: usize, max: usize) -> Value {
     json!({"type": "string", "minLength": min, "maxLength": max})
 }
 
+/// The schema of any JSON, for places that the derive cannot reach.
+pub(crate) fn anything() -> Value {
+    json!({"x-kubernetes-preserve-unknown-fields": true})
+}
+
 fn rules<const N: usize>(rules: [(String, &str); N]) -> Value {
     rules
         .into_iter()
@@ -223,6 +228,68 @@ pub(crate) fn aws_sig_v4() -> Value {
         "sessionToken must be one line",
     ));
     Value::Array(rules)
+}
+
+pub(crate) fn token() -> Value {
+    json!([
+        at(
+            ".url",
+            "self.url.startsWith('https://') || self.url.startsWith('http://') || self.url.startsWith('${')",
+            "url must begin with https:// (or with http://, where allowInsecureHttp is set)",
+        ),
+        at(
+            ".body",
+            "!has(self.body) || !has(self.bodyFormat) || self.bodyFormat in ['Json', 'Raw']",
+            "body is used only with bodyFormat: Json or Raw: write one of them, or params instead of body",
+        ),
+        at(
+            ".body",
+            "!has(self.bodyFormat) || self.bodyFormat != 'Raw' || has(self.body)",
+            "body is required by bodyFormat: Raw: write the whole body",
+        ),
+    ])
+}
+
+pub(crate) fn token_client() -> Value {
+    json!([at(
+        ".secret",
+        &format!("!has(self.secret) || self.secret.matches('{SECRET_REFERENCE}')"),
+        "secret must come from the Secret, such as \"${secret.client-secret}\": \
+         whoever may read this object could read a secret that is written here",
+    )])
+}
+
+pub(crate) fn oauth2_password() -> Value {
+    json!([at(
+        ".password",
+        &format!("self.password.matches('{SECRET_REFERENCE}')"),
+        "password must come from the Secret, such as \"${secret.password}\": \
+         whoever may read this object could read a password that is written here",
+    )])
+}
+
+pub(crate) fn oauth2_refresh_token() -> Value {
+    json!([at(
+        ".refreshToken",
+        &format!("self.refreshToken.matches('{SECRET_REFERENCE}')"),
+        "refreshToken must come from the Secret, such as \"${secret.refresh-token}\": \
+         whoever may read this object could read a token that is written here",
+    )])
+}
+
+pub(crate) fn token_placement() -> Value {
+    json!([
+        at(
+            ".name",
+            "self.__in__ in ['Header', 'None'] || has(self.name)",
+            "name is required: write the name of the query parameter or cookie",
+        ),
+        at(
+            ".name",
+            "self.__in__ != 'None' || (!has(self.name) && !has(self.prefix))",
+            "name and prefix are not used for None: remove them, and write ${token} into headers or query",
+        ),
+    ])
 }
 
 /// A rule of an object about one of its fields.

@@ -3,7 +3,8 @@
 use super::filter;
 
 /// Every variable, as messages list them.
-const VARIABLES: &str = "secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601";
+const VARIABLES: &str =
+    "secret.KEY, values.NAME, baseUrl, uuid, now.unix, now.iso8601, token and token.NAME";
 
 /// The text is not a template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -299,41 +299,41 @@ fn errors_say_where_and_what_to_write() {
         (
             "Bearer ${secrets.k}",
             "at character 10: unknown variable \"secrets.k\" (did you mean \"secret.k\"?); \
-             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
+             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix, now.iso8601, token and token.NAME",
         ),
         (
             "${api-key}",
             "at character 3: unknown variable \"api-key\" (did you mean \"secret.api-key\"?); \
-             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
+             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix, now.iso8601, token and token.NAME",
         ),
         (
             "${value.x}",
             "at character 3: unknown variable \"value.x\" (did you mean \"values.x\"?); \
-             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
+             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix, now.iso8601, token and token.NAME",
         ),
         (
             "\u{e9}\u{e9}${tokens.x}",
-            "at character 5: unknown variable \"tokens.x\"; there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
+            "at character 5: unknown variable \"tokens.x\"; there are secret.KEY, values.NAME, baseUrl, uuid, now.unix, now.iso8601, token and token.NAME",
         ),
         (
             "${baseURL}",
             "at character 3: unknown variable \"baseURL\" (did you mean \"baseUrl\"?); \
-             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
+             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix, now.iso8601, token and token.NAME",
         ),
         (
             "${now.iso8501}",
             "at character 3: unknown variable \"now.iso8501\" (did you mean \"now.iso8601\"?); \
-             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
+             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix, now.iso8601, token and token.NAME",
         ),
         (
             "${now}",
             "at character 3: unknown variable \"now\" (did you mean \"now.unix\"?); \
-             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
+             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix, now.iso8601, token and token.NAME",
         ),
         (
             "${secret}",
             "at character 3: unknown variable \"secret\" (did you mean \"secret.KEY\"?); \
-             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
+             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix, now.iso8601, token and token.NAME",
         ),
         (
             "${secret.a",
@@ -345,15 +345,15 @@ fn errors_say_where_and_what_to_write() {
         ),
         (
             "${}",
-            "at character 3: a variable is missing here: there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
+            "at character 3: a variable is missing here: there are secret.KEY, values.NAME, baseUrl, uuid, now.unix, now.iso8601, token and token.NAME",
         ),
         (
             "${()}",
-            "at character 4: a variable is missing here: there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
+            "at character 4: a variable is missing here: there are secret.KEY, values.NAME, baseUrl, uuid, now.unix, now.iso8601, token and token.NAME",
         ),
         (
             "${|hex}",
-            "at character 3: a variable is missing here: there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
+            "at character 3: a variable is missing here: there are secret.KEY, values.NAME, baseUrl, uuid, now.unix, now.iso8601, token and token.NAME",
         ),
         (
             "${secret.a b}",

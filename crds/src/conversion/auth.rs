@@ -9,7 +9,11 @@ use super::{Reader, late};
 use crate::auth::{ApiKey, Auth, Basic, Place};
 
 impl Reader {
-    pub(super) fn method(&mut self, auth: Option<&Auth>) -> Option<Method> {
+    pub(super) fn method(
+        &mut self,
+        auth: Option<&Auth>,
+        base_url_allow: &[String],
+    ) -> Option<Method> {
         let Some(auth) = auth else {
             return Some(Method::None);
         };
@@ -17,6 +21,15 @@ impl Reader {
         if there != 1 {
             self.problem("spec.auth", Auth::takes());
             return None;
+        }
+        if let Some(method) = self.token_method(auth, base_url_allow) {
+            return method;
+        }
+        if !base_url_allow.is_empty() {
+            self.problem(
+                "spec.baseUrlAllow",
+                "is used only with a method that obtains a token: remove it",
+            );
         }
         if let Some(key) = &auth.api_key {
             return self.api_key(key);

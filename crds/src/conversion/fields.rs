@@ -40,7 +40,7 @@ impl Reader {
                 );
             }
             seen.push(placement);
-            if let Some(value) = self.value(&format!("{list}[{index}].value"), value) {
+            if let Some(value) = self.one_line(&format!("{list}[{index}].value"), value) {
                 fields.push(Field {
                     name: name.to_owned(),
                     value,

@@ -9,6 +9,7 @@ use super::*;
 
 mod aws_sig_v4;
 mod cluster;
+mod tokens;
 
 fn object(spec: &Value) -> ApiCollection {
     let object = json!({
@@ -192,15 +193,15 @@ fn problems_name_the_field_and_say_what_to_write() {
         (
             json!({"baseUrl": "https://${value.host}"}),
             "spec.baseUrl: at character 11: unknown variable \"value.host\" (did you mean \"values.host\"?); \
-             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix and now.iso8601",
+             there are secret.KEY, values.NAME, baseUrl, uuid, now.unix, now.iso8601, token and token.NAME",
         ),
         (
             json!({"auth": {}}),
-            "spec.auth: takes exactly one of none, apiKey, basic, clientCertificate and awsSigV4",
+            "spec.auth: takes exactly one of none, apiKey, basic, clientCertificate, awsSigV4, oauth2ClientCredentials, oauth2Password, oauth2RefreshToken and oauth2CustomToken",
         ),
         (
             json!({"auth": {"none": {}, "basic": {}}}),
-            "spec.auth: takes exactly one of none, apiKey, basic, clientCertificate and awsSigV4",
+            "spec.auth: takes exactly one of none, apiKey, basic, clientCertificate, awsSigV4, oauth2ClientCredentials, oauth2Password, oauth2RefreshToken and oauth2CustomToken",
         ),
         (
             key(json!({"in": "Header", "name": "Authorization", "value": "Bearer sk-1"})),

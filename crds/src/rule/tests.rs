@@ -127,6 +127,120 @@ fn a_literal_secret_is_refused() {
     }
 }
 
+fn token(method: &str, of_method: Value, of_token: Value) -> Value {
+    let mut token = json!({"url": "https://auth.example.com/token"});
+    let merge = |into: &mut Value, other: Value| {
+        let Value::Object(other) = other else {
+            panic!("{other}");
+        };
+        into.as_object_mut().unwrap().extend(other);
+    };
+    merge(&mut token, of_token);
+    let mut block = json!({"token": token});
+    merge(&mut block, of_method);
+    json!({"auth": {method: block}})
+}
+
+fn custom(of_token: Value) -> Value {
+    token("oauth2CustomToken", json!({}), of_token)
+}
+
+#[test]
+fn good_tokens_break_no_rule() {
+    for spec in [
+        token("oauth2Password", json!({}), json!({})),
+        token("oauth2RefreshToken", json!({}), json!({})),
+        custom(json!({"client": {"id": "a", "secret": "${secret.client-secret}"}})),
+        custom(json!({"url": "${values.auth}/token", "body": "{}"})),
+        custom(json!({"bodyFormat": "Raw", "body": "<a/>"})),
+        custom(json!({"params": {"a": {"b": [1, true, null, "${secret.k}"]}}})),
+        custom(json!({"placement": {"in": "None"}})),
+        custom(json!({"placement": {"name": "X-Token"}})),
+    ] {
+        assert_eq!(broken(&spec), Vec::<String>::new(), "{spec}");
+    }
+}
+
+#[test]
+fn a_literal_secret_of_a_token_request_is_refused() {
+    let literal = |value: &str| {
+        [
+            (
+                custom(json!({"client": {"id": "a", "secret": value}})),
+                "oauth2CustomToken.token.client.secret: secret",
+                "client-secret",
+                "secret",
+            ),
+            (
+                token("oauth2Password", json!({"password": value}), json!({})),
+                "oauth2Password.password: password",
+                "password",
+                "password",
+            ),
+            (
+                token(
+                    "oauth2RefreshToken",
+                    json!({"refreshToken": value}),
+                    json!({}),
+                ),
+                "oauth2RefreshToken.refreshToken: refreshToken",
+                "refresh-token",
+                "token",
+            ),
+        ]
+    };
+    for value in ["s3cret", "$${secret.k}", "${values.k}"] {
+        for (spec, member, key, noun) in literal(value) {
+            let expected = format!(
+                "spec.auth.{member} must come from the Secret, such as \"${{secret.{key}}}\": \
+                 whoever may read this object could read a {noun} that is written here"
+            );
+            assert_eq!(broken(&spec), [expected], "{value}");
+        }
+    }
+}
+
+#[test]
+fn a_token_request_says_what_it_needs() {
+    let of = "spec.auth.oauth2CustomToken.token";
+    for (members, expected) in [
+        (
+            json!({"url": "ftp://auth.example.com"}),
+            format!(
+                "{of}.url: url must begin with https:// (or with http://, where allowInsecureHttp is set)"
+            ),
+        ),
+        (
+            json!({"bodyFormat": "Form", "body": "a=b"}),
+            format!(
+                "{of}.body: body is used only with bodyFormat: Json or Raw: write one of them, or params instead of body"
+            ),
+        ),
+        (
+            json!({"bodyFormat": "Raw"}),
+            format!("{of}.body: body is required by bodyFormat: Raw: write the whole body"),
+        ),
+        (
+            json!({"placement": {"in": "Cookie"}}),
+            format!(
+                "{of}.placement.name: name is required: write the name of the query parameter or cookie"
+            ),
+        ),
+        (
+            json!({"placement": {"in": "None", "prefix": "x"}}),
+            format!(
+                "{of}.placement.name: name and prefix are not used for None: remove them, and write ${{token}} into headers or query"
+            ),
+        ),
+        (
+            json!({"headers": [{"name": "Connection", "value": ""}]}),
+            format!("{of}.headers[0].name: {RESERVED_NAME}"),
+        ),
+    ] {
+        assert_eq!(broken(&custom(members)), [expected]);
+    }
+}
+
 #[test]
 fn a_literal_key_or_token_of_aws_is_refused() {
     for (member, key) in [
@@ -168,6 +282,10 @@ fn a_refusal_never_quotes_what_may_be_a_secret() {
         &auth["awsSigV4"]["properties"]["accessKeyId"],
         &auth["awsSigV4"]["properties"]["secretAccessKey"],
         &auth["awsSigV4"]["properties"]["sessionToken"],
+        &auth["oauth2Password"]["properties"]["password"],
+        &auth["oauth2RefreshToken"]["properties"]["refreshToken"],
+        &auth["oauth2CustomToken"]["properties"]["token"]["properties"]["body"],
+        &auth["oauth2CustomToken"]["properties"]["token"]["properties"]["client"]["properties"]["secret"],
         &spec["properties"]["headers"]["items"]["properties"]["value"],
         &spec["properties"]["query"]["items"]["properties"]["value"],
     ] {
@@ -184,7 +302,7 @@ fn auth_takes_one_method() {
         json!({"none": {}, "basic": {}}),
         json!({"basic": {}, "clientCertificate": {}}),
     ] {
-        let expected = "spec.auth: auth takes exactly one of none, apiKey, basic, clientCertificate and awsSigV4";
+        let expected = "spec.auth: auth takes exactly one of none, apiKey, basic, clientCertificate, awsSigV4, oauth2ClientCredentials, oauth2Password, oauth2RefreshToken and oauth2CustomToken";
         let spec = json!({"auth": auth, "live": {"tlsSecretRef": {"name": "t"}}});
         assert_eq!(broken(&spec), [expected], "{auth}");
     }
@@ -365,7 +483,7 @@ fn a_cluster_collection_keeps_the_same_rules_and_has_its_own() {
         ),
         (
             json!({"auth": {}}),
-            "spec.auth: auth takes exactly one of none, apiKey, basic, clientCertificate and awsSigV4".to_owned(),
+            "spec.auth: auth takes exactly one of none, apiKey, basic, clientCertificate, awsSigV4, oauth2ClientCredentials, oauth2Password, oauth2RefreshToken and oauth2CustomToken".to_owned(),
         ),
         (
             json!({"sidecarPort": 2733}),
