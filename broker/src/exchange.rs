@@ -130,13 +130,7 @@ impl Exchange {
         };
         let endpoint = &message.endpoint;
         let stream = dialer.connect(endpoint.host(), endpoint.port()).await?;
-        Connection::open(
-            stream,
-            endpoint,
-            order.trust.as_deref(),
-            self.limits.connect,
-        )
-        .await
+        Connection::open(stream, endpoint, order, self.limits.connect).await
     }
 
     async fn answer(

@@ -98,6 +98,7 @@ fn order(port: u16, trust: &str) -> Order {
         },
         refresh: None,
         trust: Some(trust.into()),
+        client_certificate: None,
         allow_private_networks: true,
         allow_insecure_http: false,
     }

@@ -103,6 +103,11 @@ pub struct Token {
     /// How long a token is good for, and when it is renewed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<TokenLifetime>,
+
+    /// Shows the certificate of the environment's tlsSecretRef to the token
+    /// endpoint, too (RFC 8705). The API is shown it in any case.
+    #[serde(default)]
+    pub mtls: bool,
 }
 
 /// A header of a request for a token.

@@ -1,11 +1,12 @@
 //! A connection for one request.
 
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
 use credence_core::base_url::Scheme;
-use credence_core::token::Endpoint;
-use credence_net::{handshake, tls};
+use credence_core::token::{Endpoint, Order};
+use credence_net::{Identity, TlsError, handshake, tls};
 use http::{Request, Response, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -37,13 +38,16 @@ impl Connection {
     pub(super) async fn open(
         stream: TcpStream,
         endpoint: &Endpoint,
-        trust: Option<&str>,
+        order: &Order,
         timeout: Duration,
     ) -> Result<Self, NotSent> {
         match endpoint.scheme() {
             Scheme::Http => Self::http1(stream).await,
             Scheme::Https => {
-                let config = tls::client_config(trust, None, &[H2, HTTP1])?;
+                let shown = order.client_certificate.as_ref();
+                let shown = shown.map(|it| Identity::parse(&it.chain, it.key.expose()));
+                let shown = shown.transpose().map_err(TlsError::from)?;
+                let config = tls::client_config(order.trust.as_deref(), shown, &[H2, HTTP1])?;
                 let stream = handshake(&config, endpoint.host(), stream, timeout).await?;
                 match stream.get_ref().1.alpn_protocol() {
                     Some(H2) => Self::http2(stream).await,
@@ -108,6 +112,8 @@ impl Connection {
             let error = error.into_error();
             if unsent {
                 NotSent::Closed(error).into()
+            } else if refuses_client_certificate(&error) {
+                NotSent::ClientCertificate.into()
             } else {
                 OutcomeUnknown::Broken(error).into()
             }
@@ -123,4 +129,17 @@ fn driven(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) 
         let _ = connection.await;
     });
     driver
+}
+
+/// Whether the peer does not accept our certificate. By TLS 1.3 it says so only
+/// after the request is on its way, but before it has read any of it.
+fn refuses_client_certificate(error: &hyper::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return handshake::refuses_client_certificate(error);
+        }
+        cause = error.source();
+    }
+    false
 }

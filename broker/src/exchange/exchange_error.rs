@@ -49,6 +49,12 @@ pub enum NotSent {
     /// No session over it.
     #[error("the token endpoint cannot be trusted or spoken to: {0}")]
     Handshake(#[from] HandshakeError),
+    /// The endpoint does not accept our certificate, or wants one.
+    #[error(
+        "the token endpoint does not accept the client certificate, or wants one that it is not \
+         shown: check tlsSecretRef and token.mtls"
+    )]
+    ClientCertificate,
     /// The connection was gone again.
     #[error("the token endpoint closed the connection before anything was sent")]
     Closed(#[source] hyper::Error),

@@ -42,6 +42,7 @@ fn order(url: &str) -> Order {
             field("refresh_token", LateText::of(LateVariable::RefreshToken)),
         ])),
         trust: None,
+        client_certificate: None,
         allow_private_networks: true,
         allow_insecure_http: true,
     }

@@ -75,6 +75,7 @@ fn order(url: &str, renewal: Renewal) -> Order {
         request: request(vec![field("grant_type", known("anew"))]),
         refresh: by_refresh_token.then_some(refresh),
         trust: None,
+        client_certificate: None,
         allow_private_networks: true,
         allow_insecure_http: true,
     }

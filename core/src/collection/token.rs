@@ -22,6 +22,9 @@ pub struct TokenMethod {
     pub placement: Option<TokenPlacement>,
     /// How long a token is good for.
     pub lifetime: Lifetime,
+    /// Whether the token endpoint is shown the environment's client
+    /// certificate, too (RFC 8705).
+    pub mtls: bool,
 }
 
 /// What is exchanged for a token.

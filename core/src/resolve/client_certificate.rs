@@ -34,7 +34,9 @@ impl<'a> Case<'a> {
     pub(super) fn client_certificate(&self) -> Result<Option<Held<'a>>, Unresolved> {
         let Some(name) = self.selected.settings.tls_secret.as_deref() else {
             return match self.collection.method {
-                Method::ClientCertificate => Err(self.no_tls_secret_ref()),
+                Method::ClientCertificate => {
+                    Err(self.no_tls_secret_ref("spec.auth.clientCertificate"))
+                }
                 Method::None
                 | Method::ApiKey { .. }
                 | Method::Basic { .. }

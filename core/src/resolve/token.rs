@@ -1,5 +1,7 @@
 //! What is asked of a token endpoint.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
@@ -8,7 +10,7 @@ use super::placing::Source;
 use super::{Case, SecretObject, Unresolved};
 use crate::Secret;
 use crate::base_url::Scheme;
-use crate::bundle::{Route, control};
+use crate::bundle::{ClientCertificate, Route, control};
 use crate::collection::{
     Client, ClientAuthentication, ContentSettings, FieldValue, Flow, Method, Placement, TokenMethod,
 };
@@ -140,6 +142,11 @@ impl<'c> Asking<'c, '_> {
         request.add_to(&mut order);
         order.shape(&self.method.response);
         order.hosts(&self.method.base_url_allow);
+        let client_certificate = self.client_certificate(route)?;
+        if let Some(shown) = &client_certificate {
+            // A token can be bound to it (RFC 8705 §3).
+            order.text(&shown.chain);
+        }
         let scopes = self.scopes()?;
         let scopes = scopes.iter().map(|scope| scope.expose().to_owned());
         Ok(Order {
@@ -158,9 +165,24 @@ impl<'c> Asking<'c, '_> {
             request,
             refresh,
             trust: route.trust.clone(),
+            client_certificate,
             allow_private_networks: settings.allow_private_networks,
             allow_insecure_http: settings.allow_insecure_http,
         })
+    }
+
+    fn client_certificate(
+        &self,
+        route: &Route,
+    ) -> Result<Option<Arc<ClientCertificate>>, Unresolved> {
+        match (self.method.mtls, &route.client_certificate) {
+            (false, _) => Ok(None),
+            (true, Some(certificate)) => Ok(Some(Arc::clone(certificate))),
+            (true, None) => {
+                let field = format!("spec.auth.{}.token.mtls", self.method.flow.as_str());
+                Err(self.case.no_tls_secret_ref(&field))
+            }
+        }
     }
 
     fn source(&self, member: &str, template: &'c Template) -> Source<'c> {
@@ -185,6 +207,7 @@ impl<'c> Asking<'c, '_> {
         let endpoint = Endpoint::parse(&url.sample())
             .map_err(|error| super::message::token_url(&source, error))?;
         match endpoint.scheme() {
+            Scheme::Http if self.method.mtls => Err(super::message::token_url_without_tls(&source)),
             Scheme::Http if !self.case.selected.settings.allow_insecure_http => {
                 Err(self.case.insecure_token_url(&source))
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::request::TokenRequest;
 use super::terms::Terms;
+use crate::bundle::ClientCertificate;
 
 /// What a collection asks of its token endpoint, with every secret filled in.
 ///
@@ -21,6 +22,8 @@ pub struct Order {
     pub refresh: Option<TokenRequest>,
     /// PEM certificates that are trusted besides the public roots.
     pub trust: Option<Arc<str>>,
+    /// What is shown to an endpoint that asks for a client certificate.
+    pub client_certificate: Option<Arc<ClientCertificate>>,
     /// Whether private and loopback addresses may be dialled, where the process
     /// leaves that to the collection.
     pub allow_private_networks: bool,

@@ -113,6 +113,7 @@ impl Reader {
             base_url_allow,
             placement: placement?,
             lifetime,
+            mtls: token.mtls,
         })
     }
 

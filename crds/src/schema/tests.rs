@@ -191,6 +191,7 @@ fn defaults_are_those_of_the_reference() {
             "spec.auth.*.token.lifetime.graceSeconds 0",
             "spec.auth.*.token.lifetime.refreshBeforeSeconds 60",
             "spec.auth.*.token.method \"POST\"",
+            "spec.auth.*.token.mtls false",
             "spec.auth.*.token.placement.in \"Header\"",
             "spec.auth.*.token.response.accessTokenPath \"access_token\"",
             "spec.auth.*.token.response.expiresKind \"Auto\"",

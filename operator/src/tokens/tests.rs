@@ -34,6 +34,7 @@ pub(crate) fn order(number: u8) -> Arc<Order> {
         },
         refresh: None,
         trust: None,
+        client_certificate: None,
         allow_private_networks: false,
         allow_insecure_http: false,
     })

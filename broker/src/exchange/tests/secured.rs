@@ -2,11 +2,13 @@
 
 use std::convert::Infallible;
 
+use credence_core::bundle::ClientCertificate;
 use http::{Request, Response};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rcgen::{CertificateParams, KeyPair};
-use rustls::ServerConfig;
+use rcgen::{Certificate, CertificateParams, KeyPair};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -24,14 +26,29 @@ struct Secured {
 impl Secured {
     /// One that speaks these protocols, and answers with version and host.
     async fn speaking(alpn: &[&[u8]]) -> Self {
+        Self::asking_of(None, alpn).await
+    }
+
+    /// One that wants a certificate of this authority.
+    async fn asking_of(authority: Option<&Certificate>, alpn: &[&[u8]]) -> Self {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
         let certificate = params.self_signed(&key).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
+            .unwrap();
+        let builder = match authority {
+            None => builder.with_no_client_auth(),
+            Some(authority) => {
+                let mut roots = RootCertStore::empty();
+                roots.add(authority.der().clone()).unwrap();
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                builder.with_client_cert_verifier(verifier.build().unwrap())
+            }
+        };
+        let mut config = builder
             .with_single_cert(
                 vec![certificate.der().clone()],
                 rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
@@ -65,8 +82,13 @@ impl Secured {
 }
 
 async fn serve(acceptor: TlsAcceptor, stream: tokio::net::TcpStream) {
-    let Ok(stream) = acceptor.accept(stream).await else {
-        return;
+    let stream = match acceptor.accept(stream).into_fallible().await {
+        Ok(stream) => stream,
+        Err((_, mut stream)) => {
+            // So that a reset does not overtake the alert.
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+            return;
+        }
     };
     let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let service = service_fn(|request: Request<Incoming>| async move {
@@ -144,4 +166,39 @@ async fn a_reset_within_the_handshake_leaves_no_doubt() {
         ExchangeError::NotSent(NotSent::Handshake(_))
     ));
     assert!(matches!(Unanswered::from(error), Unanswered::NotSent(_)));
+}
+
+/// RFC 8705 §2.
+#[tokio::test]
+async fn a_client_certificate_is_shown_and_its_refusal_leaves_no_doubt() {
+    let shown = |key: &KeyPair| {
+        let params = CertificateParams::new(vec!["client.test".to_owned()]).unwrap();
+        let certificate = params.self_signed(key).unwrap();
+        let shown = ClientCertificate {
+            chain: certificate.pem().into(),
+            key: Secret::new(key.serialize_pem()),
+        };
+        (certificate, Arc::new(shown))
+    };
+    let (keys, strangers) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let (certificate, ours) = shown(&keys);
+    let (_, anothers) = shown(&strangers);
+    let endpoint = Secured::asking_of(Some(&certificate), &[b"http/1.1"]).await;
+    let order = |client_certificate| Order {
+        client_certificate,
+        ..endpoint.order()
+    };
+    let answer = asked(&exchange(), &order(Some(ours))).await.unwrap();
+    assert_eq!(answer.status, 200);
+    for refused in [None, Some(anothers)] {
+        let error = asked(&exchange(), &order(refused)).await.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                ExchangeError::NotSent(NotSent::ClientCertificate | NotSent::Handshake(_))
+            ),
+            "{error:?}"
+        );
+        assert!(matches!(Unanswered::from(error), Unanswered::NotSent(_)));
+    }
 }

@@ -84,13 +84,13 @@ impl Case<'_> {
         )
     }
 
-    pub(in super::super) fn no_tls_secret_ref(&self) -> Unresolved {
+    pub(in super::super) fn no_tls_secret_ref(&self, field: &str) -> Unresolved {
         let block = self.selected.field();
         unresolved(
             Reason::SecretRefMissing,
             format!("{block}.tlsSecretRef"),
             format!(
-                "spec.auth.clientCertificate needs a certificate, but the {} environment names no Secret with one. \
+                "{field} needs a certificate, but the {} environment names no Secret with one. \
                  Add {block}.tlsSecretRef.",
                 self.environment
             ),

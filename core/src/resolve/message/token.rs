@@ -17,6 +17,15 @@ pub(in super::super) fn token_url(source: &Source<'_>, error: InvalidEndpoint) -
     unresolved(Reason::TokenUrlInvalid, field, message)
 }
 
+pub(in super::super) fn token_url_without_tls(source: &Source<'_>) -> Unresolved {
+    let field = &source.field;
+    let message = format!(
+        "{field} begins with http://, where no client certificate can be shown. \
+         Write https:// or remove mtls."
+    );
+    unresolved(Reason::TokenUrlInsecure, field, message)
+}
+
 impl Case<'_> {
     pub(in super::super) fn insecure_token_url(&self, source: &Source<'_>) -> Unresolved {
         let field = &source.field;

@@ -34,6 +34,7 @@ pub(super) fn token_method(flow: Flow) -> TokenMethod {
         base_url_allow: vec![],
         placement: Some(TokenPlacement::default()),
         lifetime: Lifetime::default(),
+        mtls: false,
     }
 }
 

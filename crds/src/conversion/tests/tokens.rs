@@ -56,6 +56,7 @@ fn what_is_left_out_is_as_the_standard_has_it() {
     assert_eq!(client.id_field, "client_id");
     assert_eq!(method.response, ResponseShape::default());
     assert_eq!(method.lifetime, Lifetime::default());
+    assert!(!method.mtls);
     let placement = method.placement.unwrap();
     assert_eq!(
         placement.placement,
@@ -119,6 +120,7 @@ fn every_field_of_a_token_arrives() {
             "success": {"path": "ok", "equals": "true"},
         },
         "placement": {"in": "Query", "name": "t", "prefix": "v1."},
+        "mtls": true,
         "lifetime": {"defaultSeconds": 1, "refreshBeforeSeconds": 2, "keepAliveHours": 3, "graceSeconds": 4},
     }));
     spec["baseUrlAllow"] = json!(["*.example.com"]);
@@ -152,6 +154,7 @@ fn every_field_of_a_token_arrives() {
     assert_eq!(shape.capture[1].from, CaptureFrom::Cookie("sid".to_owned()));
     assert_eq!(shape.success.as_ref().unwrap().equals, "true");
     assert_eq!(method.base_url_allow.len(), 1);
+    assert!(method.mtls);
     let placement = method.placement.as_ref().unwrap();
     assert_eq!(placement.placement, Placement::Query("t".to_owned()));
     assert_eq!(placement.prefix, "v1.");

@@ -1,6 +1,7 @@
 //! What tells one order from another.
 
 use super::*;
+use crate::resolve::tests::certificates::Identity;
 
 #[test]
 fn a_digest_changes_with_what_is_asked_and_a_lineage_with_whom() {
@@ -41,4 +42,34 @@ fn a_digest_changes_with_what_is_asked_and_a_lineage_with_whom() {
     let mut longer = token_method(refresh_token());
     longer.lifetime.refresh_before = std::time::Duration::from_secs(600);
     assert_eq!(order(longer).terms.order, base().terms.order);
+}
+
+/// RFC 8705 §3.
+#[test]
+fn a_token_that_was_obtained_with_one_certificate_is_not_used_with_another() {
+    let with = |identity: &SecretObject, mtls| {
+        let method = TokenMethod {
+            mtls,
+            ..token_method(Flow::ClientCredentials)
+        };
+        let collection = Collection {
+            development: Some(Settings {
+                tls_secret: Some("tls".to_owned()),
+                ..settings("openai-dev")
+            }),
+            ..with_token(method)
+        };
+        let mut material = with_dev(secret(&HELD));
+        material.secrets.insert("tls".to_owned(), identity.clone());
+        let resolved = in_development(&collection, &material).unwrap();
+        (resolved.order.unwrap(), resolved.route)
+    };
+    let (one, other) = (Identity::new().secret(), Identity::new().secret());
+    let (order, route) = with(&one, true);
+    assert!(order.client_certificate.is_some());
+    assert_eq!(order.client_certificate, route.client_certificate);
+    assert_ne!(order.terms.order, with(&other, true).0.terms.order);
+    let (without, route) = with(&one, false);
+    assert_eq!(without.client_certificate, None);
+    assert!(route.client_certificate.is_some());
 }

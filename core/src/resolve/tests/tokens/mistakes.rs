@@ -79,6 +79,29 @@ fn what_is_wrong_with_a_request_is_said_and_what_to_do() {
 }
 
 #[test]
+fn a_certificate_for_the_token_endpoint_must_be_there_and_be_shown_over_tls() {
+    let method = TokenMethod {
+        mtls: true,
+        ..token_method(Flow::ClientCredentials)
+    };
+    let unresolved = resolved(method.clone()).unwrap_err();
+    assert_eq!(unresolved.reason, Reason::SecretRefMissing);
+    assert_eq!(
+        unresolved.message,
+        "spec.auth.oauth2ClientCredentials.token.mtls needs a certificate, but the development \
+         environment names no Secret with one. Add spec.development.tlsSecretRef."
+    );
+    let mut plain = method;
+    plain.request.url = template("http://auth.test/token");
+    let unresolved = resolved(plain).unwrap_err();
+    assert_eq!(
+        unresolved.message,
+        "spec.auth.oauth2ClientCredentials.token.url begins with http://, where no client \
+         certificate can be shown. Write https:// or remove mtls."
+    );
+}
+
+#[test]
 fn a_token_of_an_answer_never_becomes_a_part_of_a_request() {
     let mut method = custom();
     method.request.params = vec![text_field("t", "${token}")];
