@@ -57,7 +57,7 @@ async fn the_store_in_memory_does() {
 #[tokio::test]
 async fn the_store_in_files_does() {
     let folder = tempfile::tempdir().unwrap();
-    keeps_what_it_promises(FileStore::open(folder.path()).unwrap()).await;
+    keeps_what_it_promises(FileStore::new(folder.path())).await;
 }
 
 /// Two processes of one user share the folder.
@@ -66,7 +66,7 @@ async fn of_many_who_write_at_once_exactly_one_wins_each_time() {
     let folder = tempfile::tempdir().unwrap();
     let key = key("here");
     let writer = |first: u64| {
-        let store = FileStore::open(folder.path()).unwrap();
+        let store = FileStore::new(folder.path());
         let key = key.clone();
         tokio::spawn(async move {
             let mut won = 0;
@@ -94,7 +94,7 @@ async fn of_many_who_write_at_once_exactly_one_wins_each_time() {
     for writer in writers {
         won += writer.await.unwrap();
     }
-    let store = FileStore::open(folder.path()).unwrap();
+    let store = FileStore::new(folder.path());
     let stored = store.load(&key).await.unwrap().unwrap();
     assert_eq!(stored.record.generation, won);
 }

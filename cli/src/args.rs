@@ -152,6 +152,11 @@ pub struct RunArgs {
     /// can use the credentials.
     #[arg(long)]
     pub allow_remote: bool,
+    /// Keep tokens that are obtained for collections in memory only, instead of
+    /// the folder credence/tokens of $XDG_STATE_HOME (~/.local/state). Not for
+    /// providers that replace refresh tokens: what they gave last is lost.
+    #[arg(long)]
+    pub ephemeral: bool,
     /// Another name by which the proxy may be called (the Host of a request),
     /// besides localhost: a host name or an IP address, without port. May be
     /// repeated.

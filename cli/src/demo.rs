@@ -33,6 +33,7 @@ use crate::run::{paint, signals};
 use crate::schema::Schemas;
 use crate::session::Session;
 use crate::source::Source;
+use crate::tokens::storage::Storage;
 use authority::Authority;
 use provider::Provider;
 use story::{Door, Story};
@@ -91,6 +92,6 @@ fn session(folder: &Path, environment: Environment) -> anyhow::Result<Session> {
         variables: None,
         schemas: Schemas::load(),
     };
-    let (session, _) = Session::start(source, &Listening::anywhere())?;
+    let (session, _) = Session::start(source, &Listening::anywhere(), Storage::memory())?;
     Ok(session)
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use credence_core::bundle::{Bundle, Entry};
 use credence_core::collection::{self, Collection, Scope};
 use credence_core::resolve::{needs, resolve, secret_keys};
+use credence_core::token::Order;
 use credence_core::{CollectionName, Environment};
 use jiff::Timestamp;
 
@@ -36,10 +37,23 @@ pub(crate) struct Consumer<'a> {
 pub(crate) struct Plan {
     /// For the proxy.
     pub(crate) bundle: Bundle,
+    /// How the tokens are obtained that some of its collections need.
+    pub(crate) orders: BTreeMap<CollectionName, Ordered>,
     /// For the table, by name.
     pub(crate) rows: Vec<Row>,
     /// When there will be another plan by time alone, if there will.
     pub(crate) changes_at: Option<Timestamp>,
+}
+
+/// The order for a token, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ordered {
+    /// The file with the collection, as its path was given or found.
+    pub(crate) file: Arc<str>,
+    /// The collection's namespace; absent where it is the cluster's.
+    pub(crate) namespace: Option<String>,
+    /// How the token is obtained.
+    pub(crate) order: Arc<Order>,
 }
 
 /// A collection of the namespace, or of the cluster.
@@ -78,6 +92,7 @@ pub(crate) fn plan(
         now,
     };
     let mut collections = BTreeMap::new();
+    let mut orders = BTreeMap::new();
     let mut rows = Vec::new();
     let mut changes = BTreeSet::new();
     for (object, collection) in inventory.collections() {
@@ -88,6 +103,14 @@ pub(crate) fn plan(
         let served = case.serve(collection);
         if let Some(entry) = served.entry {
             collections.insert(collection.name.clone(), entry);
+        }
+        if let Some(order) = served.order {
+            let ordered = Ordered {
+                file: Arc::clone(&object.origin.file),
+                namespace: object.namespace.clone().filter(|_| !of_cluster),
+                order: Arc::new(order),
+            };
+            orders.insert(collection.name.clone(), ordered);
         }
         changes.extend(served.changes_at);
         rows.push(Row {
@@ -108,6 +131,7 @@ pub(crate) fn plan(
             collections,
             tokens: BTreeMap::new(),
         },
+        orders,
         rows,
         changes_at: changes.pop_first(),
     }
@@ -127,6 +151,7 @@ struct Case<'a> {
 /// What becomes of one collection.
 struct Served {
     entry: Option<Entry>,
+    order: Option<Order>,
     state: State,
     warnings: Vec<String>,
     changes_at: Option<Timestamp>,
@@ -136,6 +161,7 @@ impl Served {
     fn not(state: State) -> Self {
         Self {
             entry: None,
+            order: None,
             state,
             warnings: Vec::new(),
             changes_at: None,
@@ -177,6 +203,7 @@ impl Case<'_> {
         match resolve(collection, environment, &material, self.now) {
             Ok(resolved) => Served {
                 entry: Some(Entry::Ready(Arc::new(resolved.route))),
+                order: resolved.order,
                 state: match resolved.uses_live_fallback {
                     true => State::ReadyWithLive,
                     false => State::Ready,
@@ -188,6 +215,7 @@ impl Case<'_> {
             },
             Err(cause) => Served {
                 entry: Some(Entry::Unavailable(cause.reason.unavailable())),
+                order: None,
                 changes_at: cause.changes_at,
                 state: State::Unresolved {
                     cause,

@@ -12,6 +12,8 @@ use crate::schema::Schemas;
 use crate::session::{Change, Session, StartError};
 use crate::source::{Refused, Served, Source};
 use crate::table::{self, Paint};
+use crate::tokens::news::News;
+use crate::tokens::storage::Storage;
 use crate::variables::Variables;
 
 /// Serves the collections until a signal says otherwise.
@@ -30,6 +32,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
         admin,
         allow_remote,
         allow_host,
+        ephemeral,
         verbose: _,
     } = args;
     let listening = match Listening::of(listen, admin, allow_remote, allow_host) {
@@ -47,8 +50,12 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
         variables: env_secrets.then(Variables::of_process),
         schemas: Schemas::load(),
     };
+    let storage = match ephemeral {
+        true => Storage::memory(),
+        false => Storage::of_user(),
+    };
     let shutdown = signals()?;
-    let (session, served) = match Session::start(source, &listening) {
+    let (session, served) = match Session::start(source, &listening, storage) {
         Ok(started) => started,
         Err(error) => return Ok(tell(&error)),
     };
@@ -73,13 +80,22 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// The table of what is served now, or why the files are not.
+/// The table of what is served now, why the files are not, or what has become
+/// of a token.
 fn report(change: &Change, base: &str, paint: Paint) -> io::Result<()> {
     let reason = match change {
         Change::Applied(served) => {
             let table = table::render(served, base, paint);
             let headline = headline(served, paint);
             return write!(io::stdout(), "\nreloaded: {headline}\n\n{table}");
+        }
+        Change::Token(collection, news) => {
+            let News { good, text } = news;
+            let name = format!("{collection}:");
+            return match good {
+                true => writeln!(io::stdout(), "{} {text}", paint.good(&name)),
+                false => writeln!(io::stderr(), "{} {text}", paint.bad(&name)),
+            };
         }
         Change::Refused(refused) => explained(refused),
         Change::Unreadable(error) => error.clone(),

@@ -2,8 +2,11 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use credence_broker::TokenKey;
+use credence_core::CollectionName;
 use credence_sidecar::admin::{self, Admin};
 use credence_sidecar::{BindError, Bound, Egress, Handle, InvalidEgress, Proxy, ProxySettings};
 use jiff::Timestamp;
@@ -11,8 +14,12 @@ use tokio::sync::watch;
 
 use crate::files::{self, ReadError};
 use crate::listening::Listening;
-use crate::plan::State;
+use crate::places::Places;
+use crate::plan::{Plan, State};
 use crate::source::{Refused, Served, Source};
+use crate::tokens::news::News;
+use crate::tokens::storage::Storage;
+use crate::tokens::{Tokens, Turn, Update, Wanted};
 use crate::watch::Watch;
 
 /// How often the clock is looked at while something is due.
@@ -38,7 +45,7 @@ pub(crate) enum StartError {
     Admin(admin::BindError),
 }
 
-/// What became of a change of the files.
+/// What became of a change of the files, or of a token.
 #[derive(Debug)]
 pub(crate) enum Change {
     /// This is served now.
@@ -47,13 +54,15 @@ pub(crate) enum Change {
     Refused(Refused),
     /// The last good state is still served; the files cannot be read.
     Unreadable(String),
+    /// Something is to be told of the token of this collection.
+    Token(CollectionName, News),
 }
 
 /// A proxy that holds its addresses and its first bundle.
 pub(crate) struct Session {
     source: Source,
     watch: Watch,
-    handle: Handle,
+    desk: Desk,
     proxy: Bound,
     admin: Admin,
     base: String,
@@ -63,34 +72,49 @@ pub(crate) struct Session {
     due: Option<Timestamp>,
 }
 
+/// What takes plans and tokens to the proxy.
+struct Desk {
+    handle: Handle,
+    places: Places,
+    tokens: Tokens,
+}
+
 impl Session {
-    /// Reads the files, binds the addresses and applies the first bundle.
+    /// Reads the files, binds the addresses and applies the first bundle. Tokens
+    /// are kept in `storage`.
     ///
     /// # Errors
     /// When any of this fails; then nothing listens.
     pub(crate) fn start(
         source: Source,
         listening: &Listening,
+        storage: Storage,
     ) -> Result<(Self, Served), StartError> {
         let files = files::read(&source.paths)?;
+        let places = Places::of(&source.paths)?;
+        let egress = Egress::read(|variable| std::env::var_os(variable))?;
         let revision = 1;
         let mut served = source.read(&files, revision, Timestamp::now())?;
         let proxy = Proxy::bind(ProxySettings {
             listen: listening.proxy.clone(),
             names: listening.names.clone(),
-            egress: Egress::read(|variable| std::env::var_os(variable))?,
+            egress: egress.clone(),
             ..ProxySettings::default()
         })
         .map_err(StartError::Listen)?;
-        let handle = proxy.handle();
+        let mut desk = Desk {
+            handle: proxy.handle(),
+            places,
+            tokens: Tokens::new(storage, egress),
+        };
         let proxy_address = proxy.local_addrs().first().copied();
         let proxy_address = proxy_address.ok_or(StartError::Listen(BindError::Nothing))?;
         let admin = admin::bind(listening.admin).map_err(StartError::Admin)?;
-        apply(&handle, &mut served);
+        desk.apply(&mut served.plan);
         let session = Self {
             watch: Watch::new(source.paths.clone(), files),
             source,
-            handle,
+            desk,
             base: listening.base(proxy_address),
             proxy_address,
             proxy,
@@ -120,15 +144,19 @@ impl Session {
 
     /// Serves until `shutdown` is ready and calls in flight have ended, and
     /// tells `told` what became of each change of the files.
-    pub(crate) async fn serve(self, shutdown: impl Future<Output = ()>, told: impl FnMut(Change)) {
+    pub(crate) async fn serve(
+        mut self,
+        shutdown: impl Future<Output = ()>,
+        told: impl FnMut(Change),
+    ) {
         // Closed, it ends health and metrics, which outlive the proxy's drain.
         let (draining, drained) = watch::channel(());
-        let handle = self.handle.clone();
+        let handle = self.desk.handle.clone();
+        let metrics = handle.metrics();
         let readiness = move || match handle.bundle_applied() {
             true => Ok(()),
             false => Err("no bundle yet".to_owned()),
         };
-        let metrics = self.handle.metrics();
         let admin = async move {
             if let Err(error) = self.admin.run(metrics, readiness, closed(drained)).await {
                 tracing::warn!("no health and metrics: {error}");
@@ -141,7 +169,7 @@ impl Session {
         let follow = follow(
             self.source,
             self.watch,
-            self.handle,
+            &mut self.desk,
             self.revision,
             self.due,
             told,
@@ -150,6 +178,7 @@ impl Session {
             ((), ()) = async { tokio::join!(proxy, admin) } => {}
             () = follow => {}
         }
+        self.desk.tokens.stop().await;
     }
 }
 
@@ -161,7 +190,7 @@ async fn closed(mut drained: watch::Receiver<()>) {
 async fn follow(
     source: Source,
     mut watch: Watch,
-    handle: Handle,
+    desk: &mut Desk,
     mut revision: u64,
     mut due: Option<Timestamp>,
     mut told: impl FnMut(Change),
@@ -170,6 +199,10 @@ async fn follow(
         tokio::select! {
             () = watch.changed() => {}
             () = until(due) => {}
+            turn = desk.tokens.changed() => {
+                desk.hand_over(turn, &mut told);
+                continue;
+            }
         }
         // Where nothing can be said, nothing will be different by time alone.
         due = None;
@@ -180,7 +213,7 @@ async fn follow(
                 Ok(mut served) => {
                     revision += 1;
                     due = served.plan.changes_at;
-                    apply(&handle, &mut served);
+                    desk.apply(&mut served.plan);
                     Change::Applied(served)
                 }
             },
@@ -204,12 +237,53 @@ async fn until(due: Option<Timestamp>) {
     }
 }
 
-fn apply(handle: &Handle, served: &mut Served) {
-    let refused = handle.apply(served.plan.bundle.clone());
-    for row in &mut served.plan.rows {
-        let reason = refused.get(row.name.as_str());
-        if let Some(reason) = reason.filter(|_| row.state.is_there()) {
-            row.state = State::Refused(reason.clone());
+impl Desk {
+    fn apply(&mut self, plan: &mut Plan) {
+        let wanted = plan.orders.iter().map(|(name, ordered)| {
+            let file = self.places.of_file(&ordered.file);
+            let namespace = ordered.namespace.as_deref().unwrap_or_default();
+            // Neither of the last two has a line break in it.
+            let identity = format!("{}\n{namespace}\n{name}", file.display());
+            let wanted = Wanted {
+                token: TokenKey::new(&identity, plan.bundle.environment),
+                order: Arc::clone(&ordered.order),
+            };
+            (name.clone(), wanted)
+        });
+        let wanted = wanted.collect();
+        let bundle = self.tokens.plan(plan.bundle.clone(), wanted);
+        let refused = self.handle.apply(bundle);
+        for row in &mut plan.rows {
+            if let Some(reason) = refused
+                .get(row.name.as_str())
+                .filter(|_| row.state.is_there())
+            {
+                row.state = State::Refused(reason.clone());
+            }
+            if row.state == State::Ready
+                && let Some(reason) = self.tokens.trouble(&row.name)
+            {
+                row.state = State::NoToken(reason);
+            }
+        }
+    }
+
+    /// Gives the proxy what tokens have become, and tells of it.
+    fn hand_over(&self, turn: Turn, told: &mut impl FnMut(Change)) {
+        let Turn { news, update } = turn;
+        let refused = match update {
+            Update::Tokens(tokens) => self.handle.apply_tokens(tokens),
+            Update::Bundle(bundle) => self.handle.apply(bundle),
+        };
+        for (name, news) in news {
+            let news = match refused.get(name.as_str()) {
+                Some(reason) => News {
+                    good: false,
+                    text: reason.clone(),
+                },
+                None => news,
+            };
+            told(Change::Token(name, news));
         }
     }
 }

@@ -19,6 +19,8 @@ mod flags;
 mod folder;
 #[path = "cli/inject.rs"]
 mod inject;
+#[path = "cli/issuer.rs"]
+mod issuer;
 #[path = "cli/lint.rs"]
 mod lint;
 #[path = "cli/lint_json.rs"]
@@ -29,3 +31,5 @@ mod ports;
 mod provider;
 #[path = "cli/run.rs"]
 mod run;
+#[path = "cli/tokens.rs"]
+mod tokens;

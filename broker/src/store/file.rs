@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use credence_core::token::Record;
@@ -21,17 +22,22 @@ pub struct FileStore {
 }
 
 impl FileStore {
-    /// The store in this folder, which is made where it is missing.
-    ///
-    /// # Errors
-    /// Where it cannot be made.
-    pub fn open(folder: impl Into<PathBuf>) -> io::Result<Self> {
-        let folder = folder.into();
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)?;
-        Ok(Self { folder })
+    /// The store in this folder, which is made when there is something to keep.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+        }
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// When the record of a token was last replaced, by whichever process; none
+    /// where there is no record, or none that can be seen.
+    pub fn modified(&self, key: &TokenKey) -> Option<SystemTime> {
+        fs::metadata(self.path(key)).ok()?.modified().ok()
     }
 
     fn path(&self, key: &TokenKey) -> PathBuf {
@@ -41,6 +47,10 @@ impl FileStore {
     /// Holds others off until it is dropped: comparing and replacing must be
     /// one act.
     fn turn(&self) -> io::Result<File> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)?;
         let lock = owned()
             .create(true)
             .truncate(false)
@@ -177,7 +187,7 @@ mod tests {
     async fn files_and_folder_are_their_owners_alone() {
         let outer = tempfile::tempdir().unwrap();
         let folder = outer.path().join("state/tokens");
-        let store = FileStore::open(&folder).unwrap();
+        let store = FileStore::new(&folder);
         let key = TokenKey::new("uid", credence_core::Environment::Live);
         store.save(&key, &Record::default(), None).await.unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -196,7 +206,7 @@ mod tests {
     #[tokio::test]
     async fn a_write_that_a_crash_cut_short_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let store = FileStore::open(folder.path()).unwrap();
+        let store = FileStore::new(folder.path());
         let key = TokenKey::new("uid", credence_core::Environment::Live);
         let first = store.save(&key, &Record::default(), None).await.unwrap();
         fs::write(folder.path().join(format!("{key}.new")), "{\"gener").unwrap();
@@ -216,7 +226,7 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_read_is_an_error_and_no_empty_record() {
         let folder = tempfile::tempdir().unwrap();
-        let store = FileStore::open(folder.path()).unwrap();
+        let store = FileStore::new(folder.path());
         let key = TokenKey::new("uid", credence_core::Environment::Live);
         fs::write(store.path(&key), "{}").unwrap();
         let loaded = store.load(&key).await;

@@ -95,7 +95,7 @@ impl Rig {
     pub(crate) fn keeper(&self) -> Kept {
         let clock = self.clock.clock();
         let exchange = Exchange::new(Egress::default(), PrivateNetworks::AsOrdered);
-        let store = FileStore::open(self.folder.path()).unwrap();
+        let store = FileStore::new(self.folder.path());
         let tools = Tools::new(store, exchange, clock, "a");
         let key = TokenKey::new("uid", Environment::Live);
         let keeper = Keeper::start(Arc::new(tools), key, Arc::clone(&self.order), 3);

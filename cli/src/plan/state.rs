@@ -10,6 +10,8 @@ pub(crate) enum State {
     Ready,
     /// It can, in development with live credentials.
     ReadyWithLive,
+    /// It will be able to when there is a token; what is in its way.
+    NoToken(String),
     /// Something is missing.
     Unresolved {
         /// What.
@@ -33,7 +35,11 @@ impl State {
     /// Whether calls of this name are this collection's to answer.
     pub(crate) const fn is_there(&self) -> bool {
         match self {
-            Self::Ready | Self::ReadyWithLive | Self::Unresolved { .. } | Self::Refused(_) => true,
+            Self::Ready
+            | Self::ReadyWithLive
+            | Self::NoToken(_)
+            | Self::Unresolved { .. }
+            | Self::Refused(_) => true,
             Self::Withheld(_) | Self::NotSelected(_) | Self::Shadowed(_) => false,
         }
     }
@@ -43,6 +49,7 @@ impl State {
         match self {
             Self::Ready => "ready",
             Self::ReadyWithLive => "ready (live credentials)",
+            Self::NoToken(_) => "no token yet",
             Self::Unresolved { cause, .. } => cause.reason.as_str(),
             Self::Withheld(_) => "withheld",
             Self::NotSelected(_) => "not selected",
@@ -81,7 +88,7 @@ impl State {
             Self::Shadowed(namespace) => Some(format!(
                 "Namespace \"{namespace}\" has an ApiCollection of the same name, which is used instead."
             )),
-            Self::Refused(reason) => Some(reason.clone()),
+            Self::NoToken(reason) | Self::Refused(reason) => Some(reason.clone()),
         }
     }
 }
