@@ -22,6 +22,10 @@ pub struct Said {
     /// Whether the same credential was accepted before.
     #[serde(default)]
     pub worked: bool,
+    /// Which token was refused, where the credential is one. What refuses a
+    /// token is said by the manifest, so any status may come with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
 }
 
 impl Reception {
@@ -42,8 +46,10 @@ impl Reception {
 impl Said {
     /// What it says; none for a status that says nothing.
     pub fn reception(self) -> Option<Reception> {
-        self.status
-            .map_or(Some(Reception::Refused), Reception::of_status)
+        match (self.generation, self.status) {
+            (Some(_), _) | (None, None) => Some(Reception::Refused),
+            (None, Some(status)) => Reception::of_status(status),
+        }
     }
 
     /// What two sidecars say of one credential, as one.
@@ -52,6 +58,7 @@ impl Said {
         Self {
             status: self.status.max(other.status),
             worked: self.worked || other.worked,
+            generation: self.generation.max(other.generation),
         }
     }
 }
@@ -86,13 +93,26 @@ mod tests {
         let refused = Said {
             status: Some(401),
             worked: false,
+            generation: None,
         };
         let certificate = Said {
             status: None,
             worked: true,
+            generation: None,
         };
         let both = refused.and(certificate);
         assert_eq!((both.status, both.worked), (Some(401), true));
+    }
+
+    #[test]
+    fn a_token_can_be_refused_with_any_status() {
+        let said = |generation| Said {
+            status: Some(200),
+            worked: false,
+            generation,
+        };
+        assert_eq!(said(Some(7)).reception(), Some(Reception::Refused));
+        assert_eq!(said(None).reception(), Some(Reception::Accepted));
     }
 
     #[test]
@@ -100,6 +120,7 @@ mod tests {
         let said = Said {
             status: None,
             worked: true,
+            generation: None,
         };
         assert_eq!(said.reception(), Some(Reception::Refused));
     }

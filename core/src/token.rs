@@ -30,6 +30,7 @@ pub mod order;
 pub mod path;
 pub mod raw_answer;
 pub mod record;
+pub mod refused;
 pub mod request;
 pub mod setback;
 pub mod shape;

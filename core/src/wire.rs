@@ -454,30 +454,35 @@ mod tests {
 
     #[test]
     fn a_report_holds_a_status_and_nothing_of_the_answer() {
-        let report = |status| Report {
+        let report = |(status, generation)| Report {
             stream: "s".to_owned(),
             revision: "r".to_owned(),
             collection: "openai".to_owned(),
             said: Said {
                 status,
                 worked: true,
+                generation,
             },
         };
-        for (status, expected) in [
+        for (said, expected) in [
             (
-                Some(401),
+                (Some(401), None),
                 r#"{"stream":"s","revision":"r","collection":"openai","status":401,"worked":true}"#,
             ),
             (
-                None,
+                (None, None),
                 r#"{"stream":"s","revision":"r","collection":"openai","worked":true}"#,
             ),
+            (
+                (Some(200), Some(7)),
+                r#"{"stream":"s","revision":"r","collection":"openai","status":200,"worked":true,"generation":7}"#,
+            ),
         ] {
-            let text = serde_json::to_string(&report(status)).unwrap();
+            let text = serde_json::to_string(&report(said)).unwrap();
             assert_eq!(text, expected);
             let later = text.replace("\"worked\"", "\"later\":1,\"worked\"");
             let read: Report = serde_json::from_str(&later).unwrap();
-            assert_eq!(read, report(status));
+            assert_eq!(read, report(said));
         }
     }
 

@@ -96,6 +96,9 @@ pub mod reason {
     pub const NO_LONGER_ACCEPTED: &str = "NoLongerAccepted";
     /// `CredentialRejected=True`: it has not been accepted since it is in use.
     pub const NEVER_ACCEPTED: &str = "NeverAccepted";
+    /// `CredentialRejected=True`: a token that was obtained because the one
+    /// before it was refused, is refused, too.
+    pub const FRESH_TOKEN_REFUSED: &str = "FreshTokenRefused";
     /// `CredentialRejected=True`: TLS ended at the client certificate.
     pub const CLIENT_CERTIFICATE_REFUSED: &str = "ClientCertificateRefused";
     /// Of an Event: `CredentialRejected` is gone.

@@ -36,6 +36,7 @@ use crate::shutdown::{self, PROPAGATION, Shutdown, Trigger};
 use crate::tasks::Tasks;
 use crate::tokens::follow;
 use crate::tokens::keepers::Keepers;
+use crate::tokens::refusals::Refusals;
 use crate::tokens::secret_store::SecretStore;
 use crate::watches::bounds::NamespaceBounds;
 use crate::watches::namespaces::Namespaces;
@@ -367,6 +368,10 @@ impl Shared {
             pods: self.pods.clone(),
             catalogue: self.catalogue.clone(),
             streams: self.streams.clone(),
+            refusals: Refusals::new(
+                self.catalogue.clone(),
+                SecretStore::new(self.client.clone(), &self.settings.namespace),
+            ),
             readiness: self.readiness.clone(),
             metrics: self.metrics.clone(),
             sidecar_image: self.settings.sidecar_image.as_str().into(),

@@ -7,12 +7,16 @@
 //!     └── follow ◄── state Secrets of the operator's namespace ──► every replica
 //! ```
 //!
+//! That an API refuses a token is written there, too, by the replica that a
+//! sidecar tells it (`refusals`); the one that leads renews the token.
+//!
 //! What a replica hands out is what a state Secret holds: a token was stored
 //! before any sidecar can have it, and a new leader begins where the last one
 //! was interrupted.
 
 pub mod follow;
 pub mod keepers;
+pub mod refusals;
 pub mod secret_store;
 pub mod state_secret;
 

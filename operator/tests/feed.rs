@@ -34,6 +34,8 @@ use credence_operator::resolution::Resolution;
 use credence_operator::revision::Inputs;
 use credence_operator::server::{HTTP2, Server, bind};
 use credence_operator::shutdown::{self, Trigger};
+use credence_operator::tokens::refusals::Refusals;
+use credence_operator::tokens::secret_store::SecretStore;
 use credence_operator::watches::pods::Pods;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -171,7 +173,9 @@ impl Operator {
             readiness.set(check, true);
         }
         let (drain, draining) = shutdown::channel();
+        let store = SecretStore::new(client.clone(), "credence-system");
         let feed = Arc::new(Feed {
+            refusals: Refusals::new(catalogue.clone(), store),
             attempts: Attempts::default(),
             reviews: Reviews::new(client.clone()),
             pods: Pods::new(client),
@@ -435,10 +439,24 @@ async fn a_sidecar_reports_for_itself_and_of_what_it_was_sent() {
         .await;
         assert_eq!(response.status(), status);
     }
+    // A token that is refused is renewed first.
+    let token = json!({"stream": stream, "revision": revision, "collection": "openai",
+        "status": 403, "worked": true, "generation": 7});
+    let token = token.to_string().into_bytes();
+    let response = ask(
+        &mut sidecar,
+        Method::POST,
+        REPORT_PATH,
+        &good_token(),
+        token,
+    )
+    .await;
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
     let said: Vec<Said> = rejected().into_values().collect();
     let expected = Said {
         status: Some(401),
         worked: true,
+        generation: None,
     };
     assert_eq!(said, [expected]);
     operator.plan(Environment::Development, 2, "two.test");

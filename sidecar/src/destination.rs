@@ -8,8 +8,10 @@ use credence_core::bundle::Route;
 use credence_core::placement::CompiledQuery;
 use jiff::Timestamp;
 
+use crate::http1::ResponseHead;
 use crate::metrics::CollectionMetrics;
 use crate::plan::{BodyPlan, CookiePlan, Credentials, HeaderPlan, PathPlan};
+use crate::refusal;
 use crate::signer::Signer;
 use crate::slug::Slug;
 use crate::standing::Standing;
@@ -21,6 +23,8 @@ pub(crate) struct Destination {
     pub(crate) collection: CollectionName,
     /// What the bundle said, with the token in its place.
     pub(crate) route: Arc<Route>,
+    /// Which token is in it, if one is.
+    pub(crate) generation: Option<u64>,
     /// From when on the token in it must not be sent.
     pub(crate) expires_at: Option<Timestamp>,
     /// The same for all destinations that replaced one another without the
@@ -44,6 +48,18 @@ pub(crate) struct Destination {
 }
 
 impl Destination {
+    /// Takes note of what an answer says about the credential; whether it says
+    /// that the token is not good any more.
+    pub(crate) fn answered(&self, head: &ResponseHead<'_, '_>) -> bool {
+        let refused = self.generation.is_some() && refusal::refuses_token(head);
+        match (self.generation, refused) {
+            (Some(_), true) => self.standing.token_refused(head.status),
+            (Some(_), false) if head.status == 401 => {}
+            (Some(_) | None, _) => self.standing.answered(head.status),
+        }
+        refused
+    }
+
     /// The problem that a call would get, if that is known before.
     pub(crate) fn slug(&self) -> Option<Slug> {
         let signer = self.signer.as_ref()?;

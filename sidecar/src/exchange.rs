@@ -333,7 +333,7 @@ impl Exchange {
             close: self.close,
             switching,
         };
-        around.destination.standing.answered(head.status);
+        around.destination.answered(&head);
         if let Some(signer) = &around.destination.signer {
             signer.answered(&head, Timestamp::now());
         }

@@ -48,6 +48,7 @@ mod problem;
 mod proxy;
 mod pump;
 mod redirect;
+mod refusal;
 pub mod run;
 mod session;
 pub mod settings;

@@ -217,6 +217,7 @@ mod tests {
                 said: Said {
                     status: Some(401),
                     worked: false,
+                    generation: None,
                 },
             };
             assert_eq!(operator.report().await, expected("r1"));

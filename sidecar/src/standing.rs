@@ -50,6 +50,13 @@ impl Refusals {
             .collect()
     }
 
+    /// The tokens that were refused, by the generation.
+    pub fn tokens(&self) -> BTreeMap<CollectionName, u64> {
+        let all = self.all().into_iter();
+        all.filter_map(|(name, said)| Some((name, said.generation?)))
+            .collect()
+    }
+
     /// Waits until something else is there than at the last call. Never ends
     /// once the proxy is gone.
     pub async fn changed(&mut self) {
@@ -65,6 +72,8 @@ pub(crate) struct Standing {
     collection: CollectionName,
     /// Whether there is a credential that answers could be about.
     of_ours: bool,
+    /// Which token it is, if it is one.
+    generation: Option<u64>,
     worked: AtomicBool,
     /// Whether the board says so.
     refused: AtomicBool,
@@ -74,10 +83,16 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    pub(crate) fn new(collection: CollectionName, of_ours: bool, board: Board) -> Self {
+    pub(crate) fn new(
+        collection: CollectionName,
+        of_ours: bool,
+        generation: Option<u64>,
+        board: Board,
+    ) -> Self {
         Self {
             collection,
             of_ours,
+            generation,
             worked: AtomicBool::new(false),
             refused: AtomicBool::new(false),
             over: AtomicBool::new(false),
@@ -92,6 +107,12 @@ impl Standing {
             Some(Reception::Refused) => self.refused(Some(status)),
             None => {}
         }
+    }
+
+    /// Takes note of an answer that refuses the token, by a status that the
+    /// collection says to do so.
+    pub(crate) fn token_refused(&self, status: u16) {
+        self.refused(Some(status));
     }
 
     /// Takes note of a handshake that failed for the client certificate.
@@ -131,6 +152,7 @@ impl Standing {
             noted.said = Said {
                 status: Some(status),
                 worked: true,
+                generation: None,
             };
             true
         });
@@ -147,6 +169,7 @@ impl Standing {
         let said = Said {
             status,
             worked: self.worked.load(Ordering::Relaxed),
+            generation: self.generation,
         };
         let told = self.board.0.send_if_modified(|board| {
             if self.over.load(Ordering::Relaxed) {
@@ -178,7 +201,7 @@ mod tests {
     fn standing(of_ours: bool) -> (Standing, Refusals) {
         let board = Board::default();
         let reader = board.reader();
-        let standing = Standing::new("openai".parse().unwrap(), of_ours, board);
+        let standing = Standing::new("openai".parse().unwrap(), of_ours, None, board);
         (standing, reader)
     }
 

@@ -46,6 +46,13 @@ enum Slot {
     Unsupported,
 }
 
+/// Which token a route has in it, if any.
+#[derive(Clone, Copy, Default)]
+struct Held {
+    generation: Option<u64>,
+    expires_at: Option<Timestamp>,
+}
+
 /// Why a collection cannot be served by this program.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
@@ -112,7 +119,7 @@ impl Compiler {
                         .map_err(|reason| reason.to_string())
                 }
                 Entry::Ready(route) => self
-                    .destination(&name, route, None, predecessor, &metrics)
+                    .destination(&name, route, Held::default(), predecessor, &metrics)
                     .map(Slot::Ready)
                     .map_err(|reason| reason.to_string()),
             };
@@ -177,8 +184,11 @@ impl Compiler {
         let (destination, withheld) = match state {
             Some(TokenState::Held(token)) => {
                 let bound = Arc::new(route.bind(token)?);
-                let destination =
-                    self.destination(name, bound, token.expires_at, before, metrics)?;
+                let held = Held {
+                    generation: Some(token.generation),
+                    expires_at: token.expires_at,
+                };
+                let destination = self.destination(name, bound, held, before, metrics)?;
                 (Some(destination), None)
             }
             Some(TokenState::Withheld(withheld)) => (before.map(Arc::clone), Some(*withheld)),
@@ -195,12 +205,19 @@ impl Compiler {
         &mut self,
         name: &CollectionName,
         route: Arc<Route>,
-        expires_at: Option<Timestamp>,
+        held: Held,
         before: Option<&Arc<Destination>>,
         metrics: &BTreeMap<CollectionName, Arc<CollectionMetrics>>,
     ) -> Result<Arc<Destination>, Refused> {
-        let same =
-            |before: &&Arc<Destination>| before.route == route && before.expires_at == expires_at;
+        let Held {
+            generation,
+            expires_at,
+        } = held;
+        let same = |before: &&Arc<Destination>| {
+            before.route == route
+                && before.generation == generation
+                && before.expires_at == expires_at
+        };
         if let Some(same) = before.filter(same) {
             return Ok(Arc::clone(same));
         }
@@ -247,9 +264,15 @@ impl Compiler {
         if same.is_none() {
             metrics.set_credential(of_ours.then(Instant::now));
         }
-        let standing = match same.filter(|same| same.route.base_url == route.base_url) {
+        let told_of = |same: &&Arc<Destination>| {
+            same.route.base_url == route.base_url && same.generation == generation
+        };
+        let standing = match same.filter(told_of) {
             Some(same) => Arc::clone(&same.standing),
-            None => Arc::new(Standing::new(name.clone(), of_ours, self.board.clone())),
+            None => {
+                let board = self.board.clone();
+                Arc::new(Standing::new(name.clone(), of_ours, generation, board))
+            }
         };
         Ok(Arc::new(Destination {
             collection: name.clone(),
@@ -264,6 +287,7 @@ impl Compiler {
             query: CompiledQuery::compile(&route.query),
             credentials: Credentials::of(&route),
             route,
+            generation,
             expires_at,
             standing,
             metrics,

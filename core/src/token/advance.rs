@@ -7,6 +7,7 @@ use super::answer_error::{AnswerError, AnswerProblem, Remedy};
 use super::decide::{Ask, due};
 use super::raw_answer::{RawAnswer, RoundTrip};
 use super::record::{Held, Intent, Record, RefreshToken, Unread};
+use super::refused::Forced;
 use super::setback::{Failure, Next, REFUSED_GRANT, Setback, SetbackReason};
 use super::shape::{CaptureFrom, Renewal};
 use super::terms::{Jitter, Terms, digest_of};
@@ -154,17 +155,6 @@ impl Record {
         next
     }
 
-    /// An API refused the token of a generation.
-    #[must_use]
-    pub fn refusing(&self, generation: u64) -> Self {
-        Self {
-            refused: (generation == self.generation)
-                .then_some(generation)
-                .or(self.refused),
-            ..self.clone()
-        }
-    }
-
     /// Takes what an answer gives.
     fn accept(&mut self, unread: &Unread, terms: &Terms) -> Result<(), Failure> {
         let answer = Answer::read(
@@ -194,7 +184,7 @@ impl Record {
             None
         };
         if self.is_refused() {
-            self.forced_at = Some(unread.round_trip.received);
+            self.forced = Some(Forced::after(self.forced, unread.round_trip.received));
         }
         self.generation = match self.generation {
             // So that it goes on growing where a record was lost: no token is

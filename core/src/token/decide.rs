@@ -9,10 +9,6 @@ use super::setback::Next;
 use super::shape::Renewal;
 use super::terms::{Jitter, Terms};
 
-/// The shortest time between two renewals that are made because an API refused
-/// the token: what is refused for another reason is refused again.
-pub const FORCED_INTERVAL: SignedDuration = SignedDuration::from_secs(30);
-
 /// For how long a refresh that somebody else began may still be under way: the
 /// time limit of a request, and of writing down its answer.
 pub const UNDER_WAY: SignedDuration = SignedDuration::from_secs(35);
@@ -147,10 +143,7 @@ pub fn wanted(
     }
     let at = match usable {
         None => now,
-        Some(_) if record.is_refused() => match record.forced_at {
-            Some(forced) => forced.saturating_add(FORCED_INTERVAL).unwrap_or(now),
-            None => now,
-        },
+        Some(_) if record.is_refused() => record.forced.map_or(now, |forced| forced.next()),
         Some(held) => due(held, terms, jitter)?,
     };
     Some(at.max(cooled))

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::base_url_allow::{RefusedBaseUrl, base_url_of};
 use super::raw_answer::{RawAnswer, RoundTrip};
+use super::refused::Forced;
 use super::setback::Setback;
 use super::terms::{Digest, Terms, digest_of};
 use crate::bundle::Token;
@@ -34,8 +35,8 @@ pub struct Record {
     pub setback: Option<Setback>,
     /// The newest generation that an API refused.
     pub refused: Option<u64>,
-    /// When a token was last renewed because it was refused.
-    pub forced_at: Option<Timestamp>,
+    /// The renewals that were made because a token was refused.
+    pub forced: Option<Forced>,
     /// How far the token endpoint's clock was ahead of ours the last time.
     pub clock_skew: SignedDuration,
 }
@@ -140,11 +141,6 @@ impl Record {
         self.unread
             .as_ref()
             .filter(|unread| !unread.tried || unread.order != terms.order)
-    }
-
-    /// Whether an API has refused the newest access token.
-    pub(super) fn is_refused(&self) -> bool {
-        self.refused == Some(self.generation)
     }
 }
 

@@ -176,14 +176,19 @@ impl Failure {
     /// The wait after so many failures in a row, this one included: what the
     /// server asks for, if that is longer.
     pub(super) fn cool_down(&self, failures: u32) -> SignedDuration {
-        let doublings = failures.saturating_sub(1).min(8);
-        let wait = (FIRST_COOL_DOWN * 2_u32.pow(doublings)).min(LONGEST_COOL_DOWN);
+        let wait = doubled(failures);
         let asked = match self {
             Self::Answer(error) => error.retry_after.unwrap_or_default(),
             Self::NotSent(_) | Self::Unknown(_) | Self::Ended | Self::BaseUrl(_) => Duration::ZERO,
         };
         SignedDuration::try_from(wait.max(asked)).unwrap_or(SignedDuration::MAX)
     }
+}
+
+/// The wait after so many times in a row.
+pub(super) fn doubled(times: u32) -> Duration {
+    let doublings = times.saturating_sub(1).min(8);
+    (FIRST_COOL_DOWN * 2_u32.pow(doublings)).min(LONGEST_COOL_DOWN)
 }
 
 #[cfg(test)]

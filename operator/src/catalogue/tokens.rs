@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::{Catalogue, Records, Slot, State};
 use crate::collection_key::CollectionKey;
+use crate::tokens::refusals::RefusedToken;
 use crate::tokens::state_secret;
 
 /// What is kept of one token.
@@ -69,6 +70,18 @@ impl Catalogue {
             }
         }
         wanted
+    }
+
+    /// The token that an API refused, if that is worth a note: there is no newer
+    /// one, and nobody has written it down yet, as far as is known here.
+    pub fn unnoted(&self, refused: &RefusedToken) -> Option<TokenKey> {
+        let slot = self.lock().slot(&refused.of)?;
+        let record = slot.records.get(&refused.environment)?;
+        let known = record
+            .generation
+            .max(record.refused.map_or(0, |noted| noted.saturating_add(1)));
+        let token = || TokenKey::new(&slot.outline.uid, refused.environment);
+        (refused.generation >= known).then(token)
     }
 
     /// Takes over what is kept under the name of a Secret.
@@ -278,6 +291,37 @@ mod tests {
         assert!(catalogue.orphans().is_empty());
         catalogue.remove(&key());
         assert_eq!(catalogue.orphans(), [state("u")]);
+    }
+
+    #[test]
+    fn only_what_is_new_about_the_newest_token_is_worth_a_note() {
+        let catalogue = catalogue();
+        catalogue.announce(&key(), outline("u"));
+        let refused = |environment, generation| RefusedToken {
+            of: key(),
+            environment,
+            generation,
+        };
+        assert_eq!(
+            catalogue.unnoted(&refused(LIVE, 1)),
+            None,
+            "nothing is kept"
+        );
+        let record = tokens::tests::record(&tokens::tests::order(1), "t0k", None);
+        let record = Record {
+            generation: 7,
+            ..(*record).clone()
+        };
+        catalogue.set_record(&state("u"), kept(&Arc::new(record.clone())));
+        let token = Some(TokenKey::new("u", LIVE));
+        assert_eq!(catalogue.unnoted(&refused(LIVE, 6)), None, "it was renewed");
+        assert_eq!(catalogue.unnoted(&refused(LIVE, 7)), token);
+        assert_eq!(catalogue.unnoted(&refused(LIVE, 8)), token, "we are behind");
+        let other = refused(Environment::Development, 7);
+        assert_eq!(catalogue.unnoted(&other), None);
+        let noted = record.refusing(7);
+        catalogue.set_record(&state("u"), kept(&Arc::new(noted)));
+        assert_eq!(catalogue.unnoted(&refused(LIVE, 7)), None, "it is noted");
     }
 
     #[test]

@@ -101,6 +101,7 @@ pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
         method: method.unwrap_or(MethodName::None),
         resolutions: &resolutions,
         rejections: &observed.rejections,
+        tokens: &tokens,
         now,
     };
     let finding = findings.next_change();

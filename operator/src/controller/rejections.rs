@@ -75,6 +75,7 @@ fn told(feeds: &[FeedStatus]) -> BTreeMap<String, Said> {
         let said = Said {
             status: rejected.status.and_then(|status| status.try_into().ok()),
             worked: rejected.worked,
+            generation: None,
         };
         told.entry(rejected.revision.clone())
             .and_modify(|all| *all = all.and(said))

@@ -16,7 +16,11 @@ const LEAST: Duration = Duration::from_secs(10);
 /// What one stream has reported, of the version of each collection that it was
 /// sent last.
 #[derive(Debug, Default)]
-pub(super) struct Reports(BTreeMap<CollectionKey, Reported>);
+pub(super) struct Reports {
+    reported: BTreeMap<CollectionKey, Reported>,
+    /// When it last told of a refused token.
+    tokens: BTreeMap<CollectionKey, Instant>,
+}
 
 #[derive(Debug)]
 struct Reported {
@@ -42,7 +46,10 @@ impl Reports {
         if said.reception().is_none() {
             return Err(Refusal::BadReport);
         }
-        let before = self.0.get(key).filter(|before| before.revision == revision);
+        let before = self
+            .reported
+            .get(key)
+            .filter(|before| before.revision == revision);
         if let Some(before) = before {
             if before.said == said {
                 return Ok(false);
@@ -56,21 +63,37 @@ impl Reports {
             said,
             at: now,
         };
-        self.0.insert(key.clone(), reported);
+        self.reported.insert(key.clone(), reported);
         Ok(true)
+    }
+
+    /// Takes note of a report on a token.
+    ///
+    /// # Errors
+    /// A report that comes too soon after another.
+    pub(super) fn take_token(&mut self, key: &CollectionKey, now: Instant) -> Result<(), Refusal> {
+        let last = self.tokens.insert(key.clone(), now);
+        match last {
+            Some(last) if now.duration_since(last) < LEAST => {
+                self.tokens.insert(key.clone(), last);
+                Err(Refusal::TooSoon)
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// How the provider refuses this version's credential, if it does.
     pub(super) fn refusal(&self, key: &CollectionKey, revision: &str) -> Option<Said> {
-        let reported = self.0.get(key)?;
+        let reported = self.reported.get(key)?;
         let refused = reported.said.reception() == Some(Reception::Refused);
         (refused && reported.revision == revision).then_some(reported.said)
     }
 
     /// Forgets what was said of versions that are not in use any more.
     pub(super) fn keep(&mut self, revisions: &BTreeMap<CollectionKey, String>) {
-        self.0
+        self.reported
             .retain(|key, reported| revisions.get(key) == Some(&reported.revision));
+        self.tokens.retain(|key, _| revisions.contains_key(key));
     }
 }
 
@@ -82,6 +105,7 @@ mod tests {
         Said {
             status: Some(status),
             worked: false,
+            generation: None,
         }
     }
 
@@ -103,7 +127,18 @@ mod tests {
         );
         assert_eq!(reports.refusal(&openai(), "1"), None);
         reports.keep(&BTreeMap::from([(openai(), "2".to_owned())]));
-        assert!(reports.0.is_empty());
+        assert!(reports.reported.is_empty());
+    }
+
+    #[test]
+    fn one_stream_tells_of_a_token_every_ten_seconds_at_most() {
+        let (mut reports, now) = (Reports::default(), Instant::now());
+        assert_eq!(reports.take_token(&openai(), now), Ok(()));
+        let soon = reports.take_token(&openai(), now + LEAST / 2);
+        assert_eq!(soon, Err(Refusal::TooSoon));
+        assert_eq!(reports.take_token(&openai(), now + LEAST), Ok(()));
+        reports.keep(&BTreeMap::new());
+        assert_eq!(reports.take_token(&openai(), now + LEAST), Ok(()));
     }
 
     #[test]

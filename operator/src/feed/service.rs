@@ -31,6 +31,7 @@ use crate::random;
 use crate::readiness::{Check, Readiness};
 use crate::server::{Body, body};
 use crate::shutdown::Shutdown;
+use crate::tokens::refusals::Refusals;
 use crate::watches::pods::{InjectedPod, Pods};
 
 /// A connection that proved nothing by then is closed.
@@ -63,6 +64,8 @@ pub struct Feed {
     pub catalogue: Arc<Catalogue>,
     /// Who is connected.
     pub streams: Streams,
+    /// Where refused tokens are noted.
+    pub refusals: Refusals,
     /// Whether enough of the cluster is known.
     pub readiness: Readiness,
     /// Where refusals are counted.
@@ -267,13 +270,20 @@ impl Connection {
         let bytes = read(content, REPORT_LIMIT).await;
         let bytes = bytes.ok_or(Refusal::BadReport)?;
         let report: Report = serde_json::from_slice(&bytes).map_err(|_| Refusal::BadReport)?;
-        self.feed.streams.report(id, &report, Instant::now())?;
+        let token = self.feed.streams.report(id, &report, Instant::now())?;
         info!(
             stream = %id,
             collection = report.collection,
             status = report.said.status,
+            generation = report.said.generation,
             "a sidecar reports what a provider says about a credential"
         );
+        if let Some(token) = token {
+            self.feed.refusals.note(&token).await.map_err(|error| {
+                warn!(%error, "a refused token cannot be noted");
+                Refusal::ApiServer
+            })?;
+        }
         Ok(taken())
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use credence_core::Environment;
 use credence_core::reception::Said;
 use credence_core::wire::{Ack, Report};
 use tokio::sync::Notify;
@@ -13,6 +14,7 @@ use super::refusal::Refusal;
 use super::reports::Reports;
 use crate::collection_key::CollectionKey;
 use crate::metrics::Metrics;
+use crate::tokens::refusals::RefusedToken;
 
 /// How many sidecars use a collection through this replica.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,6 +57,7 @@ struct Live {
 
 struct Sent {
     revision: String,
+    environment: Environment,
     revisions: BTreeMap<CollectionKey, String>,
     at: Instant,
     /// Whether it replaced another bundle of the same stream.
@@ -143,11 +146,17 @@ impl Streams {
     }
 
     /// Takes note of a report by the stream of this id. One on an older bundle
-    /// than the last sent says nothing about the last: it comes again.
+    /// than the last sent says nothing about the last: it comes again. What it
+    /// says about a token is returned.
     ///
     /// # Errors
     /// Why it was not taken.
-    pub fn report(&self, id: &str, report: &Report, now: Instant) -> Result<(), Refusal> {
+    pub fn report(
+        &self,
+        id: &str,
+        report: &Report,
+        now: Instant,
+    ) -> Result<Option<RefusedToken>, Refusal> {
         let mut streams = self.lock();
         let live = streams
             .get_mut(id)
@@ -158,18 +167,26 @@ impl Streams {
             .as_ref()
             .filter(|sent| sent.revision == report.revision)
         else {
-            return Ok(());
+            return Ok(None);
         };
         let mut revisions = sent.revisions.iter();
         let (key, revision) = revisions
             .find(|(key, _)| key.name.as_str() == report.collection)
             .ok_or(Refusal::NotInBundle)?;
+        if let Some(generation) = report.said.generation {
+            live.reports.take_token(key, now)?;
+            return Ok(Some(RefusedToken {
+                of: key.clone(),
+                environment: sent.environment,
+                generation,
+            }));
+        }
         let news = live.reports.take(key, revision, report.said, now)?;
         drop(streams);
         if news {
             self.changed.notify_one();
         }
-        Ok(())
+        Ok(None)
     }
 
     /// What is connected, by collection.
@@ -238,6 +255,7 @@ impl Registration {
         if let Some(live) = streams.get_mut(&*self.id) {
             live.sent = Some(Sent {
                 revision: issue.bundle.revision.clone(),
+                environment: issue.bundle.environment,
                 revisions: issue.revisions.clone(),
                 at: now,
                 is_change: live.sent.is_some(),
@@ -258,7 +276,6 @@ impl Drop for Registration {
 
 #[cfg(test)]
 mod tests {
-    use credence_core::Environment;
     use credence_core::bundle::Bundle;
 
     use super::*;
@@ -324,7 +341,20 @@ mod tests {
         assert_eq!(count(&streams, "a"), (1, 1, 0));
     }
 
-    fn report(streams: &Streams, revision: &str, collection: &str) -> Result<(), Refusal> {
+    fn report(
+        streams: &Streams,
+        revision: &str,
+        collection: &str,
+    ) -> Result<Option<RefusedToken>, Refusal> {
+        report_of(streams, revision, collection, None)
+    }
+
+    fn report_of(
+        streams: &Streams,
+        revision: &str,
+        collection: &str,
+        generation: Option<u64>,
+    ) -> Result<Option<RefusedToken>, Refusal> {
         let report = Report {
             stream: "s".to_owned(),
             revision: revision.to_owned(),
@@ -332,6 +362,7 @@ mod tests {
             said: Said {
                 status: Some(401),
                 worked: false,
+                generation,
             },
         };
         streams.report("s", &report, Instant::now())
@@ -369,9 +400,9 @@ mod tests {
         let stream = streams.register("s".into(), "u").unwrap();
         stream.sent(&bundle("1", &[("a", "1"), ("b", "1")]), Instant::now());
         assert_eq!(report(&streams, "1", "c"), Err(Refusal::NotInBundle));
-        assert_eq!(report(&streams, "0", "a"), Ok(()), "late, but honest");
+        assert_eq!(report(&streams, "0", "a"), Ok(None), "late, but honest");
         assert!(rejected(&streams).is_empty());
-        assert_eq!(report(&streams, "1", "a"), Ok(()));
+        assert_eq!(report(&streams, "1", "a"), Ok(None));
         let refused = [(key("a"), "1".to_owned())];
         assert_eq!(rejected(&streams), refused);
         stream.sent(&bundle("2", &[("a", "1"), ("b", "2")]), Instant::now());
@@ -380,6 +411,26 @@ mod tests {
         assert!(rejected(&streams).is_empty());
         drop(stream);
         assert_eq!(report(&streams, "3", "a"), Err(Refusal::NoStream));
+    }
+
+    #[test]
+    fn a_refused_token_is_of_the_environment_that_its_stream_was_sent() {
+        let streams = streams();
+        let stream = streams.register("s".into(), "u").unwrap();
+        stream.sent(&bundle("1", &[("a", "1")]), Instant::now());
+        let told = report_of(&streams, "1", "a", Some(7));
+        let expected = RefusedToken {
+            of: key("a"),
+            environment: Environment::Live,
+            generation: 7,
+        };
+        assert_eq!(told, Ok(Some(expected)));
+        // Whether it is the credential's fault, a fresh token will show.
+        assert!(rejected(&streams).is_empty());
+        let late = report_of(&streams, "0", "a", Some(7));
+        assert_eq!(late, Ok(None));
+        let not_sent = report_of(&streams, "1", "b", Some(7));
+        assert_eq!(not_sent, Err(Refusal::NotInBundle));
     }
 
     #[test]

@@ -33,6 +33,14 @@ impl SecretStore {
         }
     }
 
+    /// The same store for the token of one collection.
+    pub fn of(&self, key: &TokenKey, owner: &CollectionKey) -> Self {
+        Self {
+            api: self.api.clone(),
+            owners: Arc::new(Mutex::new(HashMap::from([(key.clone(), owner.clone())]))),
+        }
+    }
+
     /// States whose token it is: it is written to the Secret, so that every
     /// replica knows.
     pub fn assign(&self, key: &TokenKey, owner: &CollectionKey) {

@@ -115,7 +115,8 @@ fn is_news(taken: Option<Said>, said: Said) -> bool {
         (None, reception) => reception == Some(Reception::Refused),
         (Some(taken), reception) => {
             taken.reception() != reception
-                || (reception == Some(Reception::Refused) && taken.status != said.status)
+                || (reception == Some(Reception::Refused)
+                    && (taken.status, taken.generation) != (said.status, said.generation))
         }
     }
 }
@@ -138,7 +139,12 @@ mod tests {
         }
 
         fn standing(&self, name: &str) -> Standing {
-            Standing::new(name.parse().unwrap(), true, self.board.clone())
+            Standing::new(name.parse().unwrap(), true, None, self.board.clone())
+        }
+
+        fn token(&self, generation: u64) -> Standing {
+            let name = "openai".parse().unwrap();
+            Standing::new(name, true, Some(generation), self.board.clone())
         }
     }
 
@@ -209,6 +215,27 @@ mod tests {
             None,
             "nobody was told of a refusal"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_token_that_is_refused_is_news() {
+        let mut case = Case::new();
+        let first = case.token(7);
+        first.token_refused(403);
+        let mut reports = Reports::new(&mut case.refusals);
+        reports.begin("s", "1");
+        let report = next(&mut reports).await.unwrap();
+        assert_eq!(
+            (report.said.status, report.said.generation),
+            (Some(403), Some(7))
+        );
+        reports.answered(&report, Ok(()));
+        first.end();
+        tokio::time::advance(PAUSE).await;
+        assert_eq!(next(&mut reports).await, None);
+        let second = Standing::new("openai".parse().unwrap(), true, Some(8), case.board.clone());
+        second.token_refused(403);
+        assert_eq!(next(&mut reports).await.unwrap().said.generation, Some(8));
     }
 
     #[tokio::test(start_paused = true)]

@@ -22,4 +22,5 @@ mod rig;
 mod signing;
 mod streaming;
 mod timeouts;
+mod tokens;
 mod upgrades;

@@ -15,6 +15,7 @@ use super::{Held, Intent, Record, RefreshToken, Unread};
 use crate::Secret;
 use crate::token::error_code::ErrorCode;
 use crate::token::raw_answer::{RawAnswer, RoundTrip};
+use crate::token::refused::Forced;
 use crate::token::setback::{Next, Setback, SetbackReason};
 use crate::token::terms::Digest;
 
@@ -82,6 +83,8 @@ struct StoredRecord {
     refused: Option<u64>,
     #[serde(default)]
     forced_at: Option<Timestamp>,
+    #[serde(default)]
+    forced_times: u32,
     #[serde(default)]
     clock_skew_seconds: i64,
 }
@@ -183,7 +186,8 @@ impl From<&Record> for StoredRecord {
             unread: record.unread.as_ref().map(StoredUnread::from),
             setback: record.setback.as_ref().map(StoredSetback::from),
             refused: record.refused,
-            forced_at: record.forced_at,
+            forced_at: record.forced.map(|forced| forced.at),
+            forced_times: record.forced.map_or(0, |forced| forced.times),
             clock_skew_seconds: record.clock_skew.as_secs(),
         }
     }
@@ -290,7 +294,10 @@ impl StoredRecord {
             // refresh token.
             setback: self.setback.and_then(StoredSetback::setback),
             refused: self.refused,
-            forced_at: self.forced_at,
+            forced: self.forced_at.map(|at| Forced {
+                at,
+                times: self.forced_times.max(1),
+            }),
             clock_skew: SignedDuration::from_secs(self.clock_skew_seconds),
         })
     }

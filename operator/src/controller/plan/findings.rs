@@ -15,6 +15,7 @@ use jiff::Timestamp;
 
 use super::super::conditions::{Status, Verdict};
 use super::super::rejections::Rejection;
+use super::token::Tokens;
 use crate::resolution::Resolution;
 
 /// What the findings are made from.
@@ -25,6 +26,8 @@ pub(super) struct Findings<'a> {
     pub(super) resolutions: &'a BTreeMap<Environment, Arc<Resolution>>,
     /// What sidecars say of credentials, by the revision of what is in use.
     pub(super) rejections: &'a BTreeMap<String, Rejection>,
+    /// The tokens that calls need.
+    pub(super) tokens: &'a Tokens<'a>,
     /// The time.
     pub(super) now: Timestamp,
 }
@@ -63,13 +66,17 @@ impl Findings<'_> {
 
     /// When something of it will be different by time alone.
     pub(super) fn next_change(&self) -> Option<Timestamp> {
-        let resolutions = self.resolutions.values();
-        let changes = resolutions.flat_map(|resolution| {
+        let resolutions = self.resolutions.iter();
+        let changes = resolutions.flat_map(|(environment, resolution)| {
             let stage = resolution
                 .certificate_not_after
                 .and_then(|end| expiring::next_stage(end, self.now));
             let rejected = self.rejections.get(&resolution.revision);
-            [stage, rejected.and_then(|rejected| rejected.until)]
+            [
+                stage,
+                rejected.and_then(|rejected| rejected.until),
+                self.tokens.rejected_until(*environment),
+            ]
         });
         changes.flatten().min()
     }
@@ -88,6 +95,9 @@ impl Findings<'_> {
     }
 
     fn rejected(&self, environment: Environment, resolution: &Resolution) -> Option<Verdict> {
+        if self.tokens.rejected_until(environment).is_some() {
+            return Some(rejected::fresh_token(environment));
+        }
         let Rejection { said, .. } = self.rejections.get(&resolution.revision)?;
         Some(rejected::rejected(&rejected::Refused {
             method: self.method,

@@ -66,6 +66,13 @@ impl<'a> Tokens<'a> {
         Some(Verdict::new(Status::True, reason, message))
     }
 
+    /// Until when a token counts as one that the API refuses though it was just
+    /// obtained.
+    pub(super) fn rejected_until(&self, environment: Environment) -> Option<Timestamp> {
+        let Needed { order, record } = self.needed.get(&environment)?;
+        (*record)?.rejected_until(&order.terms, self.now)
+    }
+
     /// Whether calls of an environment can be made, as far as tokens go.
     pub(super) fn allow(&self, environment: Environment) -> bool {
         self.needed

@@ -24,6 +24,7 @@ use crate::queue::Queue;
 use crate::resolution::Resolution;
 use crate::revision::Inputs;
 use crate::shutdown::{self, Trigger};
+use crate::tokens::refusals::{Refusals, RefusedToken};
 use crate::tokens::state_secret;
 use crate::tokens::tests::{on_token, order};
 
@@ -250,6 +251,57 @@ async fn another_leader_goes_on_with_what_is_there() {
     two.knows("t2").await;
     assert_eq!(provider.asked(), 2);
     two.end().await;
+}
+
+/// Whichever replica hears of it, the one that leads renews the
+/// token, once.
+#[tokio::test]
+async fn a_refused_token_is_renewed_once_whoever_is_told() {
+    let (cluster, provider) = (Cluster::default(), Provider::default());
+    let replicas = ["one", "two", "three"].map(|name| {
+        let replica = Replica::start(&cluster, &provider, name);
+        replica.plan("u");
+        replica
+    });
+    replicas[0].leads.send_replace(true);
+    for replica in &replicas {
+        replica.knows("t1").await;
+    }
+    let generation = replicas[0].catalogue.records(&key())[&LIVE].generation;
+    let refused = RefusedToken {
+        of: key(),
+        environment: LIVE,
+        generation,
+    };
+    let notes = replicas.iter().map(|replica| {
+        let store = SecretStore::new(cluster.client(), "credence-system");
+        Refusals::new(replica.catalogue.clone(), store)
+    });
+    let notes: Vec<_> = notes.collect();
+    let all = notes
+        .iter()
+        .flat_map(|note| [note.note(&refused), note.note(&refused)]);
+    for noted in futures::future::join_all(all).await {
+        noted.unwrap();
+    }
+    for replica in &replicas {
+        replica.knows("t2").await;
+    }
+    // What a sidecar says late of the token before.
+    for note in &notes {
+        note.note(&refused).await.unwrap();
+    }
+    for replica in replicas {
+        assert_eq!(replica.token().as_deref(), Some("t2"));
+        replica.end().await;
+    }
+    assert_eq!(provider.asked(), 2);
+    let secrets = cluster.secrets.lock().unwrap();
+    let records = secrets
+        .values()
+        .map(|secret| state_secret::record(secret).unwrap());
+    let refused: Vec<_> = records.map(|record| record.refused).collect();
+    assert_eq!(refused, [None]);
 }
 
 #[tokio::test]

@@ -53,7 +53,10 @@ fn full() -> Record {
             message: "no".to_owned(),
         }),
         refused: Some(7),
-        forced_at: Some(at(1000)),
+        forced: Some(Forced {
+            at: at(1000),
+            times: 3,
+        }),
         clock_skew: SignedDuration::from_secs(-40),
     }
 }

@@ -21,6 +21,16 @@ pub(super) struct Refused<'a> {
     pub(super) said: Said,
 }
 
+/// The condition of an API that refuses what the token endpoint has just given.
+pub(super) fn fresh_token(environment: Environment) -> Verdict {
+    let message = format!(
+        "The API refuses the access token ({environment}), and did so again after a new one was \
+         obtained: it is not the token's age. Compare scopes, audience and base URL of the \
+         collection with what the API wants, and see whether the account may use it."
+    );
+    Verdict::new(Status::True, reason::FRESH_TOKEN_REFUSED, message)
+}
+
 /// The condition. The answer's status and whether the credential has worked
 /// are all there is to tell the causes apart by.
 pub(super) fn rejected(refused: &Refused<'_>) -> Verdict {
@@ -94,7 +104,11 @@ mod tests {
             environment: Environment::Live,
             secret: Some("openai-live"),
             certificate: None,
-            said: Said { status, worked },
+            said: Said {
+                status,
+                worked,
+                generation: None,
+            },
         }
     }
 

@@ -9,6 +9,7 @@ fn rejection(status: u16, until: Option<Timestamp>) -> Rejection {
         said: Said {
             status: Some(status),
             worked: true,
+            generation: None,
         },
         until,
     }

@@ -1,5 +1,6 @@
 //! What is said about tokens.
 
+use credence_core::token::refused::Forced;
 use credence_core::token::{Next, Order, Record, Setback, SetbackReason};
 use credence_crds::TokenStatus;
 
@@ -47,6 +48,33 @@ fn setback(order: &Order, reason: SetbackReason, next: Next) -> Option<Setback> 
 
 fn held(order: &Order) -> Record {
     (*record(order, "t0k", Some(at(3_600)))).clone()
+}
+
+#[test]
+fn a_token_that_is_refused_as_soon_as_it_is_obtained_is_told_until_it_is_over() {
+    let order = order(1);
+    let forced = |times| Forced { at: at(100), times };
+    let refused = Record {
+        refused: Some(1),
+        ..held(&order)
+    };
+    let plan = planned_with(&order, Some(refused.clone()), 101);
+    assert_eq!(said(&plan, "CredentialRejected"), None);
+    let again = Record {
+        forced: Some(forced(1)),
+        ..refused
+    };
+    let plan = planned_with(&order, Some(again.clone()), 101);
+    let (status, reason, message) = said(&plan, "CredentialRejected").unwrap();
+    assert_eq!((status, reason), ("True", "FreshTokenRefused"));
+    assert!(
+        message.contains("scopes, audience and base URL"),
+        "{message}"
+    );
+    assert_eq!(said(&plan, "Ready").unwrap().0, "True");
+    assert_eq!(plan.look_again, Some(Duration::from_secs(599)));
+    let plan = planned_with(&order, Some(again), 700);
+    assert_eq!(said(&plan, "CredentialRejected"), None);
 }
 
 fn environment(plan: &Plan) -> &EnvironmentStatus {
