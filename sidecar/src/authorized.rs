@@ -55,6 +55,16 @@ pub(crate) struct Unfinished {
     moment: LazyCell<Moment>,
 }
 
+impl Applied {
+    /// Where it may be sent, and nowhere else.
+    pub(crate) fn destination(&self) -> &Arc<Destination> {
+        match self {
+            Self::Whole(authorized) => &authorized.destination,
+            Self::Head(unfinished) => &unfinished.destination,
+        }
+    }
+}
+
 impl Authorized {
     /// Places everything that the collection sets on the caller's request,
     /// and leaves out what must not go further, the wish to `upgrade` excepted.
@@ -186,6 +196,14 @@ impl Authorized {
     /// Whether the caller has said that he takes trailers (RFC 9110 §10.1.4).
     pub(crate) fn takes_trailers(&self) -> bool {
         self.trailers
+    }
+
+    /// With a body that its head announces already.
+    pub(crate) fn followed_by(self, body: Zeroizing<Vec<u8>>) -> Self {
+        Self {
+            body: Some(body),
+            ..self
+        }
     }
 
     /// The bytes, to be sent as they are.

@@ -1,5 +1,6 @@
 //! One client connection: a request, its answer, the next request.
 
+mod again;
 mod call;
 
 use std::future::poll_fn;

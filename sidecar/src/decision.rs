@@ -11,6 +11,7 @@ use crate::http1::{FieldStorage, Framing, Known, RequestHead, Version};
 use crate::index;
 use crate::moment;
 use crate::problem::{AnswerForm, Problem};
+use crate::replay::Replay;
 use crate::shared::Shared;
 use crate::slug::Slug;
 use crate::target::{Target, path_and_query};
@@ -34,14 +35,14 @@ impl Decision {
     /// Decides on a whole head. `host` is set to the authority that the caller
     /// used, and an answer of ours is written to `out`.
     pub(crate) fn of(
-        head: &[u8],
+        bytes: &[u8],
         entrance: &Entrance,
         shared: &Shared,
         host: &mut Vec<u8>,
         out: &mut Vec<u8>,
     ) -> Self {
         let mut storage = FieldStorage::new();
-        let head = match RequestHead::parse(head, &mut storage) {
+        let head = match RequestHead::parse(bytes, &mut storage) {
             Ok(head) => head,
             Err(error) => {
                 let form = AnswerForm {
@@ -62,6 +63,9 @@ impl Decision {
         host.extend_from_slice(head.host.unwrap_or_default());
         match route(&head, entrance, shared, form, out) {
             Ok(Some((applied, upgrade))) => {
+                let expects_continue = expects_continue(&head);
+                let to = applied.destination();
+                let replay = Replay::of(bytes, &head, expects_continue, to, &shared.bodies);
                 let request = Request {
                     framing: head.framing,
                     version: head.version,
@@ -69,8 +73,9 @@ impl Decision {
                     method: well_known(head.method),
                     idempotent: is_idempotent(head.method),
                     close: head.close || shared.is_draining(),
-                    expects_continue: expects_continue(&head),
+                    expects_continue,
                     upgrade,
+                    replay,
                 };
                 match applied {
                     Applied::Whole(authorized) => Self::Call(authorized, request),

@@ -1,5 +1,7 @@
 //! One request and its answer, both on their way at the same time.
 
+mod refused;
+
 use std::borrow::Cow;
 use std::future::poll_fn;
 use std::mem;
@@ -19,9 +21,11 @@ use crate::http1::{BodyError, FieldStorage, Framing, HeadError, HeadScan, Respon
 use crate::line::Line;
 use crate::problem::Problem;
 use crate::pump::{Pump, Stuck};
+use crate::replay::Replay;
 use crate::slug::Slug;
 use crate::upgrade::Upgrade;
 use crate::upstream::{Active, Connection};
+pub(crate) use refused::Refused;
 
 /// Interim answers of one exchange: each renews the deadline, so that a
 /// provider could go on for ever.
@@ -46,6 +50,8 @@ pub(crate) struct Request {
     pub(crate) expects_continue: bool,
     /// The client would go on with another protocol.
     pub(crate) upgrade: Option<Upgrade>,
+    /// For making the call once more with another token.
+    pub(crate) replay: Option<Box<Replay>>,
 }
 
 /// How an exchange ended.
@@ -67,6 +73,8 @@ pub(crate) enum End {
     /// The provider's connection was dead before anything of an answer came;
     /// the request may be sent again on another one.
     Stale(Box<Exchange>),
+    /// The token was refused; another one may be accepted.
+    Refused(Box<Refused>),
     /// Nothing of an answer was passed on: this is one.
     Failed(Problem),
     /// The client cannot be told any more; the status is that of the answer
@@ -123,6 +131,7 @@ enum Verdict {
     Whole,
     Switched,
     Silence,
+    Refused,
     Failed(Problem),
     Broken,
 }
@@ -131,9 +140,11 @@ impl Exchange {
     /// `reused` says that the connection has carried an exchange before, so
     /// that the provider may have closed it meanwhile.
     pub(crate) fn new(active: Active, request: Request, reused: bool) -> Self {
+        let copy = request.replay.as_ref();
+        let copy = copy.and_then(|replay| replay.copy(request.framing));
         Self {
             active,
-            upload: Pump::new(request.framing, request.framing == Framing::Chunked),
+            upload: Pump::new(request.framing, request.framing == Framing::Chunked).copying(copy),
             upload_state: Upload::Flowing,
             download: Download::Head(HeadScan::default()),
             interim: 0,
@@ -179,6 +190,7 @@ impl Exchange {
                 }
             }
             Verdict::Switched => End::Switched(self.active),
+            Verdict::Refused => End::Refused(Box::new(Refused::new(self))),
             Verdict::Silence if self.may_retry() => End::Stale(Box::new(self)),
             Verdict::Silence => End::Failed(Problem::new(
                 Slug::UpstreamUnreachable,
@@ -313,6 +325,7 @@ impl Exchange {
     /// Turns the head of an answer into the one that the client gets. An error
     /// is what ends the exchange.
     fn pass_head<L>(&mut self, length: usize, around: &mut Around<'_, L>) -> Result<(), Verdict> {
+        let replayable = self.is_replayable();
         let side = self.active.side();
         let mut storage = FieldStorage::new();
         let bytes = &side.inbound.bytes()[..length];
@@ -333,9 +346,12 @@ impl Exchange {
             close: self.close,
             switching,
         };
-        around.destination.answered(&head);
+        let refused = around.destination.answered(&head);
         if let Some(signer) = &around.destination.signer {
             signer.answered(&head, Timestamp::now());
+        }
+        if refused && replayable {
+            return Err(Verdict::Refused);
         }
         if switching {
             let room = around.client.outbound.room();
@@ -422,6 +438,6 @@ impl Exchange {
 /// Whether the client has closed its connection while it waits: then nobody
 /// wants the answer, and a provider may stop working on it. A client that only
 /// closes its sending side looks the same, and is not waited for either.
-fn is_gone(client: &mut Side<impl Line>, cx: &mut Context<'_>) -> bool {
+pub(crate) fn is_gone(client: &mut Side<impl Line>, cx: &mut Context<'_>) -> bool {
     client.inbound.is_empty() && matches!(client.poll_fill(cx), Poll::Ready(Ok(0) | Err(_)))
 }

@@ -5,6 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::body_copy::BodyCopy;
 use crate::buffer::Side;
 use crate::http1::{BodyError, Decoder, Event, Field, Framing, Known, MAX_FIELDS, chunk, field};
 use crate::plan::HeaderPlan;
@@ -25,6 +26,8 @@ pub(crate) struct Pump {
     /// Bytes at the front of the inbound buffer that are data to be written.
     direct: usize,
     ended: bool,
+    /// For whoever may need the body once more.
+    copy: Option<Box<BodyCopy>>,
     /// Bytes were read or written since the last time somebody asked.
     moved: bool,
 }
@@ -49,8 +52,24 @@ impl Pump {
             chunked,
             direct: 0,
             ended: false,
+            copy: None,
             moved: false,
         }
+    }
+
+    /// Copies what passes.
+    pub(crate) fn copying(self, copy: Option<Box<BodyCopy>>) -> Self {
+        Self { copy, ..self }
+    }
+
+    /// Whether the body has passed, and a copy of it is here.
+    pub(crate) fn has_whole_copy(&self) -> bool {
+        self.copy.as_ref().is_some_and(|copy| copy.is_whole())
+    }
+
+    /// The copy.
+    pub(crate) fn take_copy(&mut self) -> Option<Box<BodyCopy>> {
+        self.copy.take()
     }
 
     /// Whether something has happened since the last call.
@@ -115,6 +134,9 @@ impl Pump {
                     break;
                 }
                 Event::Data(data) => {
+                    if let Some(copy) = &mut self.copy {
+                        copy.take(data);
+                    }
                     let length = data.len();
                     if self.chunked {
                         chunk::begin(length, to.outbound.room());
@@ -132,6 +154,9 @@ impl Pump {
                     }
                 }
                 Event::End(trailers) => {
+                    if let Some(copy) = &mut self.copy {
+                        copy.end(trailers);
+                    }
                     if self.chunked {
                         let room = to.outbound.room();
                         room.extend_from_slice(chunk::LAST);

@@ -48,6 +48,8 @@ pub(crate) struct Shared {
     compiler: Mutex<Compiler>,
     withdrawn: Mutex<Vec<Withdrawn>>,
     changed: Notify,
+    /// For whoever waits for a newer token.
+    pub(crate) renewed: Notify,
     /// For whoever opens the ports that the bundle names.
     pub(crate) bundled: Notify,
     own_ports: Mutex<BTreeMap<CollectionName, u16>>,
@@ -83,6 +85,7 @@ impl Shared {
             compiler: Mutex::new(compiler),
             withdrawn: Mutex::default(),
             changed: Notify::new(),
+            renewed: Notify::new(),
             bundled: Notify::new(),
             own_ports: Mutex::default(),
             draining: AtomicBool::new(false),
@@ -138,6 +141,7 @@ impl Shared {
                     .map(|lineage| Withdrawn { lineage, cut_at }),
             );
         self.changed.notify_one();
+        self.renewed.notify_waiters();
         self.bundled.notify_one();
     }
 

@@ -4,6 +4,7 @@
 //! board, from which the feed's client reads.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -16,6 +17,15 @@ use tokio::time::Instant;
 /// last refusal: many APIs answer some calls whoever asks, and these do not
 /// say anything while others are refused.
 const RECOVERY: Duration = Duration::from_secs(300);
+
+/// How long calls wait for the next token when one is refused: a renewal takes
+/// a second or two. From the first refusal on, so that an API that answers 401
+/// to some calls whoever asks does not become slow.
+const HOPE: Duration = Duration::from_secs(5);
+
+/// For how long a token that has replaced a refused one is not replaced for the
+/// same reason.
+const FORCED_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What there is to say about credentials, by collection: those that were
 /// refused once, and how they stand now.
@@ -79,6 +89,10 @@ pub(crate) struct Standing {
     refused: AtomicBool,
     /// Set while the board is locked: nothing is noted after that.
     over: AtomicBool,
+    /// Since when the token is refused.
+    refused_since: OnceLock<Instant>,
+    /// When it took the place of one that was refused.
+    replaced_at: Option<Instant>,
     board: Board,
 }
 
@@ -96,8 +110,30 @@ impl Standing {
             worked: AtomicBool::new(false),
             refused: AtomicBool::new(false),
             over: AtomicBool::new(false),
+            refused_since: OnceLock::new(),
+            replaced_at: None,
             board,
         }
+    }
+
+    /// The same, as that of a credential which takes the place of another.
+    pub(crate) fn after(self, last: Option<&Self>, now: Instant) -> Self {
+        let refused = last.is_some_and(|last| last.refused_since.get().is_some());
+        Self {
+            replaced_at: refused.then_some(now),
+            ..self
+        }
+    }
+
+    /// Until when a call that was refused may wait for a newer token; none if
+    /// that is not to be expected, or if nobody is told of the refusal.
+    pub(crate) fn hope(&self, now: Instant) -> Option<Instant> {
+        let until = *self.refused_since.get()? + HOPE;
+        let renewable = self
+            .replaced_at
+            .is_none_or(|replaced| now >= replaced + FORCED_INTERVAL);
+        let is_heard = self.board.0.receiver_count() > 0;
+        (renewable && is_heard && now < until).then_some(until)
     }
 
     /// Takes note of the head of an answer.
@@ -112,6 +148,7 @@ impl Standing {
     /// Takes note of an answer that refuses the token, by a status that the
     /// collection says to do so.
     pub(crate) fn token_refused(&self, status: u16) {
+        self.refused_since.get_or_init(Instant::now);
         self.refused(Some(status));
     }
 
@@ -251,6 +288,36 @@ mod tests {
         old.answered(401);
         old.certificate_refused();
         assert_eq!(said(&reader), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_call_waits_for_five_seconds_after_the_first_refusal_and_not_after_a_renewal()
+    {
+        let (board, began) = (Board::default(), Instant::now());
+        let token = |generation| {
+            let name = "openai".parse().unwrap();
+            Standing::new(name, true, Some(generation), board.clone())
+        };
+        let first = token(7);
+        assert_eq!(first.hope(began), None, "it was not refused");
+        first.token_refused(401);
+        assert_eq!(first.hope(began), None, "nobody is told");
+        let _reader = board.reader();
+        tokio::time::advance(Duration::from_secs(4)).await;
+        first.token_refused(401);
+        assert_eq!(first.hope(Instant::now()), Some(began + HOPE));
+        assert_eq!(first.hope(began + HOPE), None);
+
+        let second = token(8).after(Some(&first), began);
+        second.token_refused(401);
+        assert_eq!(second.hope(Instant::now()), None);
+        let later = token(9).after(Some(&first), began);
+        tokio::time::advance(FORCED_INTERVAL).await;
+        later.token_refused(401);
+        assert!(later.hope(Instant::now()).is_some());
+        let planned = token(10).after(Some(&token(9)), Instant::now());
+        planned.token_refused(401);
+        assert!(planned.hope(Instant::now()).is_some());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The bundle, compiled.
 
 mod on_token;
+mod successor;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::slug::Slug;
 use crate::standing::{Board, Standing};
 use crate::upstream::{self, ALPN, Upstream};
 use on_token::OnToken;
+pub(crate) use successor::Successor;
 
 /// Everything that can be called, by the first segment of a path.
 #[derive(Clone, Debug)]
@@ -271,7 +273,9 @@ impl Compiler {
             Some(same) => Arc::clone(&same.standing),
             None => {
                 let board = self.board.clone();
-                Arc::new(Standing::new(name.clone(), of_ours, generation, board))
+                let last = before.map(|before| &*before.standing);
+                let standing = Standing::new(name.clone(), of_ours, generation, board);
+                Arc::new(standing.after(last, Instant::now()))
             }
         };
         Ok(Arc::new(Destination {

@@ -10,7 +10,7 @@ use crate::problem::Problem;
 use crate::slug::Slug;
 
 /// The largest body that is kept.
-const LARGEST: usize = 1024 * 1024;
+pub(crate) const LARGEST: usize = 1024 * 1024;
 
 /// What all bodies that are kept at one time may have together.
 pub(crate) const ALL_TOGETHER: usize = 16 * LARGEST;
@@ -39,6 +39,11 @@ impl WholeBody {
             bytes: Zeroizing::new(Vec::new()),
             reserved: budget.reserve(),
         })
+    }
+
+    /// How much has arrived.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
     }
 
     /// Appends what has arrived.

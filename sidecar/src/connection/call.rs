@@ -6,6 +6,7 @@ use std::task::Poll;
 
 use tokio::time::Instant;
 
+use super::again::Again;
 use super::{Connection, Next};
 use crate::authorized::{Authorized, Unfinished};
 use crate::collect::{Uncollected, collect};
@@ -17,6 +18,7 @@ use crate::metrics::Source;
 use crate::problem::{AnswerForm, Problem};
 use crate::slug::Slug;
 use crate::tunnel;
+use crate::upstream::{self, Upstream};
 
 /// What became of a call.
 struct Answer {
@@ -36,7 +38,7 @@ impl Answer {
 
 impl<L: Line> Connection<L> {
     /// Reads the body that a credential is put in, and makes the call.
-    pub(super) async fn collect(&mut self, unfinished: Unfinished, request: Request) -> Next {
+    pub(super) async fn collect(&mut self, unfinished: Unfinished, mut request: Request) -> Next {
         let began = Instant::now();
         let destination = Arc::clone(unfinished.destination());
         let mut form = answer_form(&request);
@@ -53,6 +55,7 @@ impl<L: Line> Connection<L> {
             Ok(body) => {
                 form.close = request.close;
                 let (body, _counted) = body.into_parts();
+                request.replay = (request.replay).and_then(|replay| replay.with_body(&body));
                 match unfinished.finish(body) {
                     Ok(authorized) => {
                         let request = Request {
@@ -113,6 +116,27 @@ impl<L: Line> Connection<L> {
         }
     }
 
+    /// A connection, and whether the provider may have closed it meanwhile.
+    pub(super) async fn connect(
+        upstream: &Upstream,
+        upgrades: bool,
+    ) -> Result<(upstream::Connection, bool), Problem> {
+        let pooled = match upgrades {
+            true => None,
+            false => poll_fn(|cx| Poll::Ready(upstream.reuse(cx))).await,
+        };
+        let reused = pooled.is_some();
+        let connection = match pooled {
+            Some(connection) => connection,
+            // On the heap, as all that is rare: it would be the better part of
+            // what each connection takes, also while it is idle.
+            None if upgrades => Box::pin(upstream.connect_http1()).await?,
+            None => Box::pin(upstream.connect()).await?,
+        };
+        let reused = reused || connection.is_stream();
+        Ok((connection, reused))
+    }
+
     async fn exchange(
         &mut self,
         authorized: Authorized,
@@ -120,22 +144,13 @@ impl<L: Line> Connection<L> {
         destination: &Destination,
         began: Instant,
     ) -> Result<Answer, Problem> {
-        let upstream = &destination.upstream;
-        let pooled = match request.upgrade {
-            Some(_) => None,
-            None => poll_fn(|cx| Poll::Ready(upstream.reuse(cx))).await,
-        };
-        let reused = pooled.is_some();
-        let connection = match pooled {
-            Some(connection) => connection,
-            // On the heap, as all that is rare: it would be the better part of
-            // what each connection takes, also while it is idle.
-            None if request.upgrade.is_some() => Box::pin(upstream.connect_http1()).await?,
-            None => Box::pin(upstream.connect()).await?,
-        };
-        let reused = reused || connection.is_stream();
+        let upgrades = request.upgrade.is_some();
+        let (connection, reused) = Self::connect(&destination.upstream, upgrades).await?;
         let mut exchange = Exchange::new(connection.send(authorized), request, reused);
+        let mut newer = None;
         loop {
+            let destination = newer.as_deref().unwrap_or(destination);
+            let upstream = &destination.upstream;
             let around = Around {
                 client: &mut self.client,
                 destination,
@@ -183,6 +198,13 @@ impl<L: Line> Connection<L> {
                     });
                 }
                 End::Failed(problem) => return Err(problem),
+                End::Refused(refused) => match Box::pin(self.again(*refused, destination)).await {
+                    Again::Passed(passed) => exchange = passed,
+                    Again::Sent(again, to) => {
+                        exchange = again;
+                        newer = Some(to);
+                    }
+                },
                 End::Stale(stale) => {
                     let connection = Box::pin(upstream.connect()).await?;
                     exchange = stale.retry_on(connection).ok_or_else(|| {

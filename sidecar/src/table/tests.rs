@@ -251,3 +251,39 @@ fn a_token_that_cannot_be_written_refuses_the_collection() {
         "the token holds a character that a header cannot hold"
     );
 }
+
+fn successor(table: &Table, before: &Table) -> &'static str {
+    match table.successor(destination(before)) {
+        Successor::Newer(_) => "newer",
+        Successor::Same => "same",
+        Successor::Hopeless => "hopeless",
+    }
+}
+
+#[test]
+fn only_another_credential_of_the_same_collection_is_worth_another_try() {
+    let mut compiler = compiler();
+    let (first, _) = compiler.compile(live_with(held("t1", 1, None)), None);
+    assert_eq!(successor(&first, &first), "same");
+    let ended = held("t2", 2, Some(in_seconds(-1)));
+    for (state, expected) in [
+        (held("t1", 1, Some(in_seconds(60))), "same"),
+        (held("t2", 2, None), "newer"),
+        (held("t1", 2, None), "hopeless"),
+        (withheld(NoToken::Unavailable, None), "hopeless"),
+        (ended, "hopeless"),
+    ] {
+        let (next, _) = compiler.renew(tokens(state.clone()), &first);
+        assert_eq!(successor(&next, &first), expected, "{state:?}");
+    }
+    let (gone, _) = compiler.compile(bundle(Environment::Live, None), Some(&first));
+    let (back, _) = compiler.compile(live_with(held("t2", 2, None)), Some(&gone));
+    assert_eq!(successor(&gone, &first), "hopeless");
+    assert_eq!(successor(&back, &first), "hopeless");
+    let elsewhere = Bundle {
+        environment: Environment::Development,
+        ..live_with(held("t2", 2, None))
+    };
+    let (elsewhere, _) = compiler.compile(elsewhere, Some(&first));
+    assert_eq!(successor(&elsewhere, &first), "hopeless");
+}

@@ -105,14 +105,24 @@ impl Active {
         whole.then(|| other.active(self.destination, self.trailers))
     }
 
-    /// Ends an exchange whose answer has ended cleanly; none if the provider
-    /// has sent more than that, or the connection is not ours alone.
-    pub(crate) fn finish(mut self) -> Option<Connection> {
+    /// Whether it is one of many streams.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.side.io, Transport::Http2(_))
+    }
+
+    /// Ends an exchange of which nothing is left to be read or written.
+    pub(crate) fn into_connection(mut self) -> Connection {
         self.side.outbound.release();
-        let connection = Connection {
+        Connection {
             side: self.side,
             counted: self.counted,
-        };
+        }
+    }
+
+    /// Ends an exchange whose answer has ended cleanly; none if the provider
+    /// has sent more than that, or the connection is not ours alone.
+    pub(crate) fn finish(self) -> Option<Connection> {
+        let connection = self.into_connection();
         (connection.side.inbound.is_empty() && !connection.is_stream()).then_some(connection)
     }
 }

@@ -1,14 +1,26 @@
 //! Providers that refuse tokens.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use credence_core::Secret;
-use credence_core::bundle::{OnConflict, Placed, Token, TokenState, Tokens};
+use credence_core::bundle::{OnConflict, Placed, Route, Token, TokenState, Tokens, Withheld};
 use credence_sidecar::{Handle, ProxySettings};
-use serde_json::json;
+use http::Response;
+use serde_json::{Value, json};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
+use crate::http2;
+use crate::http2::caller::request;
 use crate::provider::{Peer, Provider, field};
 use crate::rig::{Rig, changed, varying};
+
+/// Less than a refused call waits for another token.
+const SOON: Duration = Duration::from_secs(3);
 
 /// A provider to which only this token is good, and that says so to the others
 /// with this head.
@@ -18,33 +30,61 @@ async fn accepting(token: &'static str, refusal: &'static str) -> Provider {
 
 async fn accept(mut peer: Peer, token: &str, refusal: &str) {
     while let Some(head) = peer.head().await {
-        let length = field(&head, "content-length").map_or(0, |text| text.parse().unwrap());
-        let body = peer.bytes(length).await;
-        let shown = field(&head, "authorization");
-        if shown == Some(&format!("Bearer {token}")) {
+        let body = whole_body(&mut peer, &head).await;
+        if is_good(&head, token) {
+            let length = body.len();
             let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
             peer.send([head.as_bytes(), &body].concat()).await;
         } else {
-            let body = "no such token";
-            let length = body.len();
-            peer.send(format!(
-                "HTTP/1.1 {refusal}\r\nContent-Length: {length}\r\n\r\n{body}"
-            ))
-            .await;
+            peer.send(refused(refusal)).await;
         }
     }
 }
 
+async fn whole_body(peer: &mut Peer, head: &str) -> Vec<u8> {
+    match field(head, "content-length") {
+        Some(length) => peer.bytes(length.parse().unwrap()).await,
+        None if field(head, "transfer-encoding").is_some() => {
+            peer.until("0\r\n\r\n").await.into_bytes()
+        }
+        None => Vec::new(),
+    }
+}
+
+fn is_good(head: &str, token: &str) -> bool {
+    field(head, "authorization") == Some(&format!("Bearer {token}"))
+}
+
+fn refused(refusal: &str) -> String {
+    let body = "no such token";
+    let length = body.len();
+    format!("HTTP/1.1 {refusal}\r\nContent-Length: {length}\r\n\r\n{body}")
+}
+
 /// A proxy whose collection `api` sends a token.
 fn rig(provider: &Provider, token: &str, generation: u64) -> Rig {
+    placing(provider, token, generation, |route, token| {
+        route.headers = vec![token];
+    })
+}
+
+/// The same, with the token in another place.
+fn placing(
+    provider: &Provider,
+    token: &str,
+    generation: u64,
+    place: impl FnOnce(&mut Route, Placed),
+) -> Rig {
     let rig = Rig::empty(ProxySettings::default());
     let entry = changed(provider, |route| {
         let pieces = json!([{"text": "Bearer "}, {"token": ""}]);
-        route.headers = vec![Placed {
+        let placed = Placed {
             private: true,
             on_conflict: OnConflict::Replace,
             ..varying("Authorization", &pieces)
-        }];
+        };
+        route.headers.clear();
+        place(route, placed);
     });
     rig.apply([("api", entry)]);
     give(&rig.handle, token, generation);
@@ -55,6 +95,26 @@ fn give(handle: &Handle, token: &str, generation: u64) {
     let token = Token::new(Secret::new(token), generation);
     let tokens = Tokens::from([("api".parse().unwrap(), TokenState::Held(token))]);
     assert_eq!(handle.apply_tokens(tokens), BTreeMap::new());
+}
+
+/// Gives `t8` as soon as it hears that the token of generation 7 was refused,
+/// and no other after that; counts how often it heard of one.
+fn renewing(handle: &Handle) -> Arc<AtomicUsize> {
+    let times = Arc::<AtomicUsize>::default();
+    let (handle, counted) = (handle.clone(), Arc::clone(&times));
+    let mut refusals = handle.refusals();
+    tokio::spawn(async move {
+        loop {
+            refusals.changed().await;
+            if let Some(generation) = refusals.tokens().into_values().next() {
+                counted.fetch_add(1, Ordering::SeqCst);
+                if generation == 7 {
+                    give(&handle, "t8", 8);
+                }
+            }
+        }
+    });
+    times
 }
 
 fn told(handle: &Handle) -> Option<u64> {
@@ -88,4 +148,263 @@ async fn a_token_that_may_not_do_this_is_not_refused() {
         assert_eq!(answer.text(), "no such token");
         assert_eq!(told(&rig.handle), None, "{refusal}");
     }
+}
+
+const HELLO: &str = "POST /api/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello";
+
+#[tokio::test]
+async fn a_refused_call_is_made_again_with_the_newer_token() {
+    let large = "x".repeat(500_000);
+    let patch = format!(
+        "PATCH /api/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500000\r\n\r\n{large}"
+    );
+    let chunked = "POST /api/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n\
+         3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n";
+    for (request, body) in [
+        ("GET /api/a?b HTTP/1.1\r\nHost: localhost\r\n\r\n", ""),
+        (HELLO, "hello"),
+        (&patch, &large),
+        (chunked, "5\r\nhello\r\n0\r\n\r\n"),
+    ] {
+        let provider = accepting("t8", "401 Unauthorized").await;
+        let rig = rig(&provider, "t7", 7);
+        let told = renewing(&rig.handle);
+        let mut caller = rig.caller().await;
+        caller.send(request).await;
+        let answer = caller.answer().await;
+        assert_eq!(answer.status(), 200, "{}", answer.head);
+        assert_eq!(answer.text(), body);
+        let heads = provider.heads();
+        assert_eq!(heads.len(), 2);
+        assert_eq!(heads[0].replace("t7", "t8"), heads[1]);
+        assert_eq!(caller.get("/api/b").await.status(), 200);
+        // The answer was short enough to be over, and its connection free.
+        assert_eq!(provider.connections(), 1);
+        assert_eq!(told.load(Ordering::SeqCst), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_token_in_the_body_is_replaced_there() {
+    let provider = Provider::start(|mut peer| async move {
+        while let Some(head) = peer.head().await {
+            let body = whole_body(&mut peer, &head).await;
+            let body = String::from_utf8(body).unwrap();
+            if body.contains("t8") {
+                let length = body.len();
+                peer.send(format!(
+                    "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}"
+                ))
+                .await;
+            } else {
+                peer.send(refused("401 Unauthorized")).await;
+            }
+        }
+    })
+    .await;
+    let rig = placing(&provider, "t7", 7, |route, token| route.body.push(token));
+    renewing(&rig.handle);
+    let mut caller = rig.caller().await;
+    caller
+        .send(
+            "POST /api/a HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Content-Length: 8\r\n\r\n{\"a\": 1}",
+        )
+        .await;
+    let answer = caller.answer().await;
+    let sent: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(sent, json!({"a": 1, "Authorization": "Bearer t8"}));
+}
+
+#[tokio::test]
+async fn a_call_is_made_again_once_and_an_api_that_refuses_everything_is_not_slow() {
+    let provider = accepting("none", "401 Unauthorized").await;
+    let rig = rig(&provider, "t7", 7);
+    let told = renewing(&rig.handle);
+    let mut caller = rig.caller().await;
+    let began = Instant::now();
+    let answer = caller.get("/api/a").await;
+    assert_eq!((answer.status(), answer.text()), (401, "no such token"));
+    assert_eq!(provider.heads().len(), 2);
+    assert!(provider.heads()[1].contains("Bearer t8"));
+    // The fresh token is refused, too, and another one is not to be had soon.
+    for _ in 0..5 {
+        assert_eq!(caller.get("/api/a").await.status(), 401);
+    }
+    assert!(began.elapsed() < SOON);
+    assert_eq!(told.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_hundred_calls_that_are_refused_at_once_cost_one_renewal() {
+    let provider = accepting("t8", "401 Unauthorized").await;
+    let rig = rig(&provider, "t7", 7);
+    let told = renewing(&rig.handle);
+    let mut callers = JoinSet::new();
+    for _ in 0..100 {
+        let mut caller = rig.caller().await;
+        callers.spawn(async move {
+            caller.send(HELLO).await;
+            let answer = caller.answer().await;
+            (answer.status(), answer.text().to_owned())
+        });
+    }
+    for answer in callers.join_all().await {
+        assert_eq!(answer, (200, "hello".to_owned()));
+    }
+    assert_eq!(told.load(Ordering::SeqCst), 1);
+    let heads = provider.heads();
+    let good = heads.iter().filter(|head| is_good(head, "t8")).count();
+    assert_eq!(good, 100, "each call was made with the new token once");
+}
+
+#[tokio::test]
+async fn a_token_that_has_come_meanwhile_is_used_without_a_renewal() {
+    let (asked, mut is_asked) = mpsc::unbounded_channel();
+    let go_on = Arc::new(Notify::new());
+    let gate = Arc::clone(&go_on);
+    let provider = Provider::start(move |mut peer| {
+        let (asked, gate) = (asked.clone(), Arc::clone(&gate));
+        async move {
+            while let Some(head) = peer.head().await {
+                if is_good(&head, "t8") {
+                    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                        .await;
+                } else {
+                    asked.send(()).unwrap();
+                    gate.notified().await;
+                    peer.send(refused("401 Unauthorized")).await;
+                }
+            }
+        }
+    })
+    .await;
+    let rig = rig(&provider, "t7", 7);
+    let told = renewing(&rig.handle);
+    let mut caller = rig.caller().await;
+    let call = tokio::spawn(async move { caller.get("/api/a").await.status() });
+    is_asked.recv().await.unwrap();
+    give(&rig.handle, "t8", 8);
+    go_on.notify_one();
+    assert_eq!(call.await.unwrap(), 200);
+    assert_eq!(told.load(Ordering::SeqCst), 0);
+}
+
+/// Neither an upload that goes on, nor one that is too large to be kept.
+#[tokio::test]
+async fn a_body_that_is_not_here_any_more_is_not_sent_again_and_nothing_waits() {
+    let provider = Provider::start(|mut peer| async move {
+        while let Some(head) = peer.head().await {
+            if let Some(length) = field(&head, "content-length") {
+                peer.bytes(length.parse().unwrap()).await;
+            }
+            peer.send(refused("401 Unauthorized")).await;
+        }
+    })
+    .await;
+    let rig = rig(&provider, "t7", 7);
+    let _reader = rig.handle.refusals();
+    let began = Instant::now();
+    let mut streaming = rig.caller().await;
+    streaming
+        .send("POST /api/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n")
+        .await;
+    let answer = streaming.answer().await;
+    assert_eq!((answer.status(), answer.text()), (401, "no such token"));
+    let mut large = rig.caller().await;
+    let length = 1024 * 1024 + 1;
+    large
+        .send(format!(
+            "PUT /api/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{}",
+            "x".repeat(length)
+        ))
+        .await;
+    assert_eq!(large.answer().await.status(), 401);
+    assert!(began.elapsed() < SOON);
+    assert_eq!(provider.heads().len(), 2);
+    assert_eq!(told(&rig.handle), Some(7));
+}
+
+#[tokio::test]
+async fn where_no_other_token_comes_the_answer_is_passed_on_whole_and_the_next_one_at_once() {
+    let provider = accepting("t9", "401 Unauthorized\r\nX-Reason: revoked").await;
+    let rig = rig(&provider, "t7", 7);
+    let _reader = rig.handle.refusals();
+    let mut caller = rig.caller().await;
+    let answer = caller.get("/api/a").await;
+    assert_eq!((answer.status(), answer.text()), (401, "no such token"));
+    assert_eq!(answer.field("x-reason"), Some("revoked"));
+    let began = Instant::now();
+    assert_eq!(caller.get("/api/a").await.status(), 401);
+    assert!(began.elapsed() < SOON);
+    assert_eq!(provider.heads().len(), 2);
+}
+
+#[tokio::test]
+async fn nothing_waits_for_a_token_that_will_not_come() {
+    for news in [
+        TokenState::Held(Token::new(Secret::new("t7"), 8)),
+        TokenState::Withheld(Withheld::UNKNOWN),
+    ] {
+        let provider = accepting("t9", "401 Unauthorized").await;
+        let rig = rig(&provider, "t7", 7);
+        let handle = rig.handle.clone();
+        let mut refusals = handle.refusals();
+        let answering = tokio::spawn(async move {
+            refusals.changed().await;
+            handle.apply_tokens(Tokens::from([("api".parse().unwrap(), news)]));
+            refusals
+        });
+        let began = Instant::now();
+        let answer = rig.caller().await.get("/api/a").await;
+        assert_eq!(answer.text(), "no such token");
+        assert!(began.elapsed() < SOON);
+        answering.await.unwrap();
+        assert_eq!(provider.heads().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_for_another_protocol_is_made_again() {
+    let provider = Provider::start(|mut peer| async move {
+        while let Some(head) = peer.head().await {
+            if is_good(&head, "t8") {
+                peer.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nwelcome")
+                    .await;
+            } else {
+                peer.send(refused("401 Unauthorized")).await;
+            }
+        }
+    })
+    .await;
+    let rig = rig(&provider, "t7", 7);
+    renewing(&rig.handle);
+    let mut caller = rig.caller().await;
+    caller
+        .send("GET /api/ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        .await;
+    assert!(caller.head().await.starts_with("HTTP/1.1 101 "));
+    assert_eq!(caller.bytes(7).await, b"welcome");
+}
+
+#[tokio::test]
+async fn a_call_by_http2_is_made_again_on_the_same_connection() {
+    let provider = http2::provider::start(|mut call| async move {
+        let (body, _) = call.whole().await.unwrap();
+        let good = call.parts.headers["authorization"] == "Bearer t8";
+        let response = Response::builder().status(if good { 200 } else { 401 });
+        let mut down = call.begin(response.body(()).unwrap());
+        down.send_data(body.into(), true).unwrap();
+    })
+    .await;
+    let rig = rig(&provider, "t7", 7);
+    let told = renewing(&rig.handle);
+    let mut caller = http2::caller::Caller::connect(rig.address).await;
+    let answer = caller
+        .post(request("POST", "/api/a"), "hello")
+        .await
+        .unwrap();
+    assert_eq!((answer.status(), answer.text()), (200, "hello"));
+    assert_eq!((provider.heads().len(), provider.connections()), (2, 1));
+    assert_eq!(told.load(Ordering::SeqCst), 1);
 }
