@@ -65,7 +65,9 @@ impl Outcome {
         }
     }
 
-    pub(crate) fn of(
+    /// What a record means for an order, now that the next attempt is planned
+    /// for then, and the store has this trouble.
+    pub fn of(
         record: &Record,
         terms: &Terms,
         now: Timestamp,

@@ -1,5 +1,9 @@
 //! The command line.
 
+mod call;
+mod cluster;
+mod token;
+
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +13,10 @@ use clap::{
 use credence_core::Environment;
 
 use crate::exit;
+
+pub use call::CallArgs;
+pub use cluster::ClusterArgs;
+pub use token::TokenArgs;
 
 /// The end of `credence lint --help`.
 const LINT_EXPLAINED: &str = concat!(
@@ -108,6 +116,11 @@ pub enum Command {
     /// Show the main job end to end, with a provider of its own that refuses
     /// every call without its key.
     Demo(DemoArgs),
+    /// Make one call through a proxy that runs, as an app does: that of
+    /// `credence run`, or a pod's.
+    Call(CallArgs),
+    /// Tell what is known of a collection's tokens, and never a token.
+    Token(TokenArgs),
     /// Look at a cluster's installation, and say what is wrong and what to do.
     Check(CheckArgs),
 }
@@ -152,16 +165,16 @@ pub struct RunArgs {
     /// can use the credentials.
     #[arg(long)]
     pub allow_remote: bool,
-    /// Keep tokens that are obtained for collections in memory only, instead of
-    /// the folder credence/tokens of $XDG_STATE_HOME (~/.local/state). Not for
-    /// providers that replace refresh tokens: what they gave last is lost.
-    #[arg(long)]
-    pub ephemeral: bool,
     /// Another name by which the proxy may be called (the Host of a request),
     /// besides localhost: a host name or an IP address, without port. May be
     /// repeated.
     #[arg(long, value_name = "NAME", value_parser = host)]
     pub allow_host: Vec<String>,
+    /// Keep tokens that are obtained for collections in memory only, instead of
+    /// the folder credence/tokens of $XDG_STATE_HOME (~/.local/state). Not for
+    /// providers that replace refresh tokens: what they gave last is lost.
+    #[arg(long)]
+    pub ephemeral: bool,
     /// Say more on standard error: -v what happens, -vv also each call.
     /// Nothing secret is said at any level.
     #[arg(short, long, action = ArgAction::Count)]
@@ -184,13 +197,9 @@ pub struct LintArgs {
 #[derive(Debug, Args)]
 #[command(after_help = CHECK_EXPLAINED)]
 pub struct CheckArgs {
-    /// The kubeconfig file; without it the variable KUBECONFIG, then
-    /// ~/.kube/config, then the ServiceAccount of the pod decides.
-    #[arg(long, value_name = "PATH")]
-    pub kubeconfig: Option<PathBuf>,
-    /// The kubeconfig's context; without it its current one.
-    #[arg(long, value_name = "NAME")]
-    pub context: Option<String>,
+    /// The cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
     /// Look at the collections and pods of this namespace only.
     #[arg(short, long, value_name = "NAMESPACE")]
     pub namespace: Option<String>,
@@ -202,7 +211,7 @@ pub struct CheckArgs {
     pub output: Output,
 }
 
-/// The form of what `credence lint` and `credence check` print.
+/// The form of what `credence lint`, `credence token` and `credence check` print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
     /// For people.

@@ -20,13 +20,13 @@ mod rights;
 use std::io::Write;
 
 use anyhow::Context as _;
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use kube::Client;
 
 use crate::args::{CheckArgs, Output};
 use crate::exit::Exit;
+use crate::kubeconfig;
 use crate::run::paint;
-use cluster::{CONNECT, Cluster};
+use cluster::Cluster;
 use facts::Places;
 
 /// Looks at the cluster and says what it found.
@@ -38,7 +38,9 @@ pub(crate) async fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Resul
         operator: args.operator_namespace.clone(),
         only: args.namespace.clone(),
     };
-    let config = config(args).await.context("no cluster is configured")?;
+    let config = kubeconfig::config(&args.cluster)
+        .await
+        .context("no cluster is configured")?;
     let url = config.cluster_url.to_string();
     let client = Client::try_from(config).context("the cluster cannot be addressed")?;
     let facts = gather::facts(&Cluster::new(client), url, places).await;
@@ -51,21 +53,4 @@ pub(crate) async fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Resul
         true => Exit::Failed,
         false => Exit::Success,
     })
-}
-
-/// What `kubectl` would use, given the same flags.
-async fn config(args: &CheckArgs) -> anyhow::Result<Config> {
-    let options = KubeConfigOptions {
-        context: args.context.clone(),
-        ..KubeConfigOptions::default()
-    };
-    let mut config = match (&args.kubeconfig, &args.context) {
-        (Some(path), _) => {
-            Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &options).await?
-        }
-        (None, Some(_)) => Config::from_kubeconfig(&options).await?,
-        (None, None) => Config::infer().await?,
-    };
-    config.connect_timeout = Some(CONNECT);
-    Ok(config)
 }

@@ -11,15 +11,17 @@
 //! From the bundle on it is the code of the sidecar, and up to it that of the
 //! operator: the kind's schema and rules, its conversion and its resolution.
 //! Only the reading of files, and the positions in them, are of this crate; and
-//! `check`, which asks a cluster how its installation does.
+//! `check`, `token` and `call`, which ask what is there already.
 
 pub mod args;
+mod call;
 mod check;
 mod demo;
 mod exit;
 mod files;
 mod inject;
 mod inventory;
+mod kubeconfig;
 mod lint;
 mod list;
 mod listening;
@@ -34,6 +36,7 @@ mod schema;
 mod session;
 mod source;
 mod table;
+mod token;
 mod tokens;
 mod variables;
 mod watch;
@@ -53,13 +56,20 @@ pub use exit::Exit;
 pub fn run(command_line: CommandLine) -> anyhow::Result<Exit> {
     logs::init(match &command_line.command {
         Command::Run(args) => args.verbose,
-        Command::Lint(_) | Command::Demo(_) | Command::Inject(_) | Command::Check(_) => 0,
+        Command::Lint(_)
+        | Command::Demo(_)
+        | Command::Inject(_)
+        | Command::Call(_)
+        | Command::Token(_)
+        | Command::Check(_) => 0,
     });
     match command_line.command {
         Command::Lint(args) => lint::run(&args, &mut io::stdout(), &mut io::stderr()),
         Command::Inject(args) => inject::run(&args, &mut io::stdout(), &mut io::stderr()),
         Command::Run(args) => runtime()?.block_on(run::run(args)),
         Command::Demo(args) => runtime()?.block_on(demo::run(args)),
+        Command::Call(args) => runtime()?.block_on(call::run(&args, &mut io::stdout())),
+        Command::Token(args) => runtime()?.block_on(token::run(&args, &mut io::stdout())),
         Command::Check(args) => runtime()?.block_on(check::run(&args, &mut io::stdout())),
     }
 }

@@ -123,7 +123,8 @@ fn explained(refused: &Refused) -> String {
     }
 }
 
-fn tell(error: &StartError) -> Exit {
+/// Says why nothing begins.
+pub(crate) fn tell(error: &StartError) -> Exit {
     match error {
         StartError::Refused(refused) => {
             eprintln!("{}", explained(refused));

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use credence_broker::TokenKey;
 use credence_core::CollectionName;
 use credence_sidecar::admin::{self, Admin};
 use credence_sidecar::{BindError, Bound, Egress, Handle, InvalidEgress, Proxy, ProxySettings};
@@ -19,7 +18,7 @@ use crate::plan::{Plan, State};
 use crate::source::{Refused, Served, Source};
 use crate::tokens::news::News;
 use crate::tokens::storage::Storage;
-use crate::tokens::{Tokens, Turn, Update, Wanted};
+use crate::tokens::{Tokens, Turn, Update, Wanted, token_key};
 use crate::watch::Watch;
 
 /// How often the clock is looked at while something is due.
@@ -240,12 +239,9 @@ async fn until(due: Option<Timestamp>) {
 impl Desk {
     fn apply(&mut self, plan: &mut Plan) {
         let wanted = plan.orders.iter().map(|(name, ordered)| {
-            let file = self.places.of_file(&ordered.file);
-            let namespace = ordered.namespace.as_deref().unwrap_or_default();
-            // Neither of the last two has a line break in it.
-            let identity = format!("{}\n{namespace}\n{name}", file.display());
+            let environment = plan.bundle.environment;
             let wanted = Wanted {
-                token: TokenKey::new(&identity, plan.bundle.environment),
+                token: token_key(&self.places, name, ordered, environment),
                 order: Arc::clone(&ordered.order),
             };
             (name.clone(), wanted)

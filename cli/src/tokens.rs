@@ -21,6 +21,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use crate::places::Places;
+use crate::plan::Ordered;
 use in_use::InUse;
 use news::{News, explained, news};
 use storage::Storage;
@@ -36,6 +38,21 @@ pub(crate) struct Wanted {
     pub(crate) token: TokenKey,
     /// How it is obtained.
     pub(crate) order: Arc<Order>,
+}
+
+/// Under which name the token of a collection is kept: the same for every run
+/// that finds the collection in the same file.
+pub(crate) fn token_key(
+    places: &Places,
+    collection: &CollectionName,
+    ordered: &Ordered,
+    environment: Environment,
+) -> TokenKey {
+    let file = places.of_file(&ordered.file);
+    let namespace = ordered.namespace.as_deref().unwrap_or_default();
+    // Neither of the last two has a line break in it.
+    let identity = format!("{}\n{namespace}\n{collection}", file.display());
+    TokenKey::new(&identity, environment)
 }
 
 /// Keeps the tokens of a session.

@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "cli/api_server.rs"]
+mod api_server;
+#[path = "cli/call.rs"]
+mod call;
 #[path = "cli/cluster.rs"]
 mod cluster;
 #[path = "cli/command.rs"]
@@ -31,5 +35,7 @@ mod ports;
 mod provider;
 #[path = "cli/run.rs"]
 mod run;
+#[path = "cli/token.rs"]
+mod token;
 #[path = "cli/tokens.rs"]
 mod tokens;

@@ -17,8 +17,6 @@ use kube::client::Body;
 use kube::{Api, Client};
 use serde::de::DeserializeOwned;
 
-/// For a connection: two round trips across the world take less.
-pub(super) const CONNECT: Duration = Duration::from_secs(5);
 /// For one answer. The longest is that of a dry run, for which the API server
 /// waits up to five seconds on the injector.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -20,9 +20,14 @@ fn credence() -> Command {
 
 /// Runs the binary to its end, in a folder.
 pub(crate) fn output(folder: &Path, arguments: &[&str]) -> Output {
+    output_with(folder, arguments, &[])
+}
+
+/// The same, with variables set.
+pub(crate) fn output_with(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = credence();
-    command.args(arguments).current_dir(folder);
-    command.output().unwrap()
+    command.args(arguments).envs(variables.iter().copied());
+    command.current_dir(folder).output().unwrap()
 }
 
 /// The same, with something on its standard input.

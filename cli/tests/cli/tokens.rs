@@ -3,15 +3,16 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Output;
 
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::command::{Running, assert_silent, get, get_until};
+use crate::command::{Running, assert_silent, get, get_until, output_with};
 use crate::folder::{Folder, authority};
 use crate::issuer::{CLIENT_SECRET, FIRST_REFRESH_TOKEN, Issuer, PASSWORD};
 
-const CLIENT_CREDENTIALS: &str = r#"
+pub(crate) const CLIENT_CREDENTIALS: &str = r#"
     oauth2ClientCredentials:
       token:
         url: https://localhost:PORT/token
@@ -41,13 +42,13 @@ const CUSTOM: &str = r#"
   baseUrlAllow: ["localhost:PORT"]"#;
 
 /// A user with a folder of manifests and one for state.
-struct Laptop {
+pub(crate) struct Laptop {
     folder: Folder,
     home: TempDir,
 }
 
 impl Laptop {
-    fn new(issuer: &Issuer, auth: &str) -> Self {
+    pub(crate) fn new(issuer: &Issuer, auth: &str) -> Self {
         let folder = Folder::empty()
             .with("api.yaml", &collection(issuer, auth))
             .with("secret.yaml", &secret(CLIENT_SECRET))
@@ -56,13 +57,20 @@ impl Laptop {
         Self { folder, home }
     }
 
-    fn run(&self, arguments: &[&str]) -> Running {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Running {
         let home = self.home.path().to_str().unwrap();
         Running::serve_with(
             self.folder.path(),
             arguments,
             &[("HOME", home), ("XDG_STATE_HOME", "")],
         )
+    }
+
+    /// Another command of the same user, in the folder.
+    pub(crate) fn output(&self, arguments: &[&str]) -> Output {
+        let home = self.home.path().to_str().unwrap();
+        let variables = [("HOME", home), ("XDG_STATE_HOME", "")];
+        output_with(self.folder.path(), arguments, &variables)
     }
 
     fn state(&self) -> PathBuf {
@@ -97,7 +105,7 @@ fn secret(client_secret: &str) -> String {
 }
 
 /// Ends it as a user does.
-fn interrupt(mut running: Running) {
+pub(crate) fn interrupt(mut running: Running) {
     running.signal(Signal::INT);
     assert_eq!(running.wait().code(), Some(0));
 }
