@@ -88,7 +88,8 @@ impl Exchange {
         }
     }
 
-    /// Sends one request and reads its answer, whatever its status is. `now` is
+    /// Sends one request and reads its answer, whatever its status is; where the
+    /// order's JWT is the token, that is signed instead. `now` is
     /// what the request says that it is.
     ///
     /// # Errors
@@ -100,14 +101,22 @@ impl Exchange {
         now: Timestamp,
     ) -> Result<RawAnswer, ExchangeError> {
         let begun = Instant::now();
-        let (request, refresh_token) = match (asking, &order.refresh) {
-            (Asking::Refresh(token), Some(refresh)) => (refresh, Some(token)),
-            (Asking::Refresh(token), None) => (&order.request, Some(token)),
-            (Asking::Anew, _) => (&order.request, None),
+        let refresh_token = match asking {
+            Asking::Refresh(token) => Some(token),
+            Asking::Anew => None,
+        };
+        let own = order.refresh.as_ref().filter(|_| refresh_token.is_some());
+        let moment = moment(now);
+        let signed = order.signers.sign(moment).map_err(NotSent::Jwt)?;
+        let Some(request) = own.or(order.request.as_ref()) else {
+            let jwt = signed.jwt.ok_or(NotSent::NoRequest)?;
+            return Ok(RawAnswer::of_token(&jwt));
         };
         let values = LateValues {
-            moment: moment(now),
             refresh_token,
+            jwt: signed.jwt.as_ref(),
+            client_assertion: signed.client_assertion.as_ref(),
+            ..LateValues::at(moment)
         };
         let message = request
             .message(&values, order.allow_insecure_http)

@@ -11,7 +11,9 @@ use credence_broker::store::MemoryStore;
 use credence_broker::{Clock, Exchange, Keeper, PrivateNetworks, State, TokenKey, Tools};
 use credence_core::collection::{FieldFormat, FieldValue, RequestMethod};
 use credence_core::template::LateText;
-use credence_core::token::{Content, Lifetime, Order, Renewal, ResponseShape, Terms, TokenRequest};
+use credence_core::token::{
+    Content, Lifetime, Order, Renewal, ResponseShape, Signers, Terms, TokenRequest,
+};
 use credence_core::{Environment, Secret};
 use credence_net::Egress;
 use jiff::Timestamp;
@@ -90,12 +92,13 @@ fn order(port: u16, trust: &str) -> Order {
             base_url: None,
             base_url_allow: vec![],
         },
-        request: TokenRequest {
+        request: Some(TokenRequest {
             url: known(&format!("https://localhost:{port}/token")),
             method: RequestMethod::Post,
             headers: vec![],
             content: Content::Fields(FieldFormat::Form, vec![("grant_type".to_owned(), grant)]),
-        },
+        }),
+        signers: Signers::default(),
         refresh: None,
         trust: Some(trust.into()),
         client_certificate: None,

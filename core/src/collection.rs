@@ -1,6 +1,7 @@
 //! A collection, parsed: what a manifest says, with every text that can be
 //! wrong already read.
 
+mod jwt;
 mod method;
 mod scope;
 mod settings;
@@ -10,6 +11,7 @@ use crate::bundle::{Forwarding, OnConflict, Timeouts};
 use crate::template::Template;
 use crate::{CollectionName, Environment};
 
+pub use jwt::{Audience, JwtSettings, SignedJwt};
 pub use method::{AwsSigV4, Method, Placement, SignedPayload};
 pub use scope::{AccountName, Consumer, Scope};
 pub use settings::{Settings, TrustKind, TrustRef};

@@ -24,6 +24,8 @@ pub mod cookie;
 pub mod environment;
 pub mod header_name;
 pub mod http_date;
+pub mod jwt;
+mod key_pair;
 pub mod label_selector;
 pub mod metric;
 pub mod names;

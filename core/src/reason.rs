@@ -50,6 +50,8 @@ pub enum Reason {
     ConfigMapKeyMissing,
     /// What is at that key is no PEM certificate.
     CertificatesInvalid,
+    /// What should sign a JWT is no key for it.
+    SigningKeyInvalid,
     /// What should be the client certificate is none.
     ClientCertificateInvalid,
     /// What should be its private key is none that can be used.
@@ -66,7 +68,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::SecretRefMissing,
         Self::SecretNotFound,
         Self::SecretTypeForbidden,
@@ -89,6 +91,7 @@ impl Reason {
         Self::ConfigMapNotFound,
         Self::ConfigMapKeyMissing,
         Self::CertificatesInvalid,
+        Self::SigningKeyInvalid,
         Self::ClientCertificateInvalid,
         Self::ClientKeyInvalid,
         Self::ClientKeyEncrypted,
@@ -122,6 +125,7 @@ impl Reason {
             Self::ConfigMapNotFound => "ConfigMapNotFound",
             Self::ConfigMapKeyMissing => "ConfigMapKeyMissing",
             Self::CertificatesInvalid => "CertificatesInvalid",
+            Self::SigningKeyInvalid => "SigningKeyInvalid",
             Self::ClientCertificateInvalid => "ClientCertificateInvalid",
             Self::ClientKeyInvalid => "ClientKeyInvalid",
             Self::ClientKeyEncrypted => "ClientKeyEncrypted",
@@ -145,6 +149,7 @@ impl Reason {
             | Self::SecretValueNotJson
             | Self::SecretMemberMissing
             | Self::SecretValueInvalid
+            | Self::SigningKeyInvalid
             | Self::ClientCertificateInvalid
             | Self::ClientKeyInvalid
             | Self::ClientKeyEncrypted
@@ -190,7 +195,9 @@ mod tests {
     fn a_reason_about_a_credential_is_told_to_the_app_as_missing_credentials() {
         for reason in Reason::ALL {
             let word = reason.as_str();
-            let about_secret = word.starts_with("Secret") || word.starts_with("Client");
+            let about_secret = ["Secret", "Client", "SigningKey"]
+                .iter()
+                .any(|of_secret| word.starts_with(of_secret));
             let told = reason.unavailable() == Unavailable::CredentialsMissing;
             assert_eq!(told, about_secret, "{reason}");
         }

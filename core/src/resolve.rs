@@ -11,12 +11,14 @@
 mod case;
 mod certificate;
 mod client_certificate;
+mod jwt;
 mod keys;
 mod material;
 mod message;
 mod path;
 mod placing;
 mod private_key;
+mod signed_jwt;
 mod signing;
 mod token;
 mod value;

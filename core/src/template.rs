@@ -4,7 +4,8 @@
 //! template    = *( literal / "$${" / "${" term "}" )     "$${" is a literal "${"
 //! term        = ( variable / "(" 1*( string / term ) ")" ) *( "|" filter )
 //! variable    = "secret." KEY [ "#" JSON-pointer ] / "values." NAME / "baseUrl" /
-//!               "uuid" / "now.unix" / "now.iso8601" / "token" [ "." FIELD ]
+//!               "uuid" / "now.unix" / "now.iso8601" / "token" [ "." FIELD ] /
+//!               "jwt.keyFingerprint" / "jwt"
 //! alias       = "<" NAME ">"                             a value, or else a key of the Secret
 //! string      = DQUOTE … DQUOTE                          \" and \\ inside
 //! filter      = "base64" / "base64url" / "hex" / "sha256hex" / "sha256base64" /
@@ -14,9 +15,9 @@
 //! A template is parsed once, so that whatever is wrong with the text itself is
 //! found when the manifest is read. What it refers to is looked up when it is
 //! rendered, and a name that is not there is an error, never an empty string.
-//! The last four variables are known late, when a call is made or a token is
-//! there: what they are in is rendered as far as it is known, and the rest is
-//! left to the sidecar ([`Varying`]) or to whoever asks for a token
+//! `uuid`, `now`, `token` and `jwt` are known late, when a call is made or a
+//! token is asked for or there: what they are in is rendered as far as it is
+//! known, and the rest is left to the sidecar ([`Varying`]) or to whoever asks for a token
 //! ([`LateText`]). An alias is read only where [`Template::parse_with_aliases`]
 //! is asked to.
 
@@ -87,6 +88,8 @@ enum Variable {
     },
     Value(Box<str>),
     BaseUrl,
+    /// Of the public key that JWTs are signed with.
+    KeyFingerprint,
     /// One of `values`, or else a key of the Secret.
     Alias(Box<str>),
     Late(LateVariable),
@@ -103,8 +106,17 @@ pub struct References<'a> {
     pub base_url: bool,
     /// Names in `values`, or where they are not there keys of the Secret.
     pub aliases: BTreeSet<&'a str>,
+    /// Whether `jwt.keyFingerprint` is among them.
+    pub key_fingerprint: bool,
     /// Variables that are known late.
     pub late: BTreeSet<&'a LateVariable>,
+}
+
+impl References<'_> {
+    /// Whether the JWT of a request is among them.
+    pub fn refers_to_jwt(&self) -> bool {
+        self.late.contains(&LateVariable::Jwt)
+    }
 }
 
 impl Template {
@@ -215,7 +227,9 @@ impl Template {
         let pieces = evaluate(&self.parts, scope)?;
         let of_calls = |variable: &LateVariable| match variable {
             LateVariable::Call(variable) => Ok(Piece::Variable(variable.clone())),
-            LateVariable::RefreshToken => Err(RenderError::NotHere(variable.clone())),
+            LateVariable::RefreshToken | LateVariable::Jwt | LateVariable::ClientAssertion => {
+                Err(RenderError::NotHere(variable.clone()))
+            }
         };
         piece::replaced(&pieces, &of_calls).map(Value::of_pieces)
     }
@@ -303,6 +317,7 @@ fn collect<'a>(parts: &'a [Part], references: &mut References<'a>) {
                 references.values.insert(name);
             }
             Primary::Variable(Variable::BaseUrl) => references.base_url = true,
+            Primary::Variable(Variable::KeyFingerprint) => references.key_fingerprint = true,
             Primary::Variable(Variable::Alias(name)) => {
                 references.aliases.insert(name);
             }

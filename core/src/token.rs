@@ -42,7 +42,7 @@ pub use base_url_allow::{HostPattern, RefusedBaseUrl, base_url_of};
 pub use decide::{Ask, Standing, Step};
 pub use endpoint::{Endpoint, InvalidEndpoint};
 pub use error_code::ErrorCode;
-pub use order::Order;
+pub use order::{Order, Signers};
 pub use path::FieldPath;
 pub use raw_answer::{RawAnswer, RoundTrip};
 pub use record::{Held, Record};

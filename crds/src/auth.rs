@@ -5,9 +5,10 @@ mod aws_sig_v4;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::jwt::SignedJwt;
 use crate::rule;
 use crate::token::{
-    Oauth2ClientCredentials, Oauth2CustomToken, Oauth2Password, Oauth2RefreshToken,
+    JwtBearer, Oauth2ClientCredentials, Oauth2CustomToken, Oauth2Password, Oauth2RefreshToken,
 };
 
 pub use aws_sig_v4::{AwsSigV4, SignedPayload};
@@ -54,11 +55,19 @@ pub struct Auth {
     /// A token by a request of the collection's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oauth2_custom_token: Option<Oauth2CustomToken>,
+
+    /// A token for a JSON Web Token that is signed here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwt_bearer: Option<JwtBearer>,
+
+    /// A JSON Web Token that is signed here is itself the token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_jwt: Option<SignedJwt>,
 }
 
 impl Auth {
     /// The members by their names, and whether each is there.
-    pub(crate) fn members(&self) -> [(&'static str, bool); 9] {
+    pub(crate) fn members(&self) -> [(&'static str, bool); 11] {
         [
             ("none", self.none.is_some()),
             ("apiKey", self.api_key.is_some()),
@@ -72,6 +81,8 @@ impl Auth {
             ("oauth2Password", self.oauth2_password.is_some()),
             ("oauth2RefreshToken", self.oauth2_refresh_token.is_some()),
             ("oauth2CustomToken", self.oauth2_custom_token.is_some()),
+            ("jwtBearer", self.jwt_bearer.is_some()),
+            ("signedJwt", self.signed_jwt.is_some()),
         ]
     }
 

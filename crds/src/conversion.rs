@@ -2,6 +2,7 @@
 
 mod auth;
 mod fields;
+mod jwt;
 mod scope;
 mod settings;
 mod token;
@@ -145,6 +146,15 @@ impl Reader {
                     self.no_cookies_beside(&field, collection);
                 }
             }
+            Method::SignedJwt(method) => {
+                if let Some(TokenPlacement {
+                    placement: Placement::Cookie(_),
+                    ..
+                }) = &method.placement
+                {
+                    self.no_cookies_beside("spec.auth.signedJwt.placement", collection);
+                }
+            }
             Method::None | Method::ApiKey { .. } | Method::Basic { .. } | Method::AwsSigV4(_) => {}
         }
         self.tokens_in_fields(collection);
@@ -190,7 +200,9 @@ impl Reader {
     fn base_url(&mut self, field: &str, text: Option<&str>) -> Option<Template> {
         let template = self.keep(field, Template::parse(text?))?;
         let references = template.references();
-        if template.refers_to_secret() {
+        if references.key_fingerprint {
+            self.without_jwt(field, &template);
+        } else if template.refers_to_secret() {
             self.problem(field, "must not refer to a Secret: write ${values.NAME}");
         } else if references.base_url {
             self.problem(field, "must not refer to ${baseUrl}, which is made from it");
@@ -202,8 +214,30 @@ impl Reader {
         Some(template)
     }
 
-    /// A template on one line.
+    /// A template on one line, where there is no JWT.
     fn one_line(&mut self, field: &str, text: &str) -> Option<Template> {
+        let template = self.line(field, text)?;
+        self.without_jwt(field, &template);
+        Some(template)
+    }
+
+    fn without_jwt(&mut self, field: &str, template: &Template) {
+        let references = template.references();
+        for (name, there) in [
+            ("jwt", references.refers_to_jwt()),
+            ("jwt.keyFingerprint", references.key_fingerprint),
+        ] {
+            if there {
+                self.problem(
+                    field,
+                    format!("must not refer to ${{{name}}}: no JWT is signed here"),
+                );
+            }
+        }
+    }
+
+    /// A template on one line.
+    fn line(&mut self, field: &str, text: &str) -> Option<Template> {
         if text.chars().any(char::is_control) {
             self.problem(field, "must be one line, without control characters");
             return None;
@@ -226,7 +260,10 @@ impl Reader {
     /// A template of which all is known when the collection is resolved.
     fn fixed(&mut self, field: &str, text: &str) -> Option<Template> {
         let template = self.one_line(field, text)?;
-        if let Some(variable) = template.references().late.first() {
+        let references = template.references();
+        let mut late_ones = references.late.iter();
+        // Of that one it was said already.
+        if let Some(variable) = late_ones.find(|it| ***it != LateVariable::Jwt) {
             self.problem(field, late(variable));
         }
         Some(template)
@@ -239,9 +276,14 @@ fn late(variable: &LateVariable) -> String {
         LateVariable::Call(CallVariable::Token(_)) => {
             format!("must not refer to ${{{variable}}}: it can be used in headers and query")
         }
-        LateVariable::Call(_) | LateVariable::RefreshToken => format!(
-            "must not refer to ${{{variable}}}, which is new on each call: it can be used in headers, query, cookies and body"
-        ),
+        LateVariable::Jwt => {
+            format!("must not refer to ${{{variable}}}: it can be used in requests for a token")
+        }
+        LateVariable::Call(_) | LateVariable::RefreshToken | LateVariable::ClientAssertion => {
+            format!(
+                "must not refer to ${{{variable}}}, which is new on each call: it can be used in headers, query, cookies and body"
+            )
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod cluster_api_collection;
 pub mod condition;
 mod conversion;
 mod environment_settings;
+mod jwt;
 mod label_selector;
 mod named_value;
 mod rejected;
@@ -33,6 +34,7 @@ pub use auth::{
 pub use call_settings::{Forwarding, Timeouts};
 pub use cluster_api_collection::{ClusterApiCollection, ClusterApiCollectionSpec};
 pub use environment_settings::{CaKind, CaRef, EnvironmentSettings, SecretRef};
+pub use jwt::{Jwt, JwtAlgorithm, KeyFormat, SignedJwt};
 pub use label_selector::{LabelOperator, LabelRequirement, LabelSelector};
 pub use named_value::{HeaderValue, OnConflict, QueryValue};
 pub use rejected::{Problem, Rejected};
@@ -42,7 +44,7 @@ pub use status::{
     MethodName, RejectedCredential, SidecarStatus, TokenStatus,
 };
 pub use token::{
-    BodyFormat, Capture, ClientAuthentication, ExpiresKind, HttpMethod, Oauth2ClientCredentials,
-    Oauth2CustomToken, Oauth2Password, Oauth2RefreshToken, Success, Token, TokenClient,
-    TokenHeader, TokenLifetime, TokenPlace, TokenPlacement, TokenResponse,
+    BodyFormat, Capture, ClientAuthentication, ExpiresKind, HttpMethod, JwtBearer,
+    Oauth2ClientCredentials, Oauth2CustomToken, Oauth2Password, Oauth2RefreshToken, Success, Token,
+    TokenClient, TokenHeader, TokenLifetime, TokenPlace, TokenPlacement, TokenResponse,
 };

@@ -277,6 +277,22 @@ pub(crate) fn oauth2_refresh_token() -> Value {
     )])
 }
 
+pub(crate) fn jwt() -> Value {
+    json!([
+        at(
+            ".key",
+            &format!("!has(self.key) || self.key.matches('{SECRET_REFERENCE}')"),
+            "key must come from the Secret, such as \"${secret.private-key}\": \
+             whoever may read this object could read a key that is written here",
+        ),
+        at(
+            ".backdateSeconds",
+            "self.backdateSeconds < self.lifetimeSeconds",
+            "backdateSeconds must be less than lifetimeSeconds: the JWT would be over before it is sent",
+        ),
+    ])
+}
+
 pub(crate) fn token_placement() -> Value {
     json!([
         at(

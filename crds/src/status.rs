@@ -249,6 +249,10 @@ pub enum MethodName {
     Oauth2RefreshToken,
     /// A token by a request of the collection's own.
     Oauth2CustomToken,
+    /// A token for a JSON Web Token.
+    JwtBearer,
+    /// A JSON Web Token that is itself the token.
+    SignedJwt,
     /// A signature over each call.
     AwsSigV4,
 }
@@ -264,8 +268,10 @@ impl From<&Method> for MethodName {
                 Flow::ClientCredentials => Self::Oauth2ClientCredentials,
                 Flow::Password { .. } => Self::Oauth2Password,
                 Flow::RefreshToken { .. } => Self::Oauth2RefreshToken,
-                Flow::Custom => Self::Oauth2CustomToken,
+                Flow::Custom { .. } => Self::Oauth2CustomToken,
+                Flow::JwtBearer { .. } => Self::JwtBearer,
             },
+            Method::SignedJwt(_) => Self::SignedJwt,
             Method::AwsSigV4(_) => Self::AwsSigV4,
         }
     }

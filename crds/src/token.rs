@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::rule;
 
 pub use client::{ClientAuthentication, TokenClient};
-pub use oauth2::{Oauth2ClientCredentials, Oauth2CustomToken, Oauth2Password, Oauth2RefreshToken};
+pub use oauth2::{
+    JwtBearer, Oauth2ClientCredentials, Oauth2CustomToken, Oauth2Password, Oauth2RefreshToken,
+};
 pub use placement::{TokenPlace, TokenPlacement};
 pub use response::{Capture, ExpiresKind, Success, TokenLifetime, TokenResponse};
 
@@ -26,6 +28,7 @@ pub struct Token {
     /// The token endpoint: an https URL (or an http one, where the environment
     /// sets allowInsecureHttp). May hold ${values.NAME}, ${secret.KEY} and
     /// ${baseUrl}; values are escaped for the path or query that they stand in.
+    /// Beside a jwt block also ${jwt} and ${jwt.keyFingerprint}.
     #[schemars(length(min = 1, max = 2048))]
     pub url: String,
 
@@ -34,7 +37,8 @@ pub struct Token {
     pub client: Option<TokenClient>,
 
     /// The field grant_type, where the provider wants another than the
-    /// method's own (client_credentials, password, refresh_token; none for
+    /// method's own (client_credentials, password, refresh_token,
+    /// urn:ietf:params:oauth:grant-type:jwt-bearer; none for
     /// oauth2CustomToken). Write "" for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
@@ -56,8 +60,9 @@ pub struct Token {
     pub audience: Option<String>,
 
     /// Further fields of the request. Values may hold ${secret.KEY},
-    /// ${values.NAME}, ${baseUrl}, ${uuid}, ${now.unix} and ${now.iso8601}; with
-    /// bodyFormat Json they may be objects and lists.
+    /// ${values.NAME}, ${baseUrl}, ${uuid}, ${now.unix} and ${now.iso8601}, and
+    /// beside a jwt block ${jwt} and ${jwt.keyFingerprint}; with bodyFormat Json
+    /// they may be objects and lists.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(with = "BTreeMap<String, String>")]
     #[schemars(extend("maxProperties" = 32, "additionalProperties" = rule::anything()))]

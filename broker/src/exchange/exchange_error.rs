@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use credence_core::jwt::signer::JwtError;
 use credence_core::token::MessageError;
 use credence_net::{DialError, HandshakeError, TlsError};
 
@@ -37,6 +38,12 @@ pub enum NotSent {
     /// There is nothing that could be sent.
     #[error(transparent)]
     Message(#[from] MessageError),
+    /// What it is to say cannot be signed.
+    #[error("the JWT cannot be made: {0}")]
+    Jwt(#[from] JwtError),
+    /// The order has neither a request nor a JWT.
+    #[error("there is nothing to ask for")]
+    NoRequest,
     /// A header that HTTP does not have.
     #[error("header {0} of the token request cannot be written")]
     Header(String),

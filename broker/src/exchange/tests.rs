@@ -3,12 +3,15 @@
 mod endpoint;
 mod misbehaving;
 mod secured;
+mod signed;
 
 use std::sync::Arc;
 
 use credence_core::collection::{FieldFormat, FieldValue, RequestMethod};
 use credence_core::template::{LateText, LateVariable};
-use credence_core::token::{Content, Lifetime, Renewal, ResponseShape, Terms, TokenRequest};
+use credence_core::token::{
+    Content, Lifetime, Renewal, ResponseShape, Signers, Terms, TokenRequest,
+};
 
 use super::*;
 use credence_core::Secret;
@@ -36,7 +39,11 @@ fn order(url: &str) -> Order {
             base_url: None,
             base_url_allow: vec![],
         },
-        request: request(vec![field("grant_type", known("client_credentials"))]),
+        request: Some(request(vec![field(
+            "grant_type",
+            known("client_credentials"),
+        )])),
+        signers: Signers::default(),
         refresh: Some(request(vec![
             field("grant_type", known("refresh_token")),
             field("refresh_token", LateText::of(LateVariable::RefreshToken)),
@@ -117,7 +124,7 @@ async fn a_refresh_sends_the_refresh_token_that_is_given() {
 async fn what_needs_a_refresh_token_is_not_sent_without_one() {
     let endpoint = Endpoint::answering(ANSWER).await;
     let mut order = order(&endpoint.url("/"));
-    order.request = order.refresh.take().unwrap();
+    order.request = order.refresh.take();
     let error = asked(&exchange(), &order).await.unwrap_err();
     assert!(matches!(error, ExchangeError::NotSent(NotSent::Message(_))));
     assert_eq!(endpoint.heard().await, [""; 0]);
@@ -150,7 +157,7 @@ async fn interim_answers_are_waited_out() {
 async fn without_a_body_there_is_no_content_type() {
     let endpoint = Endpoint::answering(ANSWER).await;
     let mut order = order(&endpoint.url("/t"));
-    order.request.method = RequestMethod::Get;
+    order.request.as_mut().unwrap().method = RequestMethod::Get;
     asked(&exchange(), &order).await.unwrap();
     let heard = endpoint.heard().await.join("");
     assert!(heard.starts_with("GET /t?grant_type=client_credentials HTTP/1.1\r\n"));
@@ -198,7 +205,7 @@ async fn each_request_has_a_moment_of_its_own() {
     let endpoint = Endpoint::answering(ANSWER).await;
     let mut order = order(&endpoint.url("/"));
     let uuid = LateVariable::Call(credence_core::template::CallVariable::Uuid);
-    order.request.headers = vec![("X-Id".to_owned(), LateText::of(uuid))];
+    order.request.as_mut().unwrap().headers = vec![("X-Id".to_owned(), LateText::of(uuid))];
     for _ in 0..2 {
         asked(&exchange(), &order).await.unwrap();
     }

@@ -10,7 +10,7 @@ use credence_broker::{Clock, Exchange, Keeper, Outcome, State, TokenKey, Tools};
 use credence_core::collection::{FieldFormat, FieldValue, RequestMethod};
 use credence_core::template::{LateText, LateVariable};
 use credence_core::token::{
-    Content, Lifetime, Order, Renewal, ResponseShape, SetbackReason, Terms, TokenRequest,
+    Content, Lifetime, Order, Renewal, ResponseShape, SetbackReason, Signers, Terms, TokenRequest,
 };
 use credence_core::{Environment, Secret};
 use credence_net::Egress;
@@ -72,7 +72,8 @@ fn order(url: &str, renewal: Renewal) -> Order {
             base_url: None,
             base_url_allow: vec![],
         },
-        request: request(vec![field("grant_type", known("anew"))]),
+        request: Some(request(vec![field("grant_type", known("anew"))])),
+        signers: Signers::default(),
         refresh: by_refresh_token.then_some(refresh),
         trust: None,
         client_certificate: None,

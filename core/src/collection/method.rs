@@ -1,6 +1,6 @@
 //! How the credential is used, and where it goes.
 
-use super::TokenMethod;
+use super::{SignedJwt, TokenMethod};
 use crate::template::Template;
 
 /// How the credential is used.
@@ -26,6 +26,8 @@ pub enum Method {
     ClientCertificate,
     /// A token is obtained, and put on calls.
     Token(Box<TokenMethod>),
+    /// A token is signed here, and put on calls.
+    SignedJwt(Box<SignedJwt>),
     /// Each call is signed ([`crate::sigv4`]).
     AwsSigV4(AwsSigV4),
 }
@@ -68,6 +70,7 @@ impl Method {
             Self::Basic { .. } => "basic",
             Self::ClientCertificate => "clientCertificate",
             Self::Token(method) => method.flow.as_str(),
+            Self::SignedJwt(_) => "signedJwt",
             Self::AwsSigV4(_) => "awsSigV4",
         }
     }

@@ -1,6 +1,6 @@
 //! Methods that obtain a token and put that on calls.
 
-use crate::collection::Placement;
+use super::{JwtSettings, Placement};
 use crate::template::Template;
 use crate::token::{HostPattern, Lifetime, ResponseShape};
 
@@ -45,7 +45,15 @@ pub enum Flow {
         refresh_token: Template,
     },
     /// Whatever the request says.
-    Custom,
+    Custom {
+        /// The JWT that it may refer to.
+        jwt: Option<Box<JwtSettings>>,
+    },
+    /// A JWT (RFC 7523 §2.1).
+    JwtBearer {
+        /// What it says.
+        jwt: Box<JwtSettings>,
+    },
 }
 
 impl Flow {
@@ -55,7 +63,8 @@ impl Flow {
             Self::ClientCredentials => "oauth2ClientCredentials",
             Self::Password { .. } => "oauth2Password",
             Self::RefreshToken { .. } => "oauth2RefreshToken",
-            Self::Custom => "oauth2CustomToken",
+            Self::Custom { .. } => "oauth2CustomToken",
+            Self::JwtBearer { .. } => "jwtBearer",
         }
     }
 
@@ -65,7 +74,17 @@ impl Flow {
             Self::ClientCredentials => Some("client_credentials"),
             Self::Password { .. } => Some("password"),
             Self::RefreshToken { .. } => Some("refresh_token"),
-            Self::Custom => None,
+            Self::Custom { .. } => None,
+            Self::JwtBearer { .. } => Some("urn:ietf:params:oauth:grant-type:jwt-bearer"),
+        }
+    }
+
+    /// The JWT that is signed for each request, if there is one.
+    pub fn jwt(&self) -> Option<&JwtSettings> {
+        match self {
+            Self::Custom { jwt } => jwt.as_deref(),
+            Self::JwtBearer { jwt } => Some(jwt),
+            Self::ClientCredentials | Self::Password { .. } | Self::RefreshToken { .. } => None,
         }
     }
 }
@@ -179,6 +198,11 @@ impl Literal {
         }
     }
 
+    /// An integer.
+    pub fn number(number: i64) -> Self {
+        Self(number.to_string())
+    }
+
     /// As JSON writes it.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -219,10 +243,12 @@ impl<T> FieldValue<T> {
 pub struct Client {
     /// Its identifier.
     pub id: Template,
-    /// Its secret, where it has one.
+    /// Its secret, where it is sent, or is a part of what is.
     pub secret: Option<Template>,
     /// How it proves who it is.
     pub authentication: ClientAuthentication,
+    /// The JWT by which it does so, signed with its key or with its secret.
+    pub assertion: Option<Box<JwtSettings>>,
     /// The name of the field with the identifier.
     pub id_field: String,
     /// The name of the field with the secret.
@@ -238,6 +264,12 @@ pub enum ClientAuthentication {
     BasicRaw,
     /// By two fields of the request.
     Body,
+    /// By a JWT that is signed with its private key (RFC 7523 §2.2).
+    PrivateKeyJwt,
+    /// By a JWT that is signed with its secret (RFC 7523 §2.2).
+    ClientSecretJwt,
+    /// By its certificate, with its identifier as a field (RFC 8705 §2).
+    TlsClientAuth,
     /// Not at all: a public client, whose identifier is a field.
     None,
 }
@@ -249,6 +281,9 @@ impl ClientAuthentication {
             Self::Basic => "Basic",
             Self::BasicRaw => "BasicRaw",
             Self::Body => "Body",
+            Self::PrivateKeyJwt => "PrivateKeyJwt",
+            Self::ClientSecretJwt => "ClientSecretJwt",
+            Self::TlsClientAuth => "TlsClientAuth",
             Self::None => "None",
         }
     }
@@ -256,7 +291,11 @@ impl ClientAuthentication {
     /// Whether something of the client is a field of the request.
     pub const fn is_in_fields(self) -> bool {
         match self {
-            Self::Body | Self::None => true,
+            Self::Body
+            | Self::PrivateKeyJwt
+            | Self::ClientSecretJwt
+            | Self::TlsClientAuth
+            | Self::None => true,
             Self::Basic | Self::BasicRaw => false,
         }
     }

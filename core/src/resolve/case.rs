@@ -9,7 +9,7 @@ use super::{Material, SecretObject, Unresolved, certificate, message};
 use crate::base_url::Scheme;
 use crate::bundle::Value;
 use crate::collection::{Collection, Selected, TrustKind, TrustRef};
-use crate::template::Scope;
+use crate::template::{LateText, Place, Scope};
 use crate::{BaseUrl, Environment, Secret};
 
 /// Everything that one resolution looks at.
@@ -104,6 +104,7 @@ impl<'a> Case<'a> {
             base_url,
             secret: secret.map(|secret| &secret.data),
             values: &self.selected.settings.values,
+            key_fingerprint: None,
             empty_allowed: false,
         }
     }
@@ -129,6 +130,20 @@ impl<'a> Case<'a> {
         source
             .template
             .render_fixed(&scope)
+            .map_err(|error| self.unrendered(source, error, scope.secret))
+    }
+
+    /// A template of a token request, with its variables replaced as far as they
+    /// are known.
+    pub(super) fn late(
+        &self,
+        source: &Source<'_>,
+        place: Place,
+        scope: Scope<'_>,
+    ) -> Result<LateText, Unresolved> {
+        source
+            .template
+            .render_late(&scope, place)
             .map_err(|error| self.unrendered(source, error, scope.secret))
     }
 

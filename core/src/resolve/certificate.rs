@@ -21,6 +21,10 @@ pub(super) struct Certificate {
 }
 
 impl Certificate {
+    pub(super) fn der(&self) -> &[u8] {
+        &self.der
+    }
+
     fn of_der(der: Zeroizing<Vec<u8>>) -> Option<Self> {
         let (rest, parsed) = parse_x509_certificate(&der).ok()?;
         let second = |time: x509_parser::time::ASN1Time| {

@@ -41,6 +41,7 @@ impl<'a> Case<'a> {
                 | Method::ApiKey { .. }
                 | Method::Basic { .. }
                 | Method::Token(_)
+                | Method::SignedJwt(_)
                 | Method::AwsSigV4(_) => Ok(None),
             };
         };

@@ -2,6 +2,7 @@
 //! what to do, names objects and keys in quotes, and holds no value.
 
 mod certificate;
+mod jwt;
 mod object;
 mod token;
 mod value;

@@ -122,6 +122,11 @@ fn of_method(method: &Method) -> Option<Placing<'_>> {
             let prefix = &placed.prefix;
             (placed.placement.clone(), Content::Token { prefix })
         }
+        Method::SignedJwt(method) => {
+            let placed = method.placement.as_ref()?;
+            let prefix = &placed.prefix;
+            (placed.placement.clone(), Content::Token { prefix })
+        }
         Method::Basic { username, password } => (
             Placement::Header("Authorization".to_owned()),
             Content::Basic {

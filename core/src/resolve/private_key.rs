@@ -1,11 +1,6 @@
 //! The private key of a client certificate.
 
-use aws_lc_rs::rsa;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING,
-    EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
-};
-
+use crate::key_pair::KeyPair;
 use crate::{Secret, pem};
 
 /// A private key that can be used.
@@ -39,37 +34,9 @@ pub(super) fn read(text: &str) -> Result<PrivateKey, InvalidKey> {
         return Err(InvalidKey::Encrypted);
     }
     let der = block.der.ok_or(InvalidKey::Encrypted)?;
-    let public = match block.label.as_str() {
-        "PRIVATE KEY" => rsa::KeyPair::from_pkcs8(&der)
-            .ok()
-            .map(|pair| pair.public_key().as_ref().to_vec())
-            .or_else(|| on_curve(&der))
-            .or_else(|| edwards(&der)),
-        "RSA PRIVATE KEY" => rsa::KeyPair::from_der(&der)
-            .ok()
-            .map(|pair| pair.public_key().as_ref().to_vec()),
-        "EC PRIVATE KEY" => on_curve(&der),
-        _ => None,
-    };
+    let pair = KeyPair::of_block(&block.label, &der).ok_or(InvalidKey::Unsupported)?;
     Ok(PrivateKey {
         pem: pem::encode(&block.label, &der).into(),
-        public: public.ok_or(InvalidKey::Unsupported)?,
+        public: pair.public().to_vec(),
     })
-}
-
-fn on_curve(der: &[u8]) -> Option<Vec<u8>> {
-    [
-        &ECDSA_P256_SHA256_ASN1_SIGNING,
-        &ECDSA_P384_SHA384_ASN1_SIGNING,
-        &ECDSA_P521_SHA512_ASN1_SIGNING,
-    ]
-    .into_iter()
-    .find_map(|curve| EcdsaKeyPair::from_private_key_der(curve, der).ok())
-    .map(|pair| pair.public_key().as_ref().to_vec())
-}
-
-fn edwards(der: &[u8]) -> Option<Vec<u8>> {
-    // OpenSSL leaves the public half out.
-    let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).ok()?;
-    Some(pair.public_key().as_ref().to_vec())
 }

@@ -16,7 +16,8 @@ pub(super) fn sources(method: &Method) -> impl Iterator<Item = Source<'_>> {
         | Method::ApiKey { .. }
         | Method::Basic { .. }
         | Method::ClientCertificate
-        | Method::Token(_) => None,
+        | Method::Token(_)
+        | Method::SignedJwt(_) => None,
     };
     signed.into_iter().flat_map(|signed| {
         [

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use super::jwt::{Block, Usual};
 use super::placing::Source;
 use super::{Case, SecretObject, Unresolved};
 use crate::Secret;
@@ -14,25 +15,35 @@ use crate::bundle::{ClientCertificate, Route, control};
 use crate::collection::{
     Client, ClientAuthentication, ContentSettings, FieldValue, Flow, Method, Placement, TokenMethod,
 };
+use crate::jwt::SigningKey;
 use crate::template::{LateText, LateVariable, Place, Scope, Template};
 use crate::token::fields::form_encoded;
 use crate::token::fingerprint::Fingerprint;
-use crate::token::{Content, Endpoint, Order, Renewal, Terms, TokenRequest};
+use crate::token::{Content, Endpoint, Order, Renewal, Signers, Terms, TokenRequest};
 
 /// The templates of the method that may refer to the Secret.
 pub(super) fn sources(method: &Method) -> Vec<Source<'_>> {
-    let Method::Token(method) = method else {
-        return Vec::new();
+    let method = match method {
+        Method::Token(method) => method,
+        Method::SignedJwt(method) => return Block::of_token(method).sources(),
+        Method::None
+        | Method::ApiKey { .. }
+        | Method::Basic { .. }
+        | Method::ClientCertificate
+        | Method::AwsSigV4(_) => return Vec::new(),
     };
     let source = |member: &str, template| source(method, member, template);
     let request = &method.request;
     let mut sources = match &method.flow {
-        Flow::ClientCredentials | Flow::Custom => vec![],
+        Flow::ClientCredentials | Flow::Custom { .. } | Flow::JwtBearer { .. } => vec![],
         Flow::Password { username, password } => {
             vec![source("username", username), source("password", password)]
         }
         Flow::RefreshToken { refresh_token } => vec![source("refreshToken", refresh_token)],
     };
+    for block in [Block::of_method(method), Block::of_client(method)] {
+        sources.extend(block.iter().flat_map(Block::sources));
+    }
     sources.push(source("token.url", &request.url));
     if let Some(client) = &method.client {
         sources.push(source(CLIENT_ID, &client.id));
@@ -62,6 +73,8 @@ pub(super) fn sources(method: &Method) -> Vec<Source<'_>> {
     sources
 }
 
+/// RFC 7523 §2.2.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const CLIENT_ID: &str = "token.client.id";
 const CLIENT_SECRET: &str = "token.client.secret";
 const AUDIENCE: &str = "token.audience";
@@ -91,23 +104,38 @@ impl Case<'_> {
         secret: Option<&SecretObject>,
         route: &Route,
     ) -> Result<Option<Order>, Unresolved> {
-        let Method::Token(method) = &self.collection.method else {
-            return Ok(None);
+        let scope = self.scope(secret, Some(&route.base_url));
+        let method = match &self.collection.method {
+            Method::Token(method) => method,
+            Method::SignedJwt(signed) => return self.signed_jwt(signed, scope, route).map(Some),
+            Method::None
+            | Method::ApiKey { .. }
+            | Method::Basic { .. }
+            | Method::ClientCertificate
+            | Method::AwsSigV4(_) => return Ok(None),
         };
+        let block = Block::of_method(method);
+        let key = block.map(|block| self.signing_key_of(&block, scope));
+        let key = key.transpose()?;
+        let fingerprint = key.as_ref().and_then(SigningKey::fingerprint);
         let asking = Asking {
             case: self,
             method,
-            scope: self.scope(secret, Some(&route.base_url)),
+            scope: Scope {
+                key_fingerprint: fingerprint.as_deref(),
+                ..scope
+            },
         };
-        asking.order(route).map(Some)
+        asking.order(route, key).map(Some)
     }
 }
 
 impl<'c> Asking<'c, '_> {
-    fn order(&self, route: &Route) -> Result<Order, Unresolved> {
+    fn order(&self, route: &Route, key: Option<SigningKey>) -> Result<Order, Unresolved> {
         let settings = self.case.selected.settings;
         let client = self.client()?;
         let url = self.url()?;
+        let signers = self.signers(key, client.as_ref(), &url)?;
         let headers = self.headers(client.as_ref())?;
         let granted = self.granted()?;
         let request = TokenRequest {
@@ -123,11 +151,20 @@ impl<'c> Asking<'c, '_> {
                 content: Content::Fields(*format, self.refresh_fields(client.as_ref())?),
                 ..request.clone()
             }),
-            (Flow::Password { .. } | Flow::ClientCredentials | Flow::Custom, _) => None,
+            (
+                Flow::Password { .. }
+                | Flow::ClientCredentials
+                | Flow::Custom { .. }
+                | Flow::JwtBearer { .. },
+                _,
+            ) => None,
         };
         let (renewal, seed) = match &self.method.flow {
             Flow::RefreshToken { .. } => (Renewal::ByRefreshToken, granted.by.clone()),
-            Flow::Password { .. } | Flow::ClientCredentials | Flow::Custom => (Renewal::Anew, None),
+            Flow::Password { .. }
+            | Flow::ClientCredentials
+            | Flow::Custom { .. }
+            | Flow::JwtBearer { .. } => (Renewal::Anew, None),
         };
         let granted_by = granted.by.as_ref().map(Secret::expose).unwrap_or_default();
         let mut lineage = Fingerprint::new();
@@ -140,6 +177,7 @@ impl<'c> Asking<'c, '_> {
         order.text(self.method.flow.as_str());
         order.text(granted_by);
         request.add_to(&mut order);
+        signers.add_to(&mut order);
         order.shape(&self.method.response);
         order.hosts(&self.method.base_url_allow);
         let client_certificate = self.client_certificate(route)?;
@@ -162,12 +200,48 @@ impl<'c> Asking<'c, '_> {
                 base_url: Some(route.base_url.clone()),
                 base_url_allow: self.method.base_url_allow.clone(),
             },
-            request,
+            request: Some(request),
             refresh,
+            signers,
             trust: route.trust.clone(),
             client_certificate,
             allow_private_networks: settings.allow_private_networks,
             allow_insecure_http: settings.allow_insecure_http,
+        })
+    }
+
+    fn signers(
+        &self,
+        key: Option<SigningKey>,
+        client: Option<&Known<'_>>,
+        url: &LateText,
+    ) -> Result<Signers, Unresolved> {
+        let jwt = Block::of_method(self.method).zip(key).map(|(block, key)| {
+            let usual = Usual {
+                audience: Some(url.clone()),
+                ..Usual::default()
+            };
+            self.case.signer(&block, key, self.scope, usual, false)
+        });
+        let assertion = Block::of_client(self.method).zip(client);
+        let assertion = assertion.map(|(block, client)| {
+            let key = self.case.signing_key_of(&block, self.scope)?;
+            let fingerprint = key.fingerprint();
+            let scope = Scope {
+                key_fingerprint: fingerprint.as_deref(),
+                ..self.scope
+            };
+            // RFC 7523 §3.
+            let usual = Usual {
+                issuer: Some(LateText::known(&client.id)),
+                subject: Some(LateText::known(&client.id)),
+                audience: Some(url.clone()),
+            };
+            self.case.signer(&block, key, scope, usual, true)
+        });
+        Ok(Signers {
+            jwt: jwt.transpose()?,
+            client_assertion: assertion.transpose()?,
         })
     }
 
@@ -179,7 +253,14 @@ impl<'c> Asking<'c, '_> {
             (false, _) => Ok(None),
             (true, Some(certificate)) => Ok(Some(Arc::clone(certificate))),
             (true, None) => {
-                let field = format!("spec.auth.{}.token.mtls", self.method.flow.as_str());
+                let by_certificate =
+                    |client: &Client| client.authentication == ClientAuthentication::TlsClientAuth;
+                let member = match &self.method.client {
+                    Some(client) if by_certificate(client) => "client.authentication",
+                    Some(_) | None => "mtls",
+                };
+                let flow = self.method.flow.as_str();
+                let field = format!("spec.auth.{flow}.token.{member}");
                 Err(self.case.no_tls_secret_ref(&field))
             }
         }
@@ -195,10 +276,7 @@ impl<'c> Asking<'c, '_> {
     }
 
     fn late(&self, source: &Source<'_>, place: Place) -> Result<LateText, Unresolved> {
-        source
-            .template
-            .render_late(&self.scope, place)
-            .map_err(|error| self.case.unrendered(source, error, self.scope.secret))
+        self.case.late(source, place, self.scope)
     }
 
     fn url(&self) -> Result<LateText, Unresolved> {
@@ -218,9 +296,13 @@ impl<'c> Asking<'c, '_> {
     /// What is exchanged for the token.
     fn granted(&self) -> Result<Granted, Unresolved> {
         Ok(match &self.method.flow {
-            Flow::ClientCredentials | Flow::Custom => Granted {
+            Flow::ClientCredentials | Flow::Custom { .. } => Granted {
                 by: None,
                 fields: vec![],
+            },
+            Flow::JwtBearer { .. } => Granted {
+                by: None,
+                fields: vec![late_field("assertion", LateVariable::Jwt)],
             },
             Flow::Password { username, password } => {
                 let username = self.fixed("username", username)?;
@@ -283,7 +365,11 @@ impl<'c> Asking<'c, '_> {
             .map(Secret::expose)
             .unwrap_or_default();
         let (id, secret) = match known.client.authentication {
-            ClientAuthentication::Body | ClientAuthentication::None => return Ok(None),
+            ClientAuthentication::Body
+            | ClientAuthentication::PrivateKeyJwt
+            | ClientAuthentication::ClientSecretJwt
+            | ClientAuthentication::TlsClientAuth
+            | ClientAuthentication::None => return Ok(None),
             ClientAuthentication::Basic => (form_encoded(known.id.expose()), form_encoded(secret)),
             ClientAuthentication::BasicRaw => {
                 let source = source(self.method, CLIENT_ID, &known.client.id);
@@ -384,15 +470,29 @@ struct Known<'a> {
 
 impl Known<'_> {
     /// What of it the fields of a request say.
-    fn fields(&self) -> impl Iterator<Item = Field> {
-        let (id, secret) = match self.client.authentication {
-            ClientAuthentication::Body => (Some(&self.id), self.secret.as_ref()),
-            ClientAuthentication::None => (Some(&self.id), None),
-            ClientAuthentication::Basic | ClientAuthentication::BasicRaw => (None, None),
-        };
-        let id = id.map(|id| known(&self.client.id_field, id));
-        let secret = secret.map(|secret| known(&self.client.secret_field, secret));
-        id.into_iter().chain(secret)
+    fn fields(&self) -> Vec<Field> {
+        let mut fields = Vec::new();
+        if self.client.authentication.is_in_fields() {
+            fields.push(known(&self.client.id_field, &self.id));
+        }
+        match self.client.authentication {
+            ClientAuthentication::Body => {
+                let secret = self.secret.iter();
+                fields.extend(secret.map(|secret| known(&self.client.secret_field, secret)));
+            }
+            // RFC 7521 §4.2.
+            ClientAuthentication::PrivateKeyJwt | ClientAuthentication::ClientSecretJwt => {
+                fields.extend([
+                    known("client_assertion_type", &Secret::new(JWT_BEARER)),
+                    late_field("client_assertion", LateVariable::ClientAssertion),
+                ]);
+            }
+            ClientAuthentication::Basic
+            | ClientAuthentication::BasicRaw
+            | ClientAuthentication::TlsClientAuth
+            | ClientAuthentication::None => {}
+        }
+        fields
     }
 }
 
@@ -401,6 +501,9 @@ fn known(name: &str, value: &Secret) -> Field {
 }
 
 fn refresh_token_field() -> Field {
-    let token = LateText::of(LateVariable::RefreshToken);
-    ("refresh_token".to_owned(), FieldValue::Text(token))
+    late_field("refresh_token", LateVariable::RefreshToken)
+}
+
+fn late_field(name: &str, variable: LateVariable) -> Field {
+    (name.to_owned(), FieldValue::Text(LateText::of(variable)))
 }

@@ -32,6 +32,10 @@ pub struct LateValues<'a> {
     pub moment: Moment,
     /// The refresh token in use, where there is one.
     pub refresh_token: Option<&'a Secret>,
+    /// The JWT that was signed for the request.
+    pub jwt: Option<&'a Secret>,
+    /// The JWT by which the client proves who it is.
+    pub client_assertion: Option<&'a Secret>,
 }
 
 /// A variable has no value yet.
@@ -103,15 +107,29 @@ impl LateText {
 }
 
 impl LateValues<'_> {
+    /// Those of a moment alone.
+    pub const fn at(moment: Moment) -> Self {
+        Self {
+            moment,
+            refresh_token: None,
+            jwt: None,
+            client_assertion: None,
+        }
+    }
+
     fn of(&self, variable: &LateVariable) -> Option<Zeroizing<String>> {
         match variable {
             LateVariable::Call(CallVariable::Token(_)) => None,
             LateVariable::Call(variable) => variable.at(&self.moment),
-            LateVariable::RefreshToken => self
-                .refresh_token
-                .map(|token| Zeroizing::new(token.expose().to_owned())),
+            LateVariable::RefreshToken => self.refresh_token.map(copied),
+            LateVariable::Jwt => self.jwt.map(copied),
+            LateVariable::ClientAssertion => self.client_assertion.map(copied),
         }
     }
+}
+
+fn copied(secret: &Secret) -> Zeroizing<String> {
+    Zeroizing::new(secret.expose().to_owned())
 }
 
 impl LateVariable {
@@ -141,8 +159,8 @@ mod tests {
 
     fn values(refresh_token: Option<&Secret>) -> LateValues<'_> {
         LateValues {
-            moment: MOMENT,
             refresh_token,
+            ..LateValues::at(MOMENT)
         }
     }
 
@@ -156,6 +174,7 @@ mod tests {
             secret: Some(&secret),
             values: &values,
             base_url: None,
+            key_fingerprint: None,
             empty_allowed: false,
         };
         Template::parse_with_aliases(text)

@@ -2,6 +2,7 @@
 
 use super::filter::{self, BytesFilter, Encoding, Filter, KeyName};
 use super::template_error::{TemplateError, TemplateProblem};
+use super::variable::JWT;
 use super::{CallVariable, LateVariable, Part, Primary, Term, Variable};
 use crate::closest::closest;
 
@@ -9,6 +10,8 @@ use crate::closest::closest;
 const BASE_URL: &str = "baseUrl";
 /// The variable of that name, and what begins those of its fields.
 const TOKEN: &str = "token";
+/// What follows `jwt.`.
+const KEY_FINGERPRINT: &str = "keyFingerprint";
 
 /// How deep compositions may be nested: far more than anybody writes, and few
 /// enough for any stack.
@@ -214,6 +217,8 @@ impl<'a> Parser<'a> {
             Some((TOKEN, field)) => {
                 key(field).map(|field| of_call(CallVariable::Token(Some(field))))
             }
+            Some((JWT, KEY_FINGERPRINT)) => Ok(Variable::KeyFingerprint),
+            None if word == JWT => Ok(Variable::Late(LateVariable::Jwt)),
             Some(_) | None if word == BASE_URL => Ok(Variable::BaseUrl),
             Some(_) | None => late(word).ok_or_else(unknown),
         };

@@ -16,6 +16,9 @@ pub(crate) struct Scope<'a> {
     pub(crate) values: &'a BTreeMap<String, String>,
     /// The environment's base URL; none while that itself is rendered.
     pub(crate) base_url: Option<&'a BaseUrl>,
+    /// The fingerprint of the public key that JWTs are signed with, beside a
+    /// block that says how.
+    pub(crate) key_fingerprint: Option<&'a str>,
     /// Whether a variable may stand for nothing.
     pub(crate) empty_allowed: bool,
 }
@@ -41,6 +44,8 @@ pub(crate) enum RenderError {
     EmptyValue { name: String },
     /// The base URL refers to itself.
     OwnBaseUrl,
+    /// There is no public key here.
+    NoKeyFingerprint,
     /// A variable is known late, and this must be known now.
     Late,
     /// A variable is never known where this is used.
@@ -72,6 +77,7 @@ impl<'a> Scope<'a> {
             }
             | Variable::Value(_)
             | Variable::BaseUrl
+            | Variable::KeyFingerprint
             | Variable::Alias(_)
             | Variable::Late(_) => {
                 let mut text = self.text(variable)?;
@@ -93,6 +99,10 @@ impl<'a> Scope<'a> {
                 .base_url
                 .map(|base_url| Zeroizing::new(base_url.to_string()))
                 .ok_or(RenderError::OwnBaseUrl),
+            Variable::KeyFingerprint => self
+                .key_fingerprint
+                .map(|fingerprint| Zeroizing::new(fingerprint.to_owned()))
+                .ok_or(RenderError::NoKeyFingerprint),
             Variable::Late(_) => Err(RenderError::Late),
         }
     }

@@ -22,6 +22,7 @@ fn render_with(text: &str, entries: &[(&str, &[u8])]) -> Result<String, RenderEr
         secret: Some(&secret),
         values: &values,
         base_url: Some(&base_url),
+        key_fingerprint: None,
         empty_allowed: false,
     };
     let value = Template::parse(text).unwrap().render(&scope)?;
@@ -136,6 +137,7 @@ fn where_nothing_may_vary_it_is_an_error() {
         secret: None,
         values: &values,
         base_url: None,
+        key_fingerprint: None,
         empty_allowed: false,
     };
     let fixed = |text: &str| Template::parse(text).unwrap().render_fixed(&scope);

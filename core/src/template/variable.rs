@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::digest;
 use zeroize::Zeroizing;
 
 use super::varying::Moment;
@@ -27,7 +28,15 @@ pub enum LateVariable {
     Call(CallVariable),
     /// The refresh token (RFC 6749 §1.5) in use.
     RefreshToken,
+    /// The JWT that is signed for the request.
+    Jwt,
+    /// The JWT by which a client proves who it is (RFC 7523 §2.2). No template
+    /// can refer to it.
+    ClientAssertion,
 }
+
+/// As templates spell it.
+pub(super) const JWT: &str = "jwt";
 
 impl CallVariable {
     /// Those that are new on each call.
@@ -74,7 +83,21 @@ impl fmt::Display for LateVariable {
         match self {
             Self::Call(variable) => variable.fmt(f),
             Self::RefreshToken => f.write_str("refreshToken"),
+            Self::Jwt => f.write_str(JWT),
+            Self::ClientAssertion => f.write_str("client assertion"),
         }
+    }
+}
+
+impl Moment {
+    /// A UUID for one purpose, of which no other is made of the same moment.
+    pub(crate) fn number_of(&self, purpose: &str) -> String {
+        let mut context = digest::Context::new(&digest::SHA256);
+        context.update(&self.random);
+        context.update(purpose.as_bytes());
+        let mut random = [0; 16];
+        random.copy_from_slice(context.finish().as_ref().split_at(16).0);
+        uuid(random)
     }
 }
 

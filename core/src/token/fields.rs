@@ -1,14 +1,42 @@
 //! The fields of a token request, written in every format.
 
+use std::convert::Infallible;
+
 use percent_encoding::utf8_percent_encode;
 use zeroize::Zeroizing;
 
 use crate::collection::FieldValue;
 use crate::percent::{FORM, UNRESERVED};
-use crate::template::{concatenated, json_string};
+use crate::template::{LateText, LateValues, NoValueYet, concatenated, json_string};
 
 /// A field with its name.
-pub(super) type Rendered<'a> = (&'a str, FieldValue<Zeroizing<String>>);
+pub(crate) type Rendered<'a> = (&'a str, FieldValue<Zeroizing<String>>);
+
+/// Fields with their late values in them.
+///
+/// # Errors
+/// [`NoValueYet`].
+pub(crate) fn rendered<'a>(
+    fields: &'a [(String, FieldValue<LateText>)],
+    values: &LateValues<'_>,
+) -> Result<Vec<Rendered<'a>>, NoValueYet> {
+    let fields = fields.iter().map(|(name, value)| {
+        let value = value.map("", &mut |_, text| text.render(values))?;
+        Ok((name.as_str(), value))
+    });
+    fields.collect()
+}
+
+/// What fields will be like, as JSON, since that can hold every field.
+pub(crate) fn sample(fields: &[(String, FieldValue<LateText>)]) -> Zeroizing<String> {
+    let sampled = fields.iter().map(|(name, value)| {
+        let mut sample = |_: &str, text: &LateText| Ok(text.sample());
+        let value = value.map::<_, Infallible>("", &mut sample);
+        value.map(|value| (name.as_str(), value))
+    });
+    let Ok(sampled) = sampled.collect::<Result<Vec<_>, _>>();
+    json(&sampled)
+}
 
 /// As `application/x-www-form-urlencoded` writes a text (RFC 6749 Appendix B).
 pub(crate) fn form_encoded(text: &str) -> Zeroizing<String> {
@@ -45,7 +73,7 @@ pub(super) fn in_url(url: &str, fields: &[Rendered<'_>]) -> Zeroizing<String> {
 }
 
 /// `{"a":"1","b":2}`.
-pub(super) fn json(fields: &[Rendered<'_>]) -> Zeroizing<String> {
+pub(crate) fn json(fields: &[Rendered<'_>]) -> Zeroizing<String> {
     let mut parts = Vec::new();
     object(
         fields.iter().map(|(name, value)| (*name, value)),

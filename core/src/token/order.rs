@@ -3,9 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::fingerprint::Fingerprint;
 use super::request::TokenRequest;
 use super::terms::Terms;
+use crate::Secret;
 use crate::bundle::ClientCertificate;
+use crate::jwt::Signer;
+use crate::jwt::signer::JwtError;
+use crate::template::Moment;
 
 /// What a collection asks of its token endpoint, with every secret filled in.
 ///
@@ -16,10 +21,13 @@ use crate::bundle::ClientCertificate;
 pub struct Order {
     /// Which token is meant, what its answer means, and when it is renewed.
     pub terms: Terms,
-    /// How a token is obtained by the grant itself.
-    pub request: TokenRequest,
+    /// How a token is obtained by the grant itself; absent where it is the JWT
+    /// that is signed here.
+    pub request: Option<TokenRequest>,
     /// How it is obtained with a refresh token; absent where none is used.
     pub refresh: Option<TokenRequest>,
+    /// What is signed for each request.
+    pub signers: Signers,
     /// PEM certificates that are trusted besides the public roots.
     pub trust: Option<Arc<str>>,
     /// What is shown to an endpoint that asks for a client certificate.
@@ -29,6 +37,51 @@ pub struct Order {
     pub allow_private_networks: bool,
     /// Whether the endpoint may be one of `http`.
     pub allow_insecure_http: bool,
+}
+
+/// The JWTs of an order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signers {
+    /// The one that requests may refer to.
+    pub jwt: Option<Signer>,
+    /// The one by which the client proves who it is.
+    pub client_assertion: Option<Signer>,
+}
+
+/// What was signed for one request.
+#[derive(Debug, Default)]
+pub struct Signed {
+    /// See [`Signers::jwt`].
+    pub jwt: Option<Secret>,
+    /// See [`Signers::client_assertion`].
+    pub client_assertion: Option<Secret>,
+}
+
+impl Signers {
+    /// Signs all of them.
+    ///
+    /// # Errors
+    /// [`JwtError`].
+    pub fn sign(&self, moment: Moment) -> Result<Signed, JwtError> {
+        let sign = |signer: &Option<Signer>| {
+            let signed = signer.as_ref().map(|signer| signer.sign(moment));
+            signed.transpose()
+        };
+        Ok(Signed {
+            jwt: sign(&self.jwt)?,
+            client_assertion: sign(&self.client_assertion)?,
+        })
+    }
+
+    /// Adds everything that decides what they say to a fingerprint.
+    pub(crate) fn add_to(&self, print: &mut Fingerprint) {
+        for signer in [&self.jwt, &self.client_assertion] {
+            print.count(signer.iter().count());
+            if let Some(signer) = signer {
+                signer.add_to(print);
+            }
+        }
+    }
 }
 
 impl AsRef<Terms> for Order {

@@ -30,6 +30,14 @@ impl FieldPath {
         }
     }
 
+    /// The path of the whole body.
+    pub fn whole() -> Self {
+        Self {
+            text: "".into(),
+            segments: Vec::new(),
+        }
+    }
+
     /// Whether it stands for the whole body.
     pub fn is_whole(&self) -> bool {
         self.segments.is_empty()

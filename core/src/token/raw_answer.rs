@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
-use crate::http_date;
+use crate::{Secret, http_date};
 
 /// The longest wait that a server's `Retry-After` can ask for. What asks for
 /// more is mistaken or meant for another client: nobody wants a credential to
@@ -36,6 +36,15 @@ pub struct RoundTrip {
 }
 
 impl RawAnswer {
+    /// What an endpoint would answer that gives this token and nothing else.
+    pub fn of_token(token: &Secret) -> Self {
+        Self {
+            status: 200,
+            headers: Vec::new(),
+            body: Zeroizing::new(token.expose().as_bytes().to_vec()),
+        }
+    }
+
     /// Whether the status is one of success.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)

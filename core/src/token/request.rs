@@ -81,7 +81,7 @@ impl TokenRequest {
         }
         let body = match &self.content {
             Content::Fields(format, fields) => {
-                let fields = rendered(fields, values)?;
+                let fields = fields::rendered(fields, values)?;
                 match (self.method, format) {
                     _ if fields.is_empty() => None,
                     (RequestMethod::Get, _) | (_, FieldFormat::Query) => {
@@ -141,14 +141,7 @@ impl TokenRequest {
                     FieldFormat::Json => "json",
                     FieldFormat::Query => "query",
                 });
-                let sampled = fields.iter().map(|(name, value)| {
-                    let mut sample = |_: &str, text: &LateText| Ok(text.sample());
-                    let value = value.map::<_, std::convert::Infallible>("", &mut sample);
-                    value.map(|value| (name.as_str(), value))
-                });
-                // As JSON, since that can hold every field.
-                let Ok(sampled) = sampled.collect::<Result<Vec<_>, _>>();
-                print.text(&fields::json(&sampled));
+                print.text(&fields::sample(fields));
             }
             Content::Json(text) => {
                 print.text("json body");
@@ -174,17 +167,6 @@ fn default(headers: &mut Vec<(String, Secret)>, name: &str, value: &str) {
     {
         headers.push((name.to_owned(), Secret::new(value)));
     }
-}
-
-fn rendered<'a>(
-    fields: &'a [(String, FieldValue<LateText>)],
-    values: &LateValues<'_>,
-) -> Result<Vec<fields::Rendered<'a>>, NoValueYet> {
-    let fields = fields.iter().map(|(name, value)| {
-        let value = value.map("", &mut |_, text| text.render(values))?;
-        Ok((name.as_str(), value))
-    });
-    fields.collect()
 }
 
 impl fmt::Debug for TokenRequest {

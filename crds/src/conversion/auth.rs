@@ -22,15 +22,15 @@ impl Reader {
             self.problem("spec.auth", Auth::takes());
             return None;
         }
+        if let Some(signed) = &auth.signed_jwt {
+            let method = self.signed_jwt(signed);
+            self.no_base_url_allow(base_url_allow);
+            return method;
+        }
         if let Some(method) = self.token_method(auth, base_url_allow) {
             return method;
         }
-        if !base_url_allow.is_empty() {
-            self.problem(
-                "spec.baseUrlAllow",
-                "is used only with a method that obtains a token: remove it",
-            );
-        }
+        self.no_base_url_allow(base_url_allow);
         if let Some(key) = &auth.api_key {
             return self.api_key(key);
         }
@@ -44,6 +44,15 @@ impl Reader {
             Some(_) => Method::ClientCertificate,
             None => Method::None,
         })
+    }
+
+    fn no_base_url_allow(&mut self, base_url_allow: &[String]) {
+        if !base_url_allow.is_empty() {
+            self.problem(
+                "spec.baseUrlAllow",
+                "is used only with a method that obtains a token: remove it",
+            );
+        }
     }
 
     fn api_key(&mut self, key: &ApiKey) -> Option<Method> {

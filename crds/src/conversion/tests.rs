@@ -9,6 +9,7 @@ use super::*;
 
 mod aws_sig_v4;
 mod cluster;
+mod jwts;
 mod tokens;
 
 fn object(spec: &Value) -> ApiCollection {
@@ -197,11 +198,11 @@ fn problems_name_the_field_and_say_what_to_write() {
         ),
         (
             json!({"auth": {}}),
-            "spec.auth: takes exactly one of none, apiKey, basic, clientCertificate, awsSigV4, oauth2ClientCredentials, oauth2Password, oauth2RefreshToken and oauth2CustomToken",
+            "spec.auth: takes exactly one of none, apiKey, basic, clientCertificate, awsSigV4, oauth2ClientCredentials, oauth2Password, oauth2RefreshToken, oauth2CustomToken, jwtBearer and signedJwt",
         ),
         (
             json!({"auth": {"none": {}, "basic": {}}}),
-            "spec.auth: takes exactly one of none, apiKey, basic, clientCertificate, awsSigV4, oauth2ClientCredentials, oauth2Password, oauth2RefreshToken and oauth2CustomToken",
+            "spec.auth: takes exactly one of none, apiKey, basic, clientCertificate, awsSigV4, oauth2ClientCredentials, oauth2Password, oauth2RefreshToken, oauth2CustomToken, jwtBearer and signedJwt",
         ),
         (
             key(json!({"in": "Header", "name": "Authorization", "value": "Bearer sk-1"})),

@@ -6,15 +6,18 @@ mod response;
 mod uses;
 
 use credence_core::collection::{
-    Flow, Method, Placement, RequestHeader, RequestMethod, RequestSettings, TokenMethod,
-    TokenPlacement,
+    ClientAuthentication, Flow, JwtSettings, Method, Placement, RequestHeader, RequestMethod,
+    RequestSettings, TokenMethod, TokenPlacement,
 };
 use credence_core::header_name;
+use credence_core::jwt::algorithm::KeyKind;
 use credence_core::template::{CallVariable, LateVariable, Template};
 use credence_core::token::{Endpoint, HostPattern};
 
 use super::Reader;
+use super::jwt::JwtBlock;
 use crate::auth::Auth;
+use crate::jwt::Jwt;
 use crate::token::{self, HttpMethod, Token, TokenHeader, TokenPlace};
 
 /// A token method that is being read.
@@ -30,7 +33,7 @@ impl Subject<'_> {
     }
 
     const fn is_custom(&self) -> bool {
-        matches!(self.flow, Flow::Custom)
+        matches!(self.flow, Flow::Custom { .. })
     }
 }
 
@@ -57,9 +60,24 @@ impl Reader {
             let first = self.of_secret(field, "refresh-token", &method.refresh_token);
             let flow = first.map(|refresh_token| Flow::RefreshToken { refresh_token });
             (flow, &method.token)
+        } else if let Some(method) = &auth.jwt_bearer {
+            let jwt = self.jwt_of(&method.token, "jwtBearer", &method.jwt);
+            let flow = jwt.map(|jwt| Flow::JwtBearer { jwt: Box::new(jwt) });
+            (flow, &method.token)
         } else {
             let method = auth.oauth2_custom_token.as_ref()?;
-            (Some(Flow::Custom), &method.token)
+            let jwt = match &method.jwt {
+                Some(jwt) => self
+                    .jwt_of(&method.token, "oauth2CustomToken", jwt)
+                    .map(Some),
+                None => Some(None),
+            };
+            (
+                jwt.map(|jwt| Flow::Custom {
+                    jwt: jwt.map(Box::new),
+                }),
+                &method.token,
+            )
         };
         Some(flow.and_then(|flow| {
             let method = self.token(&flow, token, base_url_allow)?;
@@ -76,6 +94,9 @@ impl Reader {
         let subject = Subject { flow, token };
         let url = self.token_url(&subject);
         let client = self.client(&subject);
+        let by_certificate = client
+            .as_ref()
+            .is_some_and(|client| client.authentication == ClientAuthentication::TlsClientAuth);
         let headers = token.headers.iter().enumerate();
         let headers = headers
             .filter_map(|(at, header)| self.token_header(&subject, at, header))
@@ -83,12 +104,13 @@ impl Reader {
         self.distinct_headers(&subject, &headers, client.as_ref());
         let scopes = self.scopes(&subject);
         let audience = token.audience.as_deref();
-        let audience = audience.and_then(|text| self.requested(&subject.field("audience"), text));
+        let audience =
+            audience.and_then(|text| self.requested(&subject, &subject.field("audience"), text));
         let params = self.params(&subject, client.as_ref());
         let content = self.content(&subject);
         let response = self.response(&subject);
         let base_url_allow = self.base_url_allow(&subject, base_url_allow);
-        let placement = self.token_placement(&subject);
+        let placement = self.placed(&subject.field("placement"), token.placement.as_ref());
         let lifetime = self.lifetime(&subject);
         let given = token.grant_type.as_deref().or_else(|| flow.grant_type());
         Some(TokenMethod {
@@ -113,13 +135,13 @@ impl Reader {
             base_url_allow,
             placement: placement?,
             lifetime,
-            mtls: token.mtls,
+            mtls: token.mtls || by_certificate,
         })
     }
 
     fn token_url(&mut self, subject: &Subject<'_>) -> Option<Template> {
         let field = subject.field("url");
-        let url = self.requested(&field, &subject.token.url)?;
+        let url = self.requested(subject, &field, &subject.token.url)?;
         if let Some(literal) = url.as_literal() {
             self.keep(&field, Endpoint::parse(&literal));
         }
@@ -213,17 +235,21 @@ impl Reader {
             .collect()
     }
 
-    fn token_placement(&mut self, subject: &Subject<'_>) -> Option<Option<TokenPlacement>> {
-        let Some(placement) = &subject.token.placement else {
+    pub(super) fn placed(
+        &mut self,
+        at: &str,
+        placement: Option<&token::TokenPlacement>,
+    ) -> Option<Option<TokenPlacement>> {
+        let Some(placement) = placement else {
             return Some(Some(TokenPlacement::default()));
         };
-        let field = subject.field("placement.name");
+        let field = format!("{at}.name");
         let name = placement.name.clone();
         let place = match (placement.place, name) {
             (TokenPlace::None, None) if placement.prefix.is_none() => return Some(None),
             (TokenPlace::None, _) => {
                 self.problem(
-                    subject.field("placement"),
+                    at,
                     "takes neither name nor prefix for None: remove them, and write ${token} into spec.headers or spec.query",
                 );
                 return None;
@@ -253,7 +279,7 @@ impl Reader {
         });
         if prefix.chars().any(char::is_control) {
             self.problem(
-                subject.field("placement.prefix"),
+                format!("{at}.prefix"),
                 "must be one line, without control characters",
             );
         }
@@ -264,9 +290,9 @@ impl Reader {
     }
 
     /// A template of a request for a token, on one line.
-    fn requested(&mut self, field: &str, text: &str) -> Option<Template> {
-        let template = self.one_line(field, text)?;
-        self.without_token(field, &template);
+    fn requested(&mut self, subject: &Subject<'_>, field: &str, text: &str) -> Option<Template> {
+        let template = self.line(field, text)?;
+        self.in_request(subject, field, &template);
         Some(template)
     }
 
@@ -277,11 +303,36 @@ impl Reader {
             false => Template::parse(text),
         };
         let template = self.keep(field, parsed)?;
-        self.without_token(field, &template);
+        self.in_request(subject, field, &template);
         Some(template)
     }
 
-    fn without_token(&mut self, field: &str, template: &Template) {
+    /// What the requests of a method may refer to.
+    fn in_request(&mut self, subject: &Subject<'_>, field: &str, template: &Template) {
+        self.without_token(field, template);
+        match subject.flow.jwt() {
+            None => self.without_jwt(field, template),
+            Some(jwt) if jwt.algorithm.key_kind() == KeyKind::Shared => {
+                if template.references().key_fingerprint {
+                    self.problem(
+                        field,
+                        "must not refer to ${jwt.keyFingerprint}: a shared key has no public half",
+                    );
+                }
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// The block of a JWT that is signed for each request.
+    fn jwt_of(&mut self, token: &Token, method: &str, jwt: &Jwt) -> Option<JwtSettings> {
+        self.jwt(&JwtBlock {
+            audience_needed: needed_beside(&token.url),
+            ..JwtBlock::new(format!("spec.auth.{method}.jwt"), jwt)
+        })
+    }
+
+    pub(super) fn without_token(&mut self, field: &str, template: &Template) {
         let of_token = |variable: &&&LateVariable| {
             matches!(variable, LateVariable::Call(CallVariable::Token(_)))
         };
@@ -294,7 +345,7 @@ impl Reader {
     }
 
     /// A template that must take its value from the Secret.
-    fn of_secret(&mut self, field: &str, key: &str, text: &str) -> Option<Template> {
+    pub(super) fn of_secret(&mut self, field: &str, key: &str, text: &str) -> Option<Template> {
         let template = self.fixed(field, text)?;
         if !template.refers_to_secret() {
             self.problem(
@@ -306,12 +357,22 @@ impl Reader {
     }
 }
 
-impl From<token::ClientAuthentication> for credence_core::collection::ClientAuthentication {
+/// A URL that refers to the JWT cannot also be what that says.
+fn needed_beside(url: &str) -> Option<&'static str> {
+    let url = Template::parse(url).ok()?;
+    let refers = url.references().refers_to_jwt();
+    refers.then_some("is required where token.url refers to ${jwt}: write whom the JWT is for")
+}
+
+impl From<token::ClientAuthentication> for ClientAuthentication {
     fn from(authentication: token::ClientAuthentication) -> Self {
         match authentication {
             token::ClientAuthentication::Basic => Self::Basic,
             token::ClientAuthentication::BasicRaw => Self::BasicRaw,
             token::ClientAuthentication::Body => Self::Body,
+            token::ClientAuthentication::PrivateKeyJwt => Self::PrivateKeyJwt,
+            token::ClientAuthentication::ClientSecretJwt => Self::ClientSecretJwt,
+            token::ClientAuthentication::TlsClientAuth => Self::TlsClientAuth,
             token::ClientAuthentication::None => Self::None,
         }
     }

@@ -156,6 +156,15 @@ fn good_tokens_break_no_rule() {
         custom(json!({"params": {"a": {"b": [1, true, null, "${secret.k}"]}}})),
         custom(json!({"placement": {"in": "None"}})),
         custom(json!({"placement": {"name": "X-Token"}})),
+        token(
+            "jwtBearer",
+            json!({"jwt": {"key": "${secret.k}"}}),
+            json!({}),
+        ),
+        custom(
+            json!({"client": {"id": "a", "authentication": "PrivateKeyJwt", "assertion": {"key": "${secret.k#/x}", "algorithm": "EdDSA"}}}),
+        ),
+        json!({"auth": {"signedJwt": {"jwt": {"key": "${secret.k}", "claims": {"scope": ["a", {"b": null}]}}}}}),
     ] {
         assert_eq!(broken(&spec), Vec::<String>::new(), "{spec}");
     }
@@ -170,6 +179,18 @@ fn a_literal_secret_of_a_token_request_is_refused() {
                 "oauth2CustomToken.token.client.secret: secret",
                 "client-secret",
                 "secret",
+            ),
+            (
+                token("jwtBearer", json!({"jwt": {"key": value}}), json!({})),
+                "jwtBearer.jwt.key: key",
+                "private-key",
+                "key",
+            ),
+            (
+                custom(json!({"client": {"id": "a", "assertion": {"key": value}}})),
+                "oauth2CustomToken.token.client.assertion.key: key",
+                "private-key",
+                "key",
             ),
             (
                 token("oauth2Password", json!({"password": value}), json!({})),
@@ -239,6 +260,14 @@ fn a_token_request_says_what_it_needs() {
     ] {
         assert_eq!(broken(&custom(members)), [expected]);
     }
+    let jwt = json!({"key": "${secret.k}", "lifetimeSeconds": 60});
+    assert_eq!(
+        broken(&json!({"auth": {"signedJwt": {"jwt": jwt}}})),
+        [
+            "spec.auth.signedJwt.jwt.backdateSeconds: backdateSeconds must be less than lifetimeSeconds: \
+             the JWT would be over before it is sent"
+        ]
+    );
 }
 
 #[test]
@@ -284,6 +313,7 @@ fn a_refusal_never_quotes_what_may_be_a_secret() {
         &auth["awsSigV4"]["properties"]["sessionToken"],
         &auth["oauth2Password"]["properties"]["password"],
         &auth["oauth2RefreshToken"]["properties"]["refreshToken"],
+        &auth["signedJwt"]["properties"]["jwt"]["properties"]["key"],
         &auth["oauth2CustomToken"]["properties"]["token"]["properties"]["body"],
         &auth["oauth2CustomToken"]["properties"]["token"]["properties"]["client"]["properties"]["secret"],
         &spec["properties"]["headers"]["items"]["properties"]["value"],
@@ -302,7 +332,7 @@ fn auth_takes_one_method() {
         json!({"none": {}, "basic": {}}),
         json!({"basic": {}, "clientCertificate": {}}),
     ] {
-        let expected = "spec.auth: auth takes exactly one of none, apiKey, basic, clientCertificate, awsSigV4, oauth2ClientCredentials, oauth2Password, oauth2RefreshToken and oauth2CustomToken";
+        let expected = "spec.auth: auth takes exactly one of none, apiKey, basic, clientCertificate, awsSigV4, oauth2ClientCredentials, oauth2Password, oauth2RefreshToken, oauth2CustomToken, jwtBearer and signedJwt";
         let spec = json!({"auth": auth, "live": {"tlsSecretRef": {"name": "t"}}});
         assert_eq!(broken(&spec), [expected], "{auth}");
     }
@@ -483,7 +513,7 @@ fn a_cluster_collection_keeps_the_same_rules_and_has_its_own() {
         ),
         (
             json!({"auth": {}}),
-            "spec.auth: auth takes exactly one of none, apiKey, basic, clientCertificate, awsSigV4, oauth2ClientCredentials, oauth2Password, oauth2RefreshToken and oauth2CustomToken".to_owned(),
+            "spec.auth: auth takes exactly one of none, apiKey, basic, clientCertificate, awsSigV4, oauth2ClientCredentials, oauth2Password, oauth2RefreshToken, oauth2CustomToken, jwtBearer and signedJwt".to_owned(),
         ),
         (
             json!({"sidecarPort": 2733}),

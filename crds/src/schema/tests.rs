@@ -88,7 +88,14 @@ fn bounded_and_described(spec: &Map<String, Value>) {
         if schema.contains_key("x-kubernetes-preserve-unknown-fields") {
             // Whatever it holds is a value of a bounded map, which the whole
             // object's size bounds.
-            assert!(path.ends_with("token.params[]"), "{path}");
+            let json = [
+                "token.params[]",
+                "jwt.claims[]",
+                "jwt.headers[]",
+                "assertion.claims[]",
+                "assertion.headers[]",
+            ];
+            assert!(json.iter().any(|end| path.ends_with(end)), "{path}");
             return;
         }
         let bound = match schema["type"].as_str().unwrap() {
@@ -126,15 +133,16 @@ fn no_field_has_an_underscore_and_none_may_be_null() {
     });
 }
 
-/// Lines about the block `token`, which is the same in every method that has
-/// it, once.
+/// Lines about the blocks `token` and `jwt`, which are the same in every method
+/// that has them, once.
 fn with_tokens_once(lines: Vec<String>) -> Vec<String> {
-    let once = lines
-        .into_iter()
-        .map(|line| match line.split_once(".token.") {
-            Some((_, rest)) => format!("spec.auth.*.token.{rest}"),
-            None => line,
-        });
+    let once = lines.into_iter().map(|line| {
+        match (line.split_once(".token."), line.split_once(".jwt.")) {
+            (Some((_, rest)), _) => format!("spec.auth.*.token.{rest}"),
+            (None, Some((_, rest))) => format!("spec.auth.*.jwt.{rest}"),
+            (None, None) => line,
+        }
+    });
     let mut once: Vec<String> = once.collect();
     once.sort();
     once.dedup();
@@ -161,6 +169,8 @@ fn lists_are_merged_by_what_names_their_items() {
         lists,
         [
             "spec.access.serviceAccounts set",
+            "spec.auth.*.jwt.scopes set",
+            "spec.auth.*.token.client.assertion.scopes set",
             "spec.auth.*.token.headers \"name\"",
             "spec.auth.*.token.response.capture \"name\"",
             "spec.auth.*.token.scopes set",
@@ -188,6 +198,12 @@ fn defaults_are_those_of_the_reference() {
     assert_eq!(
         defaults,
         [
+            "spec.auth.*.jwt.backdateSeconds 60",
+            "spec.auth.*.jwt.keyFormat \"Auto\"",
+            "spec.auth.*.jwt.lifetimeSeconds 300",
+            "spec.auth.*.token.client.assertion.backdateSeconds 60",
+            "spec.auth.*.token.client.assertion.keyFormat \"Auto\"",
+            "spec.auth.*.token.client.assertion.lifetimeSeconds 300",
             "spec.auth.*.token.lifetime.graceSeconds 0",
             "spec.auth.*.token.lifetime.refreshBeforeSeconds 60",
             "spec.auth.*.token.method \"POST\"",
@@ -204,6 +220,7 @@ fn defaults_are_those_of_the_reference() {
             "spec.auth.oauth2Password.password \"${secret.password}\"",
             "spec.auth.oauth2Password.username \"${secret.username}\"",
             "spec.auth.oauth2RefreshToken.refreshToken \"${secret.refresh-token}\"",
+            "spec.auth.signedJwt.placement.in \"Header\"",
             "spec.development.allowInsecureHttp false",
             "spec.development.allowPrivateNetworks false",
             "spec.development.caRef.key \"ca.crt\"",

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::jwt::Jwt;
 use crate::rule;
 
 /// Who asks for a token, as the provider has registered it.
@@ -22,11 +23,18 @@ pub struct TokenClient {
 
     /// How the client proves who it is: Basic (the header Authorization, both
     /// parts form-encoded as RFC 6749 wants it), BasicRaw (the same, not
-    /// encoded), Body (two fields of the request) or None (the identifier
-    /// alone, as a field). Left out, it means Basic where there is a secret,
+    /// encoded), Body (two fields of the request), PrivateKeyJwt (a JSON Web
+    /// Token, signed with the key of assertion; RFC 7523), ClientSecretJwt (the
+    /// same, signed with the secret), TlsClientAuth (the certificate of
+    /// tlsSecretRef; RFC 8705) or None (the identifier alone, as a field). Left out, it means Basic where there is a secret,
     /// else None. Never both are tried: a refused try can cost a token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authentication: Option<ClientAuthentication>,
+
+    /// The JSON Web Token of PrivateKeyJwt, which needs its key, and of
+    /// ClientSecretJwt. Each has a jti of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assertion: Option<Jwt>,
 
     /// The name of the field with the identifier, where it is not client_id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,6 +56,12 @@ pub enum ClientAuthentication {
     BasicRaw,
     /// Two fields of the request.
     Body,
+    /// A JWT that is signed with a private key.
+    PrivateKeyJwt,
+    /// A JWT that is signed with the secret.
+    ClientSecretJwt,
+    /// The client certificate.
+    TlsClientAuth,
     /// Not at all.
     None,
 }

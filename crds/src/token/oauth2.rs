@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Token;
+use crate::jwt::Jwt;
 use crate::rule;
 
 /// A token for the client's own credentials (RFC 6749, section 4.4).
@@ -58,6 +59,23 @@ pub struct Oauth2RefreshToken {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Oauth2CustomToken {
+    /// How the token is obtained, and where it goes.
+    pub token: Token,
+
+    /// A JSON Web Token that is signed for each request, which refers to it by
+    /// ${jwt}.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwt: Option<Jwt>,
+}
+
+/// A token for a JSON Web Token that is signed for each request (RFC 7523,
+/// section 2.1).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JwtBearer {
+    /// What it says: the field assertion.
+    pub jwt: Jwt,
+
     /// How the token is obtained, and where it goes.
     pub token: Token,
 }

@@ -8,7 +8,7 @@ use credence_core::bundle::{Entry, OnConflict, Placed, Route, Value};
 use credence_core::collection::{FieldFormat, RequestMethod};
 use credence_core::template::LateText;
 use credence_core::token::request::{Content, TokenRequest};
-use credence_core::token::{Held, Lifetime, Order, Record, Renewal, ResponseShape, Terms};
+use credence_core::token::{Held, Lifetime, Order, Record, Renewal, ResponseShape, Signers, Terms};
 use jiff::Timestamp;
 
 /// An order; those of different numbers are for different tokens.
@@ -26,12 +26,13 @@ pub(crate) fn order(number: u8) -> Arc<Order> {
             base_url: None,
             base_url_allow: Vec::new(),
         },
-        request: TokenRequest {
+        request: Some(TokenRequest {
             url: LateText::known(&Secret::new("https://auth.test/token")),
             method: RequestMethod::Post,
             headers: Vec::new(),
             content: Content::Fields(FieldFormat::Form, Vec::new()),
-        },
+        }),
+        signers: Signers::default(),
         refresh: None,
         trust: None,
         client_certificate: None,

@@ -135,11 +135,13 @@ impl Case<'_> {
                 field,
                 format!("{field} must not refer to ${{baseUrl}}, which is made from it."),
             ),
-            RenderError::Late | RenderError::NotHere(_) => unresolved(
-                Reason::ValueInvalid,
-                field,
-                format!("{field} must not refer to a variable that is known only later."),
-            ),
+            RenderError::Late | RenderError::NotHere(_) | RenderError::NoKeyFingerprint => {
+                unresolved(
+                    Reason::ValueInvalid,
+                    field,
+                    format!("{field} must not refer to a variable that is known only later."),
+                )
+            }
             RenderError::EmptyValue { name } => unresolved(
                 Reason::ValueEmpty,
                 format!("{values}.{name}"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::collection::Flow;
+use crate::collection::{Flow, SignedJwt};
 use client::{about_certificates, about_client_certificates, about_times};
 
 mod client;
@@ -281,7 +281,7 @@ fn about_values_and_base_urls() -> Vec<Told> {
 
 fn about_token_urls() -> Vec<Told> {
     let with_url = |url: &str| {
-        let mut method = tokens::token_method(Flow::Custom);
+        let mut method = tokens::token_method(Flow::Custom { jwt: None });
         method.client = None;
         method.request.url = template(url);
         with_method(Method::Token(Box::new(method)))
@@ -304,6 +304,22 @@ fn about_token_urls() -> Vec<Told> {
              the credential. Write https:// or set spec.development.allowInsecureHttp to true.",
         ),
     ]
+}
+
+fn about_signing_keys() -> Vec<Told> {
+    let jwt = tokens::jwts::settings();
+    let method = Method::SignedJwt(Box::new(SignedJwt {
+        jwt,
+        placement: None,
+    }));
+    vec![row(
+        with_method(method),
+        with_dev(secret(&[("key", "k")])),
+        Reason::SigningKeyInvalid,
+        "spec.auth.signedJwt.jwt.key",
+        "Key \"key\" of Secret \"openai-dev\" holds no private key that can be read. Store an EC key of the \
+         curve P-256, as PEM (-----BEGIN PRIVATE KEY-----) or as a JWK, or change spec.auth.signedJwt.jwt.key.",
+    )]
 }
 
 fn about_places() -> Vec<Told> {
@@ -350,6 +366,7 @@ fn every_reason_says_what_to_do() {
         about_their_content(),
         about_values_and_base_urls(),
         about_token_urls(),
+        about_signing_keys(),
         about_certificates(),
     ];
     let mut reasons = BTreeSet::new();

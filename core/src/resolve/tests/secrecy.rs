@@ -6,7 +6,10 @@ use percent_encoding::utf8_percent_encode;
 
 use super::certificates::{certified, holding, tls_secret, trusting};
 use super::*;
-use crate::collection::{AwsSigV4, Client, ClientAuthentication, Flow, RequestHeader, TrustKind};
+use crate::collection::{
+    AwsSigV4, Client, ClientAuthentication, Flow, JwtSettings, RequestHeader, SignedJwt, TrustKind,
+};
+use crate::jwt::{Algorithm, KeyFormat};
 use crate::percent::UNRESERVED;
 
 const PLANTED: &str = "pl4nted/k=y";
@@ -75,7 +78,7 @@ fn methods() -> Vec<Method> {
 fn token_methods() -> Vec<Method> {
     let text = || template("${secret.k}");
     let flows = [
-        Flow::Custom,
+        Flow::Custom { jwt: None },
         Flow::Password {
             username: text(),
             password: text(),
@@ -105,10 +108,27 @@ fn token_methods() -> Vec<Method> {
             methods.push(method);
         }
     }
-    methods
+    let mut methods: Vec<Method> = methods
         .into_iter()
         .map(|method| Method::Token(Box::new(method)))
-        .collect()
+        .collect();
+    for algorithm in [Algorithm::Rs256, Algorithm::Hs256] {
+        for key_format in [KeyFormat::Auto, KeyFormat::Jwk, KeyFormat::Hex] {
+            let jwt = JwtSettings {
+                algorithm,
+                key_format,
+                key: text(),
+                issuer: Some(text()),
+                certificate: Some(text()),
+                ..tokens::jwts::settings()
+            };
+            methods.push(Method::SignedJwt(Box::new(SignedJwt {
+                jwt,
+                placement: None,
+            })));
+        }
+    }
+    methods
 }
 
 fn check(resolved: &Result<Resolved, Unresolved>) {

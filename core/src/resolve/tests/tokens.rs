@@ -2,6 +2,7 @@
 
 mod clients;
 mod digests;
+pub(super) mod jwts;
 mod mistakes;
 mod routes;
 
@@ -40,6 +41,7 @@ pub(super) fn token_method(flow: Flow) -> TokenMethod {
 
 pub(super) fn client(authentication: ClientAuthentication) -> Client {
     Client {
+        assertion: None,
         id: template("${secret.id}"),
         secret: Some(template("${secret.secret}")),
         authentication,
@@ -83,14 +85,19 @@ fn order(method: TokenMethod) -> Order {
     resolved(method).unwrap().order.unwrap()
 }
 
+fn asked(order: &Order) -> &TokenRequest {
+    order.request.as_ref().unwrap()
+}
+
 fn message(request: &TokenRequest) -> Message {
     let refresh = Secret::new("r-now");
+    let moment = Moment {
+        unix_seconds: 1_795_294_800,
+        random: [0; 16],
+    };
     let values = LateValues {
-        moment: Moment {
-            unix_seconds: 1_795_294_800,
-            random: [0; 16],
-        },
         refresh_token: Some(&refresh),
+        ..LateValues::at(moment)
     };
     request.message(&values, false).unwrap()
 }
@@ -113,7 +120,7 @@ fn client_credentials_are_asked_for_as_the_standard_has_it() {
     let mut method = token_method(Flow::ClientCredentials);
     method.request.scopes = vec![template("read"), template("write")];
     let order = order(method);
-    let message = message(&order.request);
+    let message = message(asked(&order));
     assert_eq!(message.method, "POST");
     assert_eq!(message.endpoint.host(), "auth.test");
     assert_eq!(message.endpoint.target().expose(), "/token");
@@ -143,7 +150,7 @@ fn a_password_is_exchanged_and_then_the_refresh_token_instead() {
     method.client = Some(client(ClientAuthentication::Body));
     let order = order(method);
     assert_eq!(
-        body(&message(&order.request)),
+        body(&message(asked(&order))),
         Some(
             "grant_type=password&username=jane&password=pa55%26word&client_id=client-1\
              &client_secret=cl13nt+s3cret&scope=read&audience=api&realm=staff"
@@ -166,9 +173,9 @@ fn text_field(name: &str, text: &str) -> (String, FieldValue<Template>) {
 fn the_refresh_token_in_use_is_sent_and_not_the_first() {
     let order = order(token_method(refresh_token()));
     assert_eq!(order.terms.seed, Some(Secret::new("r3fresh")));
-    assert_eq!(order.refresh.as_ref(), Some(&order.request));
+    assert_eq!(order.refresh.as_ref(), order.request.as_ref());
     assert_eq!(
-        body(&message(&order.request)),
+        body(&message(asked(&order))),
         Some("grant_type=refresh_token&refresh_token=r-now")
     );
 }
@@ -176,7 +183,7 @@ fn the_refresh_token_in_use_is_sent_and_not_the_first() {
 fn custom() -> TokenMethod {
     TokenMethod {
         client: None,
-        ..token_method(Flow::Custom)
+        ..token_method(Flow::Custom { jwt: None })
     }
 }
 
@@ -201,7 +208,7 @@ fn a_custom_request_is_whatever_its_manifest_says() {
     let keys = secret_keys(&collection, Environment::Development);
     assert_eq!(Vec::from_iter(&keys["openai-dev"]), ["id", "odd"]);
     let resolved = in_development(&collection, &with_dev(secret(&HELD))).unwrap();
-    let message = message(&resolved.order.unwrap().request);
+    let message = message(asked(&resolved.order.unwrap()));
     assert_eq!(header(&message, "X-Client").as_deref(), Some("v1 client-1"));
     let kind = header(&message, "Content-Type");
     assert_eq!(kind.as_deref(), Some("application/json"));
@@ -229,7 +236,7 @@ fn an_alias_that_is_a_value_needs_no_secret() {
     });
     assert_eq!(needs(&collection, in_dev), Needs::default());
     let resolved = in_development(&collection, &Material::default()).unwrap();
-    let message = message(&resolved.order.unwrap().request);
+    let message = message(asked(&resolved.order.unwrap()));
     assert_eq!(body(&message), Some("blue"));
     assert_eq!(header(&message, "Content-Type"), None);
 }
@@ -277,7 +284,7 @@ fn fields_are_written_in_every_format() {
         if expected.is_some_and(|body| body.starts_with('{')) {
             method.request.params.push(("c".to_owned(), nested.clone()));
         }
-        let message = message(&order(method).request);
+        let message = message(asked(&order(method)));
         assert_eq!(message.method, http.as_str());
         assert_eq!(message.endpoint.target().expose(), target);
         assert_eq!(body(&message), expected);
@@ -291,7 +298,7 @@ fn a_request_with_nothing_to_say_has_no_body_and_no_content_type() {
     for format in [FieldFormat::Form, FieldFormat::Json, FieldFormat::Query] {
         let mut method = custom();
         method.request.content = ContentSettings::Fields(format);
-        let message = message(&order(method).request);
+        let message = message(asked(&order(method)));
         assert_eq!(message.body, None);
         assert_eq!(header(&message, "Content-Type"), None);
         assert_eq!(message.endpoint.target().expose(), "/token");
@@ -314,7 +321,7 @@ fn headers_of_the_manifest_replace_those_that_every_request_has() {
         ..with_token(method)
     };
     let resolved = in_development(&collection, &material()).unwrap();
-    let message = message(&resolved.order.unwrap().request);
+    let message = message(asked(&resolved.order.unwrap()));
     let names: Vec<&str> = message.headers.iter().map(|(name, _)| &**name).collect();
     assert_eq!(names, ["accept", "USER-AGENT"]);
 }
@@ -323,14 +330,14 @@ fn headers_of_the_manifest_replace_those_that_every_request_has() {
 fn a_token_url_takes_values_that_cannot_leave_their_place() {
     let mut method = custom();
     method.request.url = template("https://auth.test/${secret.odd}/token?tenant=${secret.odd}");
-    let message = message(&order(method).request);
+    let message = message(asked(&order(method)));
     assert_eq!(
         message.endpoint.target().expose(),
         "/a%22b%2Fc/token?tenant=a%22b%2Fc"
     );
     let mut method = custom();
     method.request.url = template("${baseUrl}/token");
-    let message = self::message(&order(method).request);
+    let message = self::message(asked(&order(method)));
     assert_eq!(message.endpoint.host(), "api.openai.com");
 }
 
@@ -338,9 +345,9 @@ fn a_token_url_takes_values_that_cannot_leave_their_place() {
 fn what_comes_late_into_a_url_is_looked_at_again() {
     let mut method = token_method(refresh_token());
     method.request.url = template("https://auth.test/${uuid}");
-    let request = order(method).request;
+    let order = order(method);
     assert_eq!(
-        message(&request).endpoint.target().expose(),
+        message(asked(&order)).endpoint.target().expose(),
         "/00000000-0000-4000-8000-000000000000"
     );
 }

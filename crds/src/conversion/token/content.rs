@@ -50,6 +50,9 @@ impl Reader {
                 );
             }
         }
+        if matches!(subject.flow, Flow::JwtBearer { .. }) && !body.contains("${jwt}") {
+            self.problem(&field, "must hold ${jwt}: no field is sent beside body");
+        }
         match format {
             BodyFormat::Json => {
                 let template = self.aliased(subject, &field, body)?;
@@ -63,7 +66,7 @@ impl Reader {
             }
             BodyFormat::Raw => {
                 let template = self.keep(&field, Template::parse(body))?;
-                self.without_token(&field, &template);
+                self.in_request(subject, &field, &template);
                 Some(ContentSettings::Raw(template))
             }
             BodyFormat::Form | BodyFormat::Query => {
@@ -104,31 +107,39 @@ impl Reader {
                     &field,
                     "is a list or an object, which only bodyFormat: Json can write: write a text",
                 );
-            } else if let Some(value) = self.param(&field, value) {
-                params.push((name.clone(), value));
+                continue;
             }
+            let value = self.json(&field, value, &mut |reader, field, text| {
+                let template = reader.keep(field, Template::parse(text))?;
+                reader.in_request(subject, field, &template);
+                Some(template)
+            });
+            params.extend(value.map(|value| (name.clone(), value)));
         }
         params
     }
 
-    fn param(&mut self, field: &str, value: &Value) -> Option<FieldValue<Template>> {
+    /// JSON with a template for each text.
+    pub(in super::super) fn json(
+        &mut self,
+        field: &str,
+        value: &Value,
+        read: &mut impl FnMut(&mut Self, &str, &str) -> Option<Template>,
+    ) -> Option<FieldValue<Template>> {
         if let Some(literal) = Literal::of(value) {
             return Some(FieldValue::Literal(literal));
         }
         match value {
-            Value::String(text) => {
-                let template = self.keep(field, Template::parse(text))?;
-                self.without_token(field, &template);
-                Some(FieldValue::Text(template))
-            }
+            Value::String(text) => Some(FieldValue::Text(read(self, field, text)?)),
             Value::Array(values) => {
                 let values = values.iter().enumerate();
-                let values = values.map(|(at, value)| self.param(&format!("{field}[{at}]"), value));
+                let values =
+                    values.map(|(at, value)| self.json(&format!("{field}[{at}]"), value, read));
                 Some(FieldValue::List(values.collect::<Option<_>>()?))
             }
             Value::Object(members) => {
                 let members = members.iter().map(|(name, value)| {
-                    let value = self.param(&format!("{field}.{name}"), value)?;
+                    let value = self.json(&format!("{field}.{name}"), value, read)?;
                     Some((name.clone(), value))
                 });
                 Some(FieldValue::Object(members.collect::<Option<_>>()?))
@@ -150,6 +161,7 @@ fn owner(subject: &Subject<'_>, client: Option<&Client>, name: &str) -> Option<&
         Flow::Password { .. } | Flow::RefreshToken { .. }
     );
     let of_client = client.filter(|client| client.authentication.is_in_fields());
+    let has_assertion = client.is_some_and(|client| client.assertion.is_some());
     let has_secret = |client: &&Client| client.authentication == ClientAuthentication::Body;
     match name {
         "grant_type" if refreshes || given.is_some_and(|text| !text.is_empty()) => {
@@ -161,6 +173,8 @@ fn owner(subject: &Subject<'_>, client: Option<&Client>, name: &str) -> Option<&
             Some("the method")
         }
         "refresh_token" if refreshes => Some("the method"),
+        "assertion" if matches!(subject.flow, Flow::JwtBearer { .. }) => Some("the method"),
+        "client_assertion" | "client_assertion_type" if has_assertion => Some("client.assertion"),
         name if of_client.is_some_and(|client| client.id_field == name) => Some("client.id"),
         name if of_client
             .filter(has_secret)

@@ -9,8 +9,18 @@ impl Reader {
     /// Whether headers and parameters refer to what there will be, and whether
     /// a token goes anywhere.
     pub(in super::super) fn tokens_in_fields(&mut self, collection: &Collection) {
+        // What the answer gives besides, whether the token goes anywhere of
+        // itself, and where that is said.
         let method = match &collection.method {
-            Method::Token(method) => Some(method),
+            Method::Token(method) => {
+                let field = format!("spec.auth.{}.token.placement", method.flow.as_str());
+                let captures = method.response.capture.as_slice();
+                Some((captures, method.placement.is_some(), field))
+            }
+            Method::SignedJwt(signed) => {
+                let field = "spec.auth.signedJwt.placement".to_owned();
+                Some((&[][..], signed.placement.is_some(), field))
+            }
             Method::None
             | Method::ApiKey { .. }
             | Method::Basic { .. }
@@ -28,7 +38,7 @@ impl Reader {
                         continue;
                     };
                     used = true;
-                    let Some(method) = method else {
+                    let Some((captures, ..)) = &method else {
                         self.problem(
                             format!("{list}[{at}].value"),
                             format!(
@@ -37,7 +47,6 @@ impl Reader {
                         );
                         continue;
                     };
-                    let captures = &method.response.capture;
                     if let Some(name) = name
                         && !captures.iter().any(|capture| *capture.name == **name)
                     {
@@ -52,12 +61,11 @@ impl Reader {
                 }
             }
         }
-        if let Some(method) = method
-            && method.placement.is_none()
+        if let Some((_, false, field)) = method
             && !used
         {
             self.problem(
-                format!("spec.auth.{}.token.placement", method.flow.as_str()),
+                field,
                 "is None, and nothing refers to the token: write ${token} into spec.headers or spec.query",
             );
         }

@@ -24,7 +24,7 @@ fn both_parts_of_basic_are_form_encoded_first_unless_it_is_raw() {
         };
         let held = secret(&[("id", id), ("secret", secret_text)]);
         let resolved = in_development(&with_token(method), &with_dev(held)).unwrap();
-        let message = message(&resolved.order.unwrap().request);
+        let message = message(asked(&resolved.order.unwrap()));
         assert_eq!(header(&message, "Authorization").as_deref(), Some(expected));
         assert_eq!(body(&message), Some("grant_type=client_credentials"));
     }
@@ -50,7 +50,7 @@ fn a_client_can_say_who_it_is_in_the_body() {
             }),
             ..token_method(Flow::ClientCredentials)
         };
-        let message = message(&order(method).request);
+        let message = message(asked(&order(method)));
         assert_eq!(body(&message), Some(expected));
         assert_eq!(header(&message, "Authorization"), None);
     }

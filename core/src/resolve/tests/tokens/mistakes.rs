@@ -106,13 +106,10 @@ fn a_token_of_an_answer_never_becomes_a_part_of_a_request() {
     let mut method = custom();
     method.request.params = vec![text_field("t", "${token}")];
     let order = order(method);
-    let values = LateValues {
-        moment: Moment {
-            unix_seconds: 0,
-            random: [0; 16],
-        },
-        refresh_token: None,
-    };
-    let error = order.request.message(&values, false).unwrap_err();
+    let values = LateValues::at(Moment {
+        unix_seconds: 0,
+        random: [0; 16],
+    });
+    let error = asked(&order).message(&values, false).unwrap_err();
     assert_eq!(error.to_string(), "${token} has no value yet");
 }

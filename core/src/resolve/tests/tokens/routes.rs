@@ -73,7 +73,7 @@ fn nothing_that_a_token_is_obtained_with_is_in_a_bundle() {
         Flow::ClientCredentials,
         password(),
         refresh_token(),
-        Flow::Custom,
+        Flow::Custom { jwt: None },
     ] {
         for authentication in [
             ClientAuthentication::Basic,
@@ -86,7 +86,7 @@ fn nothing_that_a_token_is_obtained_with_is_in_a_bundle() {
             method.request.url = template("https://auth.test/${secret.odd}?k=${secret.pass}");
             let resolved = resolved(method).unwrap();
             let order = resolved.order.unwrap();
-            let shown = format!("{order:?} {:?}", message(&order.request));
+            let shown = format!("{order:?} {:?}", message(asked(&order)));
             let name = "api".parse().unwrap();
             let bundle = Bundle {
                 tokens: BTreeMap::new(),

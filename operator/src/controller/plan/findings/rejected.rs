@@ -64,7 +64,9 @@ pub(super) fn rejected(refused: &Refused<'_>) -> Verdict {
         MethodName::Oauth2ClientCredentials
         | MethodName::Oauth2Password
         | MethodName::Oauth2RefreshToken
-        | MethodName::Oauth2CustomToken => "access token",
+        | MethodName::Oauth2CustomToken
+        | MethodName::JwtBearer => "access token",
+        MethodName::SignedJwt => "signed JWT",
         MethodName::AwsSigV4 => "signature with the access key",
     };
     if said.worked {
@@ -77,7 +79,9 @@ pub(super) fn rejected(refused: &Refused<'_>) -> Verdict {
             | MethodName::Oauth2ClientCredentials
             | MethodName::Oauth2Password
             | MethodName::Oauth2RefreshToken
-            | MethodName::Oauth2CustomToken => "it has expired, or was replaced or revoked there",
+            | MethodName::Oauth2CustomToken
+            | MethodName::JwtBearer
+            | MethodName::SignedJwt => "it has expired, or was replaced or revoked there",
         };
         let message = format!(
             "The API answers {status} to the {what}{held} ({environment}), which it accepted \
