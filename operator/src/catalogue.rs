@@ -12,6 +12,7 @@
 //! whatever happens to the namespace at the same moment. And it holds those
 //! collections of the cluster that reach its namespace, no others.
 
+mod earlier;
 mod shelf;
 mod surroundings;
 mod tokens;
@@ -28,7 +29,7 @@ use crate::metrics::Observed;
 use crate::queue::Queue;
 use crate::revision::SourceKind;
 
-pub use shelf::{Namespace, Outline, Planned, Records, Shelf, Slot, Trouble};
+pub use shelf::{Namespace, Orders, Outline, Planned, Records, Shelf, Slot, Trouble};
 pub use surroundings::{Rival, Shadow, Surroundings};
 pub use tokens::{Kept, Wanted};
 
@@ -229,6 +230,10 @@ impl Catalogue {
             return;
         }
         let slot = Slot {
+            earlier: match same {
+                true => slot.earlier,
+                false => slot.earlier_than(&planned),
+            },
             planned: match same {
                 true => slot.planned,
                 false => Some(Arc::new(planned)),

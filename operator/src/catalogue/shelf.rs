@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use credence_core::bundle::{Entry, NoToken, TokenState, Withheld};
 use credence_core::collection::{Consumer, Scope};
 use credence_core::token::decide::standing;
-use credence_core::token::{Record, Standing};
+use credence_core::token::{Held, Order, Record, Standing, Terms};
 use credence_core::{CollectionName, Environment};
 use jiff::Timestamp;
 
@@ -53,10 +53,16 @@ pub struct Slot {
     pub trouble: Trouble,
     /// What is kept of its tokens.
     pub records: Records,
+    /// How what is kept was obtained, where calls go on with it until the order
+    /// in force has its first token.
+    pub earlier: Orders,
 }
 
 /// What is kept of the tokens of one collection.
 pub type Records = BTreeMap<Environment, Arc<Record>>;
+
+/// How the tokens of one collection are obtained.
+pub type Orders = BTreeMap<Environment, Arc<Order>>;
 
 /// Whether a collection cannot be planned: something is wrong with the cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -140,6 +146,7 @@ impl Slot {
             planned: None,
             trouble: Trouble::None,
             records: Records::new(),
+            earlier: Orders::new(),
         }
     }
 
@@ -149,26 +156,28 @@ impl Slot {
         let planned = self.planned.as_ref()?;
         let resolution = planned.resolutions.get(&environment)?;
         let order = resolution.order.as_ref()?;
-        let record = self.records.get(&environment);
         let withheld = |why, retry_at| TokenState::Withheld(Withheld { why, retry_at });
-        Some(
-            match record.map(|record| standing(record, &order.terms, now)) {
-                None => TokenState::Withheld(Withheld::UNKNOWN),
-                Some(Standing::Usable(held)) => {
-                    let generation = record.map_or(0, |record| record.generation);
-                    match held.token(generation, &order.terms) {
-                        Ok(token) if resolution.takes(&token) => TokenState::Held(token),
-                        Ok(_) | Err(_) => TokenState::Withheld(Withheld::UNKNOWN),
-                    }
+        let unknown = TokenState::Withheld(Withheld::UNKNOWN);
+        let Some(record) = self.records.get(&environment) else {
+            return Some(unknown);
+        };
+        let held = |held: &Held, terms: &Terms| match held.token(record.generation, terms) {
+            Ok(token) if resolution.takes(&token) => TokenState::Held(token),
+            Ok(_) | Err(_) => TokenState::Withheld(Withheld::UNKNOWN),
+        };
+        Some(match standing(record, &order.terms, now) {
+            Standing::Usable(usable) => held(usable, &order.terms),
+            Standing::Unavailable { retry_at } => {
+                let earlier = self.earlier.get(&environment);
+                // What only a change can bring, nobody waits for.
+                let earlier = earlier.filter(|_| retry_at.is_some());
+                match earlier.map(|earlier| (standing(record, &earlier.terms, now), earlier)) {
+                    Some((Standing::Usable(usable), earlier)) => held(usable, &earlier.terms),
+                    _ => withheld(NoToken::Unavailable, retry_at),
                 }
-                Some(Standing::Unavailable { retry_at }) => {
-                    withheld(NoToken::Unavailable, retry_at)
-                }
-                Some(Standing::ReauthorizationRequired) => {
-                    withheld(NoToken::ReauthorizationRequired, None)
-                }
-            },
-        )
+            }
+            Standing::ReauthorizationRequired => withheld(NoToken::ReauthorizationRequired, None),
+        })
     }
 
     /// Whether a consumer may use it, by the manifest as it is and as it was
