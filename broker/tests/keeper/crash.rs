@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use credence_broker::{State, TokenStore as _};
 use credence_core::token::SetbackReason;
+use credence_core::token::decide::LAST_MOMENT;
 
 use crate::fault::Fault;
 use crate::provider::Mood;
@@ -72,9 +73,9 @@ async fn a_crash_inside_it_is_reported_truthfully_once_the_token_has_ended() {
         drop(process);
         let mut successor = rig.process("b");
         if number > 3 {
-            // The token before is used to its end, untouched.
+            // The token before is used until its last moment, untouched.
             successor.until_token("t1").await;
-            let end = successor.outcome().expires_at.unwrap();
+            let end = successor.outcome().expires_at.unwrap() - LAST_MOMENT;
             while rig.clock.now() < end {
                 rig.assert_works(&successor);
                 pass(1).await;

@@ -13,6 +13,11 @@ use super::terms::{Jitter, Terms};
 /// time limit of a request, and of writing down its answer.
 pub const UNDER_WAY: SignedDuration = SignedDuration::from_secs(35);
 
+/// How long before the end of an access token a refresh token is tried of which
+/// nobody knows whether the provider has replaced it: if it has not, no call
+/// fails; if it has, the token that may end with this try is as good as over.
+pub const LAST_MOMENT: SignedDuration = SignedDuration::from_secs(2);
+
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -136,7 +141,9 @@ pub fn wanted(
         // A provider that has replaced the refresh token may end the access
         // token when it sees the old one again.
         let end = match usable {
-            Some(held) if !record.is_refused() => held.expires_at?,
+            Some(held) if !record.is_refused() => {
+                held.expires_at?.saturating_sub(LAST_MOMENT).unwrap_or(now)
+            }
             _ => now,
         };
         return Some(end.max(over).max(cooled));
