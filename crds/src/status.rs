@@ -81,7 +81,8 @@ pub struct EnvironmentStatus {
     pub ready: bool,
 }
 
-/// A token, as far as anybody may know it. Times are in RFC 3339.
+/// A token, as far as anybody may know it. Times are in RFC 3339; those of a
+/// token that lives for less than twenty minutes in steps of ten.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenStatus {

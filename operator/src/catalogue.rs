@@ -169,12 +169,13 @@ impl Catalogue {
     pub fn observed(&self) -> Vec<Observed> {
         let state = self.lock();
         let planned = |key: CollectionKey| {
-            let planned = state.slot(&key)?.planned?;
-            let written = planned.resolutions.values();
-            let written = written.filter_map(|resolution| resolution.secret_written_at);
+            let slot = state.slot(&key)?;
+            let resolutions = slot.planned.as_ref()?.resolutions.values();
+            let written = resolutions.filter_map(|resolution| resolution.secret_written_at);
             Some(Observed {
                 key,
                 secret_written_at: written.min(),
+                token_expires_at: slot.token_ends(),
             })
         };
         state.keys().into_iter().filter_map(planned).collect()

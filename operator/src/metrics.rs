@@ -53,6 +53,8 @@ pub struct Observed {
     /// When the values of its Secrets were last written: of several, those
     /// that have been there for longest.
     pub secret_written_at: Option<Timestamp>,
+    /// When its token ends: of several, the first.
+    pub token_expires_at: Option<Timestamp>,
 }
 
 impl Observed {
@@ -155,6 +157,11 @@ impl Metrics {
             Some((collection.labels(), age.as_secs().max(0)))
         });
         out.family(&described::SECRET_AGE, aged);
+        let ending = collections.iter().filter_map(|collection| {
+            let end = collection.token_expires_at?.as_second();
+            Some((collection.labels(), end))
+        });
+        out.family(&described::TOKEN_EXPIRY, ending);
         out.into_text()
     }
 }
@@ -181,6 +188,7 @@ mod tests {
         let observed = |key, second: Option<i64>| Observed {
             key,
             secret_written_at: second.map(at),
+            token_expires_at: second.map(|second| at(second + 60)),
         };
         [
             observed(
@@ -220,6 +228,7 @@ mod tests {
             "credence_injected_pods{sidecar=\"outdated\"} 2",
             "credence_secret_age_seconds{namespace=\"shop\",collection=\"openai\"} 900",
             "credence_secret_age_seconds{namespace=\"\",collection=\"shared\"} 0",
+            "credence_token_expiry_timestamp_seconds{namespace=\"shop\",collection=\"openai\"} 160",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use credence_broker::TokenKey;
 use credence_core::Environment;
 use credence_core::token::{Order, Record};
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{Catalogue, Records, Slot, State};
@@ -150,6 +151,19 @@ impl State {
     }
 }
 
+impl Slot {
+    /// The first end of the tokens that are in use.
+    pub(super) fn token_ends(&self) -> Option<Timestamp> {
+        let resolutions = &self.planned.as_ref()?.resolutions;
+        let ends = resolutions.iter().filter_map(|(environment, resolution)| {
+            let record = self.records.get(environment)?;
+            let held = record.held_for(&resolution.order.as_ref()?.terms)?;
+            held.expires_at
+        });
+        ends.min()
+    }
+}
+
 /// The names of the Secrets that keep a collection's tokens.
 fn state_names(slot: &Slot) -> impl Iterator<Item = (Environment, String)> {
     [Environment::Live, Environment::Development]
@@ -238,6 +252,20 @@ mod tests {
         let slot = shelf.collections.get(&name());
         slot.map(|slot| slot.records.values().cloned().collect())
             .unwrap_or_default()
+    }
+
+    #[test]
+    fn the_end_of_a_token_is_observed_while_its_order_is_in_force() {
+        let order = tokens::tests::order(1);
+        let catalogue = catalogue();
+        catalogue.announce(&key(), outline("u"));
+        catalogue.put(&key(), planned("u", &order));
+        let end = Timestamp::from_second(60).unwrap();
+        let record = tokens::tests::record(&order, "t0k", Some(end));
+        catalogue.set_record(&state("u"), kept(&record));
+        assert_eq!(catalogue.observed()[0].token_expires_at, Some(end));
+        catalogue.put(&key(), planned("u", &tokens::tests::order(2)));
+        assert_eq!(catalogue.observed()[0].token_expires_at, None);
     }
 
     #[test]

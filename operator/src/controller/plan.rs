@@ -152,7 +152,7 @@ pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
         expires: resolutions
             .values()
             .filter_map(|resolution| resolution.certificate_not_after)
-            .chain(tokens.expires())
+            .chain(tokens.told_to_expire())
             .min()
             .map(|not_after| not_after.to_string()),
         feeds: Vec::new(),

@@ -73,8 +73,16 @@ pub(super) const SECRET_AGE: Metric = Metric {
     help: "Since the values of the Secret that a collection uses were last written; namespace is empty for a ClusterApiCollection.",
 };
 
+/// Tokens that nobody renews.
+pub(super) const TOKEN_EXPIRY: Metric = Metric {
+    name: "credence_token_expiry_timestamp_seconds",
+    kind: MetricKind::Gauge,
+    labels: &["namespace", "collection"],
+    help: "End of the token that a collection's calls are made with, in seconds since 1970, of several environments the first; namespace is empty for a ClusterApiCollection.",
+};
+
 /// All of them, in the order in which they are shown.
-pub const METRICS: [Metric; 10] = [
+pub const METRICS: [Metric; 11] = [
     BUILD_INFO,
     ADMISSIONS,
     RECONCILES,
@@ -85,4 +93,5 @@ pub const METRICS: [Metric; 10] = [
     ROOTS_IN_USE,
     INJECTED_PODS,
     SECRET_AGE,
+    TOKEN_EXPIRY,
 ];

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use credence_core::Environment;
 use credence_core::token::decide::{standing, wanted};
-use credence_core::token::{Jitter, Next, Order, Record, Setback, Standing};
+use credence_core::token::{Held, Jitter, Next, Order, Record, Setback, Standing};
 use credence_crds::TokenStatus;
 use credence_crds::condition::reason;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::super::conditions::{Status, Verdict};
 use crate::catalogue::Records;
@@ -88,10 +88,13 @@ impl<'a> Tokens<'a> {
         let held = held.filter(|held| held.order == terms.order);
         let setback = record.and_then(|record| record.setback_for(terms));
         let next = record.and_then(|record| wanted(record, terms, "", self.now, Jitter::default()));
+        let grain = held.map_or(Grain::Second, Grain::of);
         Some(TokenStatus {
-            obtained_at: held.map(|held| in_seconds(held.obtained_at)),
-            expires_at: held.and_then(|held| held.expires_at).map(in_seconds),
-            next_refresh_at: next.map(in_seconds),
+            obtained_at: held.map(|held| grain.floor(held.obtained_at)),
+            expires_at: held
+                .and_then(|held| held.expires_at)
+                .map(|end| grain.ceiling(end)),
+            next_refresh_at: next.map(|next| grain.ceiling(next)),
             last_attempt_at: setback.map(|setback| in_seconds(setback.at)),
             failures: setback.map_or(0, |setback| setback.failures.try_into().unwrap_or(i32::MAX)),
             error: setback.and_then(|setback| Some(setback.code?.to_string())),
@@ -100,14 +103,59 @@ impl<'a> Tokens<'a> {
 
     /// The first end of one of them.
     pub(super) fn expires(&self) -> Option<Timestamp> {
-        let held = self
-            .needed
-            .values()
-            .filter_map(|needed| match needed.standing(self.now)? {
-                Standing::Usable(held) => held.expires_at,
-                Standing::Unavailable { .. } | Standing::ReauthorizationRequired => None,
-            });
-        held.min()
+        self.held().filter_map(|held| held.expires_at).min()
+    }
+
+    /// The same as the status tells it.
+    pub(super) fn told_to_expire(&self) -> Option<Timestamp> {
+        let ends = (self.held()).filter_map(|held| Some(Grain::of(held).up(held.expires_at?)));
+        ends.min()
+    }
+
+    fn held(&self) -> impl Iterator<Item = &Held> {
+        (self.needed.values()).filter_map(|needed| match needed.standing(self.now)? {
+            Standing::Usable(held) => Some(held),
+            Standing::Unavailable { .. } | Standing::ReauthorizationRequired => None,
+        })
+    }
+}
+
+/// How exactly times are told: what is renewed every minute must not write a
+/// status each time. The metric of the end is exact.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Grain {
+    Second,
+    TenMinutes,
+}
+
+impl Grain {
+    fn of(held: &Held) -> Self {
+        let short = SignedDuration::from_mins(20);
+        match held.expires_at {
+            Some(end) if end.duration_since(held.obtained_at) < short => Self::TenMinutes,
+            Some(_) | None => Self::Second,
+        }
+    }
+
+    const fn seconds(self) -> i64 {
+        match self {
+            Self::Second => 1,
+            Self::TenMinutes => 600,
+        }
+    }
+
+    fn floor(self, time: Timestamp) -> String {
+        let seconds = time.as_second().div_euclid(self.seconds()) * self.seconds();
+        Timestamp::from_second(seconds).unwrap_or(time).to_string()
+    }
+
+    fn ceiling(self, time: Timestamp) -> String {
+        self.up(time).to_string()
+    }
+
+    fn up(self, time: Timestamp) -> Timestamp {
+        let steps = (time.as_second() + self.seconds() - 1).div_euclid(self.seconds());
+        Timestamp::from_second(steps * self.seconds()).unwrap_or(time)
     }
 }
 
@@ -123,13 +171,17 @@ impl<'a> Needed<'a> {
         match (self.standing(now), setback) {
             (Some(Standing::Usable(held)), setback) => {
                 let until = match held.expires_at {
+                    Some(_) if Grain::of(held) != Grain::Second && setback.is_none() => {
+                        "The token is renewed every few minutes.".to_owned()
+                    }
                     Some(end) => format!("The token holds until {}.", in_seconds(end)),
                     None => "The token holds until the API refuses it.".to_owned(),
                 };
                 let scopes = match held.missing_scopes.as_slice() {
                     [] => String::new(),
                     missing => format!(
-                        " The provider did not grant all scopes: {} missing.",
+                        " The provider did not grant all scopes: {} missing. Have them granted, \
+                         or take them out of token.scopes.",
                         missing.join(" ")
                     ),
                 };
@@ -137,7 +189,12 @@ impl<'a> Needed<'a> {
                     None => (reason::OBTAINED, String::new()),
                     Some(setback) => (setback.reason.as_str(), format!(" {}", told(setback))),
                 };
-                Verdict::new(Status::True, reason, format!("{until}{scopes}{trouble}"))
+                let skew = self.skew();
+                Verdict::new(
+                    Status::True,
+                    reason,
+                    format!("{until}{scopes}{skew}{trouble}"),
+                )
             }
             (Some(Standing::ReauthorizationRequired), setback) => {
                 let cause = setback.map_or_else(
@@ -151,7 +208,8 @@ impl<'a> Needed<'a> {
                 Verdict::new(Status::False, reason, format!("{cause} {advice}"))
             }
             (Some(Standing::Unavailable { .. }), Some(setback)) => {
-                Verdict::new(Status::False, setback.reason.as_str(), told(setback))
+                let message = format!("{}{}", told(setback), self.skew());
+                Verdict::new(Status::False, setback.reason.as_str(), message)
             }
             (Some(Standing::Unavailable { .. }) | None, _) => Verdict::new(
                 Status::Unknown,
@@ -161,6 +219,32 @@ impl<'a> Needed<'a> {
         }
     }
 }
+
+impl Needed<'_> {
+    /// That the clocks differ, if they do so much that what is signed with one
+    /// is refused by the other. In whole minutes: it changes a little each time.
+    fn skew(&self) -> String {
+        let skew = self
+            .record
+            .map_or(SignedDuration::ZERO, |record| record.clock_skew);
+        if skew.abs() <= SKEWED {
+            return String::new();
+        }
+        let minutes = skew.abs().as_secs().div_euclid(60).max(1);
+        let direction = if skew.is_positive() {
+            "ahead of"
+        } else {
+            "behind"
+        };
+        format!(
+            " The token endpoint's clock is about {minutes} min {direction} this one: check the \
+             time of the cluster's nodes."
+        )
+    }
+}
+
+/// From here on a difference of two clocks is told.
+const SKEWED: SignedDuration = SignedDuration::from_secs(30);
 
 /// What went wrong, and what happens next.
 fn told(setback: &Setback) -> String {

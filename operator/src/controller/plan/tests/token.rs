@@ -174,3 +174,49 @@ fn a_collection_that_needs_no_token_says_nothing_of_one() {
     assert_eq!(said(&plan, "TokenReady"), None);
     assert_eq!(environment(&plan).token, None);
 }
+
+/// A status is not written with each renewal.
+#[test]
+fn what_is_said_of_a_token_of_a_minute_stays_the_same_while_it_is_renewed() {
+    let order = order(1);
+    let obtained = |second| {
+        let mut kept = held(&order);
+        let token = kept.held.as_mut().unwrap();
+        token.obtained_at = at(second);
+        let end = at(second + 60) + SignedDuration::from_millis(250);
+        token.expires_at = Some(end);
+        planned_with(&order, Some(kept), second + 1)
+    };
+    let [first, second] = [600, 1_100].map(obtained);
+    assert_eq!(environment(&first), environment(&second));
+    assert_eq!(first.status.expires, second.status.expires);
+    let message = "The token is renewed every few minutes.";
+    for plan in [&first, &second] {
+        assert_eq!(said(plan, "TokenReady").unwrap().2, message);
+    }
+    assert_eq!(
+        first.status.expires.as_deref(),
+        Some("1970-01-01T00:20:00Z")
+    );
+    // It is looked at when it ends all the same.
+    assert_eq!(first.look_again, Some(Duration::from_millis(59_250)));
+}
+
+#[test]
+fn what_was_not_granted_and_clocks_that_differ_are_told_with_what_to_do() {
+    let order = order(1);
+    let mut kept = held(&order);
+    kept.clock_skew = SignedDuration::from_secs(-95);
+    kept.held.as_mut().unwrap().missing_scopes = vec!["orders.write".to_owned()];
+    let plan = planned_with(&order, Some(kept), 100);
+    assert_eq!(
+        said(&plan, "TokenReady").unwrap().2,
+        "The token holds until 1970-01-01T01:00:00Z. The provider did not grant all scopes: \
+         orders.write missing. Have them granted, or take them out of token.scopes. The token \
+         endpoint's clock is about 1 min behind this one: check the time of the cluster's nodes."
+    );
+    let mut near = held(&order);
+    near.clock_skew = SignedDuration::from_secs(30);
+    let plan = planned_with(&order, Some(near), 100);
+    assert!(!said(&plan, "TokenReady").unwrap().2.contains("clock"));
+}
