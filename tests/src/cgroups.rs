@@ -48,6 +48,13 @@ pub fn running(program: &str) -> Result<Vec<Process>> {
     Ok(found)
 }
 
+/// Whether a process is in the pod of this uid.
+#[must_use]
+pub fn is_of_pod(process: &Process, uid: &str) -> bool {
+    let groups = fs::read_to_string(format!("/proc/{}/cgroup", process.id()));
+    groups.unwrap_or_default().contains(&format!("pod{uid}"))
+}
+
 /// Removes the groups; those that still hold a process stay.
 pub fn remove() {
     for top in tops() {

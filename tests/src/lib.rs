@@ -27,6 +27,8 @@ pub mod image;
 pub mod images;
 pub mod interrupt;
 pub mod kubectl;
+pub mod leader;
+pub mod memory;
 pub mod network;
 pub mod node;
 pub mod packages;

@@ -135,6 +135,30 @@ impl Process {
     }
 }
 
+/// A process that stands still until this is dropped.
+#[must_use = "dropping it lets the process go on"]
+pub struct Paused(Process);
+
+impl Paused {
+    /// Stops a process where it stands (SIGSTOP).
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn new(process: &Process) -> Result<Self> {
+        kill_process(process.pid, Signal::STOP).context("pausing a process")?;
+        Ok(Self(process.clone()))
+    }
+}
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        if self.0.is_running() {
+            // It may have ended in between.
+            let _ = kill_process(self.0.pid, Signal::CONT);
+        }
+    }
+}
+
 /// Kills the processes and returns when all are gone. There is nothing to save
 /// in what the harness runs, so nobody is asked politely: the API server alone
 /// would take seconds.

@@ -14,10 +14,12 @@ use crate::kubectl::said;
 use crate::pki::Authority;
 
 mod branch;
+mod issuer;
 mod keys;
 mod objects;
 
 pub use branch::Branch;
+pub use issuer::Issuer;
 pub use objects::restricted_pod;
 
 /// Namespace of the operator.
@@ -54,6 +56,8 @@ pub struct Shop {
     /// Keys by API and environment: `payments-dev`, and `payments-rotated`,
     /// which the provider knows and no Secret holds yet.
     keys: BTreeMap<String, String>,
+    /// What authorization servers and their clients know.
+    secrets: BTreeMap<String, String>,
     /// The certificate (PEM) that the provider's chains to.
     authority: String,
 }
@@ -68,6 +72,7 @@ impl Shop {
         let shop = Self {
             cluster: cluster.clone(),
             keys: keys::keys()?,
+            secrets: keys::secrets()?,
             authority: authority.certificate().to_owned(),
         };
         let kubectl = cluster.kubectl();
@@ -153,6 +158,9 @@ impl Shop {
             "180s",
             "--set",
             &namespaces,
+            // Token endpoints of cases are in the cluster.
+            "--set",
+            "broker.privateNetworks={10.0.0.0/8,172.16.0.0/12,192.168.0.0/16}",
         ];
         cluster.helm(&[&arguments, more].concat())?;
         Ok(())
@@ -173,6 +181,15 @@ impl Shop {
         &self.keys[name]
     }
 
+    /// A secret of an authorization server or of its client.
+    ///
+    /// # Panics
+    /// There is none of that name.
+    #[must_use]
+    pub fn secret(&self, name: &str) -> &str {
+        &self.secrets[name]
+    }
+
     /// Every secret value that was planted.
     #[must_use]
     pub fn planted(&self) -> Vec<&str> {
@@ -180,6 +197,7 @@ impl Shop {
         self.keys
             .values()
             .map(|key| &key[secret_part(key)..])
+            .chain(self.secrets.values().map(String::as_str))
             .collect()
     }
 

@@ -24,6 +24,20 @@ pub(super) fn keys() -> Result<BTreeMap<String, String>> {
     Ok(keys)
 }
 
+/// What an authorization server is started with: secrets of a client, old and
+/// new, first refresh tokens, and how everything that it gives begins.
+pub(super) fn secrets() -> Result<BTreeMap<String, String>> {
+    let names = [
+        "client",
+        "client-next",
+        "refresh",
+        "refresh-lenient",
+        "issued",
+    ];
+    let secrets = names.map(|name| Ok((name.to_owned(), random()?)));
+    secrets.into_iter().collect()
+}
+
 fn random() -> Result<String> {
     let mut bytes = [0; 16];
     aws_lc_rs::rand::fill(&mut bytes)

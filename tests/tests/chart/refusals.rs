@@ -19,6 +19,8 @@ fn values_that_do_nothing_are_refused() {
         "injector.failurePolicy=Warn",
         "networkPolicy.apiServers={api.example.com}",
         "networkPolicy.apiServerPorts={0}",
+        "networkPolicy.tokenEndpoints={auth.example.com}",
+        "networkPolicy.tokenEndpointPorts={0}",
         "monitoring.enabled=true",
         "monitoring.alerts.labels.team=1",
         "rbac.clusterWideSecrets=shop",

@@ -63,10 +63,15 @@ impl Change {
 impl<'a> Callers<'a> {
     /// Starts `pods` of them and waits until all are ready.
     pub(crate) fn start(branch: &'a Branch<'a>, pods: usize) -> Result<Self> {
-        let url = "http://localhost:2733/payments/x";
+        Self::of(branch, "payments", pods)
+    }
+
+    /// The same for a collection of this name.
+    pub(crate) fn of(branch: &'a Branch<'a>, collection: &str, pods: usize) -> Result<Self> {
+        let url = format!("http://localhost:2733/{collection}/x");
         let load = [
             "load",
-            url,
+            &url,
             "--seconds=3600",
             "--connections=1",
             "--rest",

@@ -23,6 +23,7 @@ mod kinds;
 mod lifecycle;
 mod lifetimes;
 mod mesh;
+mod minting;
 mod outage;
 mod pods;
 mod policies;
@@ -31,6 +32,7 @@ mod rotation;
 mod runner;
 mod status;
 mod strangers;
+mod tokens;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -46,7 +48,7 @@ use credence_tests::state::State;
 use credence_tests::{Cluster, collect, interrupt, network, packages};
 
 /// In this order, as far as their turns leave it open.
-const CASES: [&[Case]; 21] = [
+const CASES: [&[Case]; 23] = [
     harness::CASES,
     calls::CASES,
     isolation::CASES,
@@ -60,6 +62,8 @@ const CASES: [&[Case]; 21] = [
     mesh::CASES,
     lifetimes::CASES,
     rotation::CASES,
+    tokens::CASES,
+    minting::CASES,
     status::CASES,
     environment::CASES,
     outage::CASES,

@@ -1,6 +1,8 @@
 //! What everything stands on is gone for a while: running pods go on, and
 //! afterwards nobody has to do anything.
 
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -9,6 +11,7 @@ use credence_core::Environment;
 use credence_tests::shop::{Branch, PATIENCE, SYSTEM, Shop, restricted_pod};
 use credence_tests::stopped::Stopped;
 use credence_tests::{cgroups, process, wait};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::callers::Callers;
@@ -139,6 +142,7 @@ fn calls_go_on_while_the_operator_is_killed(shop: &Shop) -> Result<()> {
 fn without(shop: &Shop, namespace: &str, program: &str, outage: Duration) -> Result<()> {
     let state = shop.cluster().state().context("a cluster of ours")?;
     through(shop, namespace, |_| {
+        let begin = now();
         let stopped = Stopped::kill(state, program)?;
         // Nothing is waited for: this is the outage.
         sleep(outage);
@@ -150,8 +154,27 @@ fn without(shop: &Shop, namespace: &str, program: &str, outage: Duration) -> Res
                 .run(&["get", "--raw", "/readyz"])
                 .ok())
         })?;
+        let mut unready = UNREADY.lock().unwrap_or_else(PoisonError::into_inner);
+        unready.push(begin..now());
         Ok(())
     })
+}
+
+/// When the API server was down or starting, in milliseconds since 1970.
+static UNREADY: Mutex<Vec<Range<u64>>> = Mutex::new(Vec::new());
+
+/// Whether it was so then. A starting API server answers before it has read
+/// its own rules, and so that everything is forbidden.
+pub(crate) fn was_unready(time: u64) -> bool {
+    let unready = UNREADY.lock().unwrap_or_else(PoisonError::into_inner);
+    unready.iter().any(|outage| outage.contains(&time))
+}
+
+fn now() -> u64 {
+    Timestamp::now()
+        .as_millisecond()
+        .try_into()
+        .unwrap_or_default()
 }
 
 /// A pod that is wanted meanwhile is refused with a reason, one that had been

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::audit;
 use crate::case::Case;
+use crate::outage::was_unready;
 use crate::runner::note;
 
 pub(crate) const CASES: &[Case] = &[
@@ -59,8 +60,9 @@ fn the_operator_may_do_what_the_table_says_and_nothing_else(shop: &Shop) -> Resu
 }
 
 /// The audit log holds every answer: none to the operator is 403, but where it
-/// tries whether a namespace has been opened to it, and where a namespace is
-/// ending, in which nobody may create anything.
+/// tries whether a namespace has been opened to it, where a namespace is
+/// ending, in which nobody may create anything, and of an API server that is
+/// not ready.
 fn nothing_that_the_operator_asks_for_is_forbidden(shop: &Shop) -> Result<()> {
     let account = operator();
     let asked = audit::requests(shop, |request| {
@@ -72,6 +74,7 @@ fn nothing_that_the_operator_asks_for_is_forbidden(shop: &Shop) -> Result<()> {
         let answer = &request["responseStatus"];
         if answer["code"] != 403
             || answer["details"]["causes"][0]["reason"] == "NamespaceTerminating"
+            || was_unready(audit::begun(request)?)
         {
             continue;
         }

@@ -171,7 +171,7 @@ fn patch(shop: &Shop, operations: &Value) -> Result<()> {
     Ok(())
 }
 
-fn scale(shop: &Shop, replicas: u32) -> Result<()> {
+pub(crate) fn scale(shop: &Shop, replicas: u32) -> Result<()> {
     let kubectl = shop.cluster().kubectl();
     let operator = "deployment/credence-operator";
     kubectl.run(&[

@@ -3,8 +3,10 @@
 
 mod client;
 mod files;
+mod issuer;
 mod load;
 mod provider;
+mod serving;
 mod stream;
 mod ticks;
 
@@ -36,6 +38,8 @@ enum Action {
     Cat(files::Cat),
     /// Be an HTTPS server that wants a key.
     Provider(provider::Provider),
+    /// Be an HTTPS server that gives tokens, and wants them.
+    Issuer(issuer::Issuer),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -53,6 +57,7 @@ async fn main() -> Result<()> {
         Action::Env => files::environment(),
         Action::Cat(cat) => cat.run(),
         Action::Provider(provider) => unless(told, provider.run()).await,
+        Action::Issuer(issuer) => unless(told, issuer.run()).await,
     }
 }
 

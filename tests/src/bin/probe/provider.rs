@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use clap::Args;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Either, Full};
@@ -19,14 +19,11 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use percent_encoding::percent_decode_str;
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+use crate::serving::{self, json};
 use crate::ticks;
 
 /// `probe provider`.
@@ -75,7 +72,7 @@ impl Provider {
             answers: serde_json::from_slice(&answers)?,
             counters: Mutex::default(),
         });
-        let acceptor = TlsAcceptor::from(Arc::new(self.tls()?));
+        let acceptor = serving::tls(&self.certificate, &self.key)?;
         let (calls, counters) = (
             TcpListener::bind(self.listen).await?,
             TcpListener::bind(self.counters).await?,
@@ -96,19 +93,6 @@ impl Provider {
                 }
             }
         }
-    }
-
-    fn tls(&self) -> Result<ServerConfig> {
-        let chain = CertificateDer::pem_file_iter(&self.certificate)
-            .with_context(|| format!("reading {}", self.certificate.display()))?
-            .collect::<Result<_, _>>()?;
-        let key = PrivateKeyDer::from_pem_file(&self.key)
-            .with_context(|| format!("reading {}", self.key.display()))?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        Ok(ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)?)
     }
 }
 
@@ -211,28 +195,9 @@ fn keys(head: &Parts) -> Vec<String> {
             .iter()
             .filter_map(|value| Some(value.to_str().ok()?.to_owned())),
     );
-    for pair in head.uri.query().unwrap_or_default().split('&') {
-        let Some((_, value)) = pair.split_once('=') else {
-            continue;
-        };
-        keys.push(
-            percent_decode_str(&value.replace('+', " "))
-                .decode_utf8_lossy()
-                .into_owned(),
-        );
-    }
+    let query = head.uri.query().unwrap_or_default();
+    keys.extend(serving::pairs(query).map(|(_, value)| value));
     keys
-}
-
-fn json(status: StatusCode, body: &impl Serialize) -> Response<Full<Bytes>> {
-    let body = serde_json::to_vec(body).unwrap_or_default();
-    let mut response = Response::new(Full::new(Bytes::from(body)));
-    *response.status_mut() = status;
-    response.headers_mut().insert(
-        CONTENT_TYPE,
-        http::HeaderValue::from_static("application/json"),
-    );
-    response
 }
 
 #[cfg(test)]
