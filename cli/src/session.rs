@@ -194,12 +194,19 @@ async fn follow(
     mut due: Option<Timestamp>,
     mut told: impl FnMut(Change),
 ) {
+    let mut refusals = desk.handle.refusals();
     loop {
         tokio::select! {
             () = watch.changed() => {}
             () = until(due) => {}
             turn = desk.tokens.changed() => {
                 desk.hand_over(turn, &mut told);
+                continue;
+            }
+            () = refusals.changed() => {
+                for (name, generation) in refusals.tokens() {
+                    desk.tokens.refuse(&name, generation);
+                }
                 continue;
             }
         }

@@ -159,6 +159,13 @@ impl Tokens {
         Some(told.map_or_else(|| PENDING.to_owned(), |news| news.text))
     }
 
+    /// An API refused the token of this generation.
+    pub(crate) fn refuse(&self, collection: &CollectionName, generation: u64) {
+        if let Some(kept) = self.kept.get(collection) {
+            kept.keeper.refuse(generation);
+        }
+    }
+
     /// Waits until there is something new. May be dropped while it waits.
     pub(crate) async fn changed(&mut self) -> Turn {
         let changed = loop {

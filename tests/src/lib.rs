@@ -26,6 +26,7 @@ pub mod feed;
 pub mod image;
 pub mod images;
 pub mod interrupt;
+pub mod javascript;
 pub mod kubectl;
 pub mod leader;
 pub mod memory;

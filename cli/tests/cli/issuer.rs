@@ -91,6 +91,11 @@ impl Issuer {
         self.with(|state| state.down = down);
     }
 
+    /// Every token that was given so far is refused.
+    pub(crate) fn revoke(&self) {
+        self.with(|state| state.tokens.clear());
+    }
+
     /// The bodies of all token requests.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.with(|state| state.asked.clone())

@@ -246,6 +246,18 @@ fn an_ephemeral_run_writes_nothing() {
 }
 
 #[test]
+fn a_token_that_the_api_refuses_is_renewed_once() {
+    let issuer = Issuer::start(3600);
+    let laptop = Laptop::new(&issuer, CLIENT_CREDENTIALS);
+    let running = laptop.run(&[]);
+    let proxy = running.address("proxy");
+    get_until(proxy, "/api/a", "access-1-");
+    issuer.revoke();
+    get_until(proxy, "/api/a", "access-2-");
+    assert_eq!(issuer.asked().len(), 2);
+}
+
+#[test]
 fn while_the_token_endpoint_is_down_the_token_is_used_to_its_end_and_never_after() {
     let issuer = Issuer::start(4);
     let laptop = Laptop::new(&issuer, CLIENT_CREDENTIALS);

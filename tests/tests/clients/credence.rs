@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running one; it is ended when this is dropped.
 pub(crate) struct Credence {
+    binary: PathBuf,
     child: Child,
     folder: TempDir,
     log: PathBuf,
@@ -42,45 +43,29 @@ impl Credence {
         for object in objects {
             write(folder.path(), object)?;
         }
-        let output = File::create(&log)?;
-        let mut child = Command::new(binary)
-            // All that it can say, so that it is seen to say nothing secret.
-            .args(["run", "-vvv"])
-            .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
-            .arg(folder.path())
-            .env_remove("CREDENCE_TEST_CLIENTS")
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            .spawn()
-            .with_context(|| format!("starting {}", binary.display()))?;
-        let addresses = wait::until("credence says where it listens", PATIENCE, || {
-            let text = fs::read_to_string(&log)?;
-            if let Some(status) = child.try_wait()? {
-                bail!("credence ended with {status}: {text}");
-            }
-            // The table comes after the addresses.
-            if !text.contains("STATE") {
-                return Ok(None);
-            }
-            Ok(address(&text, "proxy").zip(address(&text, "admin")))
-        });
-        let (proxy, admin) = match addresses {
-            Ok(addresses) => addresses,
-            Err(error) => {
-                // Nobody else would.
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(error);
-            }
-        };
+        let (child, proxy, admin) = spawn(binary, folder.path(), &log)?;
         Ok(Self {
+            binary: binary.to_owned(),
             child,
             folder,
             log,
             proxy,
             admin,
         })
+    }
+
+    /// Ends it in good order and starts it anew, with the same files, on other
+    /// ports; its output goes to another `log`.
+    pub(crate) fn restart(mut self, log: PathBuf) -> Result<Self> {
+        self.terminate()?;
+        self.log = log;
+        (self.child, self.proxy, self.admin) = spawn(&self.binary, self.folder.path(), &self.log)?;
+        Ok(self)
+    }
+
+    /// All that it has said since it was started.
+    pub(crate) fn said(&self) -> Result<String> {
+        Ok(fs::read_to_string(&self.log)?)
     }
 
     /// The address of a path on the proxy, as an app is given it.
@@ -187,12 +172,55 @@ impl Credence {
     /// Asks it to end, which it must do in good order, and looks for what it
     /// should not have said.
     pub(crate) fn end(mut self) -> Result<()> {
+        self.terminate()
+    }
+
+    fn terminate(&mut self) -> Result<()> {
         kill_process(Pid::from_child(&self.child), Signal::TERM)?;
         let status = wait::until("credence ends", PATIENCE, || Ok(self.child.try_wait()?))?;
-        let said = fs::read_to_string(&self.log)?;
+        let said = self.said()?;
         ensure!(status.success(), "credence ended with {status}: {said}");
         ensure!(!said.contains("panic"), "{said}");
         Ok(())
+    }
+}
+
+/// Starts it with the files of a folder, and waits until it says where it
+/// listens.
+fn spawn(binary: &Path, folder: &Path, log: &Path) -> Result<(Child, SocketAddr, SocketAddr)> {
+    let output = File::create(log)?;
+    let mut child = Command::new(binary)
+        // All that it can say, so that it is seen to say nothing secret.
+        .args(["run", "-vvv"])
+        .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+        .arg(folder)
+        .env_remove("CREDENCE_TEST_CLIENTS")
+        // What it keeps; of no manifest, since the name is hidden.
+        .env("XDG_STATE_HOME", folder.join(".state"))
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        .spawn()
+        .with_context(|| format!("starting {}", binary.display()))?;
+    let addresses = wait::until("credence says where it listens", PATIENCE, || {
+        let text = fs::read_to_string(log)?;
+        if let Some(status) = child.try_wait()? {
+            bail!("credence ended with {status}: {text}");
+        }
+        // The table comes after the addresses.
+        if !text.contains("STATE") {
+            return Ok(None);
+        }
+        Ok(address(&text, "proxy").zip(address(&text, "admin")))
+    });
+    match addresses {
+        Ok((proxy, admin)) => Ok((child, proxy, admin)),
+        Err(error) => {
+            // Nobody else would.
+            let _ = child.kill();
+            let _ = child.wait();
+            Err(error)
+        }
     }
 }
 

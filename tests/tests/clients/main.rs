@@ -4,10 +4,11 @@
 //! ```text
 //!  SDKs, curl, Java, Go, Node ─► credence run ─► providers of the tests, nginx,
 //!  1,000 slow connections     ─►              ─► stripe-mock, grpcio, websockets
+//!                                            ─► oidc-provider, for tokens
 //! ```
 //!
 //! `CREDENCE_TEST_CLIENTS=1` says that the network may be used to install what
-//! is not there: Debian packages, Python packages and Go programs, all of fixed
+//! is not there: Debian, Python and JavaScript packages and Go programs, all of fixed
 //! versions and kept in the user's cache. Arguments are parts of the names of
 //! the cases to run.
 
@@ -20,6 +21,7 @@ mod curl;
 mod http2;
 mod manifests;
 mod nginx;
+mod oidc;
 mod overload;
 mod provider;
 mod reload;
@@ -57,6 +59,10 @@ const CASES: &[Case] = &[
     (
         "boto3 stores, reads and streams by signed calls",
         aws::boto3_stores_reads_and_streams,
+    ),
+    (
+        "a certified OAuth server issues, rotates and notices reuse",
+        oidc::issues_rotates_and_notices_reuse,
     ),
     (
         "the default clients of Java, Go and Node call as they like",

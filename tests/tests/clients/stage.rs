@@ -61,6 +61,11 @@ impl Stage {
         Credence::start(&self.binary, self.record("credence.log"), objects)
     }
 
+    /// Ends the program and starts it anew.
+    pub(crate) fn restart(&self, credence: Credence) -> Result<Credence> {
+        credence.restart(self.record("credence.log"))
+    }
+
     /// A provider, and the program with a collection `api` for it.
     pub(crate) fn with_provider(&self, offer: Offer) -> Result<(Provider, Credence)> {
         let provider = Provider::start(offer)?;
