@@ -7,10 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use credence_core::Environment;
-use credence_core::bundle::{Bundle, Entry, Route};
+use credence_core::bundle::{Bundle, Entry, Route, Token, TokenState};
 use credence_core::collection::Collection;
 use credence_core::resolve::{Material, SecretObject, resolve};
 use credence_sidecar::{Egress, Proxy, ProxySettings};
@@ -18,21 +16,16 @@ use jiff::Timestamp;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 use crate::demands::{CASES, Case, Demand};
+use crate::grants::GRANTS;
+use crate::judge::{Known, judge};
 use crate::manifests::{collection, examples, providers, secrets};
+use crate::obtain::obtain;
 use crate::provider::{self, Arrived, Provider};
-use crate::signature;
 
 /// Far above what a call on this machine takes.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What `{NAME}` stands for in the texts of a case.
-pub(crate) type Known = BTreeMap<String, String>;
-
-fn filled(text: &str, known: &Known) -> String {
-    known.iter().fold(text.to_owned(), |text, (name, value)| {
-        text.replace(&format!("{{{name}}}"), value)
-    })
-}
+const ENVIRONMENTS: [Environment; 2] = [Environment::Development, Environment::Live];
 
 fn folder(case: &Case) -> PathBuf {
     examples().join(case.folder)
@@ -60,11 +53,17 @@ fn authority() -> CertifiedIssuer<'static, KeyPair> {
 }
 
 /// Gives a case what cannot stand in a file that everybody reads.
-fn certify(case: &Case, material: &mut Material, authority: &CertifiedIssuer<'static, KeyPair>) {
-    if !case.demands.contains(&Demand::Certificate) {
-        return;
-    }
-    for environment in ["dev", "live"] {
+fn certify(
+    case: &Case,
+    collection: &Collection,
+    material: &mut Material,
+    authority: &CertifiedIssuer<'static, KeyPair>,
+) {
+    for environment in ENVIRONMENTS {
+        let settings = collection.selected(environment).settings;
+        let Some(name) = &settings.tls_secret else {
+            continue;
+        };
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(Vec::new()).unwrap();
         let certificate = params.signed_by(&key, authority).unwrap();
@@ -78,8 +77,7 @@ fn certify(case: &Case, material: &mut Material, authority: &CertifiedIssuer<'st
             data: data.into(),
             ..SecretObject::default()
         };
-        let name = format!("{}-{environment}", case.folder);
-        material.secrets.insert(name, secret);
+        material.secrets.insert(name.clone(), secret);
     }
     let authorities = BTreeMap::from([("ca.crt".to_owned(), authority.pem())]);
     let name = format!("{}-sandbox-ca", case.folder);
@@ -110,61 +108,8 @@ fn known(collection: &Collection, environment: Environment, material: &Material)
         let pem = String::from_utf8(secret.data["tls.crt"].to_vec()).unwrap();
         known.insert("certificate".to_owned(), der(&pem));
     }
+    known.insert("token".to_owned(), format!("t0k-of-{environment}"));
     known
-}
-
-/// What the provider's documentation says about a request.
-fn judge(case: &Case, known: &Known, arrived: &Arrived) -> Result<(), String> {
-    let (method, _, body) = case.call;
-    let expect = |what: &str, given: &[&str], expected: &str| match given {
-        [only] if *only == expected => Ok(()),
-        _ => Err(format!("{what} is {given:?}, not {expected}")),
-    };
-    expect("the method", &[&arrived.method], method)?;
-    expect(
-        "the target",
-        &[&arrived.target],
-        &filled(case.target, known),
-    )?;
-    if let Some((kind, body)) = body {
-        expect("the body", &[&arrived.body], body)?;
-        expect("its type", &arrived.values("content-type"), kind)?;
-    }
-    for demand in case.demands {
-        match *demand {
-            Demand::Header(name, value) | Demand::Default(name, value) => {
-                expect(name, &arrived.values(name), &filled(value, known))?;
-            }
-            Demand::Basic(user, password) => {
-                let pair = STANDARD.encode(filled(&format!("{user}:{password}"), known));
-                let given = arrived.values("authorization");
-                expect("authorization", &given, &format!("Basic {pair}"))?;
-            }
-            Demand::Signature { service, region } => {
-                let region = filled(region, known);
-                let given = arrived.values("authorization");
-                let expected = signature::expected(arrived, known, service, &region)?;
-                expect("authorization", &given, &expected)?;
-            }
-            Demand::Uuid(name) => match arrived.values(name).as_slice() {
-                [id] if is_random_uuid(id) => {}
-                other => return Err(format!("{name} is {other:?}, not a UUID")),
-            },
-            Demand::Certificate => {
-                let shown: Vec<&str> = arrived.certificate.as_deref().into_iter().collect();
-                expect("the certificate", &shown, &known["certificate"])?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// RFC 9562 §5.4: `xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx`.
-fn is_random_uuid(text: &str) -> bool {
-    let lengths: Vec<usize> = text.split('-').map(str::len).collect();
-    lengths == [8, 4, 4, 4, 12]
-        && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
-        && text.as_bytes()[14] == b'4'
 }
 
 /// What an app sends that holds no credential, or whose SDK wants one and got
@@ -202,6 +147,7 @@ fn call(
     collection: &Collection,
     environment: Environment,
     route: Route,
+    token: Option<Token>,
     case: &Case,
     egress: Egress,
 ) -> String {
@@ -220,7 +166,10 @@ fn call(
         revision: "1".to_owned(),
         environment,
         collections: BTreeMap::from([(collection.name.clone(), Entry::Ready(Arc::new(route)))]),
-        tokens: BTreeMap::new(),
+        tokens: token
+            .map(|token| (collection.name.clone(), TokenState::Held(token)))
+            .into_iter()
+            .collect(),
     });
     assert_eq!(refused, BTreeMap::new());
     let address = proxy.local_addrs()[0];
@@ -236,20 +185,28 @@ fn call(
 
 #[test]
 fn a_call_has_all_that_its_providers_documentation_demands() {
-    let environments = [Environment::Development, Environment::Live];
     let authority = authority();
     for case in CASES {
         let name = case.folder;
+        let grant = GRANTS.iter().find(|grant| grant.folder == name);
         let collection = collection(&folder(case).join("collection.yaml"));
         let mut material = material(case);
-        certify(case, &mut material, &authority);
-        for (environment, host) in environments.into_iter().zip(case.hosts) {
+        certify(case, &collection, &mut material, &authority);
+        for (environment, host) in ENVIRONMENTS.into_iter().zip(case.hosts) {
             let resolved = resolve(&collection, environment, &material, Timestamp::now());
-            let mut route = resolved.unwrap_or_else(|e| panic!("{name}: {e}")).route;
-            assert_eq!(route.base_url.authority(), host, "{name}, {environment}");
-            let known = known(&collection, environment, &material);
+            let resolved = resolved.unwrap_or_else(|e| panic!("{name}: {e}"));
+            let mut route = resolved.route;
+            let mut known = known(&collection, environment, &material);
+            known.insert("host".to_owned(), host.to_owned());
+            let token = match (resolved.order, grant) {
+                (Some(order), Some(grant)) => {
+                    Some(obtain(grant, environment, order, &known, &authority))
+                }
+                (None, None) => None,
+                (order, _) => panic!("{name}: {order:?}, and what is demanded of it?"),
+            };
             let judge = move |arrived: &Arrived| match arrived.values("host").as_slice() {
-                [only] if *only == host => judge(case, &known, arrived),
+                [only] if *only == host => judge(case, &known, arrived).map(|()| String::new()),
                 other => Err(format!("the host is {other:?}")),
             };
             let provider = Provider::start(host, &authority, Box::new(judge));
@@ -260,7 +217,7 @@ fn a_call_has_all_that_its_providers_documentation_demands() {
                 (variable == "HTTPS_PROXY").then(|| proxy.into())
             };
             let egress = Egress::read(by).unwrap();
-            let answer = call(&collection, environment, route, case, egress);
+            let answer = call(&collection, environment, route, token, case, egress);
             assert!(
                 answer.starts_with("HTTP/1.1 200 "),
                 "{name}, {environment}: {answer}"
@@ -276,7 +233,7 @@ fn what_the_app_sends_is_not_enough_by_itself() {
     for case in CASES {
         let collection = collection(&folder(case).join("collection.yaml"));
         let mut material = material(case);
-        certify(case, &mut material, &authority);
+        certify(case, &collection, &mut material, &authority);
         let known = known(&collection, Environment::Development, &material);
         let sent = request(case, anywhere, case.target);
         let arrived = provider::arrived(&mut sent.as_bytes()).unwrap();

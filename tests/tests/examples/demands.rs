@@ -22,7 +22,7 @@ pub(crate) enum Demand {
 }
 
 /// One call, and what must become of it. In texts `{KEY}` is that key of the
-/// environment's Secret.
+/// environment's Secret, and `{token}` the token that was obtained.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case {
     /// The folder.
@@ -43,6 +43,9 @@ pub(crate) struct Case {
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
+
+/// The token that was obtained, as most take it.
+const BEARER: Demand = Demand::Header("authorization", "Bearer {token}");
 
 /// All of them.
 pub(crate) const CASES: &[Case] = &[
@@ -195,5 +198,73 @@ pub(crate) const CASES: &[Case] = &[
         hosts: ["sandbox.bank.example", "api.bank.example"],
         target: "/psd2/v1/accounts?withBalance=true",
         demands: &[Demand::Certificate, Demand::Uuid("x-request-id")],
+    },
+    Case {
+        folder: "salesforce",
+        call: ("GET", "/salesforce/sobjects/Account/001", None),
+        // Where the answer leads.
+        hosts: ["cs7.my.salesforce.com", "eu9.my.salesforce.com"],
+        target: "/services/data/v64.0/sobjects/Account/001",
+        demands: &[BEARER],
+    },
+    Case {
+        folder: "zoom",
+        call: ("GET", "/zoom/users/me", None),
+        hosts: ["api.zoom.us"; 2],
+        target: "/v2/users/me",
+        demands: &[BEARER],
+    },
+    Case {
+        folder: "paypal",
+        call: (
+            "POST",
+            "/paypal/v2/checkout/orders",
+            Some((JSON, r#"{"intent": "CAPTURE", "purchase_units": []}"#)),
+        ),
+        hosts: ["api-m.sandbox.paypal.com", "api-m.paypal.com"],
+        target: "/v2/checkout/orders",
+        demands: &[BEARER],
+    },
+    Case {
+        folder: "microsoft-graph",
+        call: ("GET", "/microsoft-graph/users?$top=5", None),
+        hosts: ["graph.microsoft.com"; 2],
+        target: "/v1.0/users?$top=5",
+        demands: &[BEARER],
+    },
+    Case {
+        folder: "amazon-sp-api",
+        call: (
+            "GET",
+            "/amazon-sp-api/orders/v0/orders?MarketplaceIds=ATVPDKIKX0DER",
+            None,
+        ),
+        hosts: [
+            "sandbox.sellingpartnerapi-na.amazon.com",
+            "sellingpartnerapi-na.amazon.com",
+        ],
+        target: "/orders/v0/orders?MarketplaceIds=ATVPDKIKX0DER",
+        demands: &[Demand::Header("x-amz-access-token", "{token}")],
+    },
+    Case {
+        folder: "tableau",
+        call: ("GET", "/tableau/sites/s-1/workbooks", None),
+        hosts: ["your-pod.online.tableau.com"; 2],
+        target: "/api/3.24/sites/s-1/workbooks",
+        demands: &[Demand::Header("x-tableau-auth", "{token}")],
+    },
+    Case {
+        folder: "custom-token",
+        call: ("GET", "/custom-token/orders", None),
+        hosts: ["api.example.com"; 2],
+        target: "/v1/orders",
+        demands: &[BEARER],
+    },
+    Case {
+        folder: "adp",
+        call: ("GET", "/adp/hr/v2/workers", None),
+        hosts: ["api.adp.com"; 2],
+        target: "/hr/v2/workers",
+        demands: &[BEARER, Demand::Certificate],
     },
 ];

@@ -9,6 +9,9 @@
 
 mod calls;
 mod demands;
+mod grants;
+mod judge;
 mod manifests;
+mod obtain;
 mod provider;
 mod signature;

@@ -32,8 +32,8 @@ impl Arrived {
     }
 }
 
-/// Says why a request is refused.
-pub(crate) type Judge = dyn Fn(&Arrived) -> Result<(), String> + Send + Sync;
+/// Says what a request is answered, or why it is refused.
+pub(crate) type Judge = dyn Fn(&Arrived) -> Result<String, String> + Send + Sync;
 
 pub(crate) struct Provider {
     /// Of the proxy.
@@ -93,11 +93,13 @@ fn converse(stream: TcpStream, tls: Arc<ServerConfig>, judge: &Judge) {
         let chain = stream.conn.peer_certificates().unwrap_or_default();
         arrived.certificate = chain.first().map(|own| STANDARD.encode(own));
         let (status, body) = match judge(&arrived) {
-            Ok(()) => ("200 OK", "welcome".to_owned()),
+            Ok(answer) => ("200 OK", answer),
             Err(reason) => ("401 Unauthorized", reason),
         };
         let length = body.len();
-        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}");
+        let answer = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
         if stream.write_all(answer.as_bytes()).is_err() {
             return;
         }

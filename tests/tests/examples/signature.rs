@@ -4,7 +4,7 @@ use credence_core::Secret;
 use credence_core::sigv4::{Content, FIELDS, Head, Payload, Signing, SigningKey};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::calls::Known;
+use crate::judge::Known;
 use crate::provider::Arrived;
 
 /// AWS refuses what is older.
