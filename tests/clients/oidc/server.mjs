@@ -3,25 +3,45 @@
 //
 // What it was asked and what it thought of it is told at /stats.
 
+import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer, request as httpsRequest } from 'node:https';
+import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
-const { MODULES, CERTIFICATE, CERTIFICATE_KEY, CLIENTS, LIFE } = process.env;
-const library = pathToFileURL(`${MODULES}/oidc-provider/lib/index.js`);
-const { default: Provider } = await import(library);
+const {
+  MODULES, CERTIFICATE, CERTIFICATE_KEY, AUTHORITY, CLIENTS, ASSERTION_KEY, LIFE,
+} = process.env;
+const { resolve } = createRequire(`${MODULES}/`);
+const load = (name) => import(pathToFileURL(resolve(name)));
+const { default: Provider, errors } = await load('oidc-provider');
+const { jwtVerify } = await load('jose');
 
 const server = createServer({
   cert: readFileSync(CERTIFICATE),
   key: readFileSync(CERTIFICATE_KEY),
+  ca: readFileSync(AUTHORITY),
+  // Who shows none is told so by the server, if it matters.
+  requestCert: true,
+  rejectUnauthorized: false,
 });
 await new Promise((ready) => { server.listen(0, '127.0.0.1', ready); });
 const { port } = server.address();
 
+// A client's public key is given as PEM.
+const clients = JSON.parse(CLIENTS).map(({ public_key: pem, ...client }) => {
+  if (!pem) return client;
+  return { ...client, jwks: { keys: [createPublicKey(pem).export({ format: 'jwk' })] } };
+});
+
 const life = Number(LIFE);
-const provider = new Provider(`https://localhost:${port}`, {
-  clients: JSON.parse(CLIENTS),
-  clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
+const issuer = `https://localhost:${port}`;
+const provider = new Provider(issuer, {
+  clients,
+  clientAuthMethods: [
+    'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt',
+    'tls_client_auth', 'none',
+  ],
   scopes: ['openid', 'offline_access', 'orders.read'],
   ttl: { AccessToken: life, ClientCredentials: life },
   rotateRefreshToken: true,
@@ -29,9 +49,36 @@ const provider = new Provider(`https://localhost:${port}`, {
   features: {
     clientCredentials: { enabled: true },
     devInteractions: { enabled: false },
+    mTLS: {
+      enabled: true,
+      tlsClientAuth: true,
+      getCertificate: (ctx) => ctx.socket.getPeerX509Certificate(),
+      certificateAuthorized: (ctx) => ctx.socket.authorized,
+      certificateSubjectMatches: (ctx, property, expected) => (
+        property === 'tls_client_auth_subject_dn'
+          && ctx.socket.getPeerX509Certificate().subject === expected
+      ),
+    },
   },
   findAccount: (_, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
 });
+
+// RFC 7523 §2.1 and §3: whom the assertion is from and for, and until when.
+const assertionKey = createPublicKey(ASSERTION_KEY);
+provider.registerGrantType('urn:ietf:params:oauth:grant-type:jwt-bearer', async (ctx) => {
+  const { client, params: { assertion } } = ctx.oidc;
+  const demands = {
+    issuer: 'service',
+    subject: 'ann',
+    audience: `${issuer}/token`,
+    requiredClaims: ['iat', 'exp'],
+  };
+  await jwtVerify(assertion, assertionKey, demands).catch((error) => {
+    throw new errors.InvalidGrant(error.message);
+  });
+  const token = new provider.ClientCredentials({ client });
+  ctx.body = { access_token: await token.save(), expires_in: token.expiration, token_type: 'Bearer' };
+}, ['assertion']);
 
 const stats = { granted: {}, refused: [], revoked: 0, late: 0, calls: 0 };
 provider.on('grant.success', (ctx) => {
@@ -78,7 +125,7 @@ async function call(authorization) {
 
 // What somebody does who has stolen a client's secret and its first refresh token.
 function steal(query) {
-  const client = JSON.parse(CLIENTS).find((each) => each.client_id === query.get('client'));
+  const client = clients.find((each) => each.client_id === query.get('client'));
   const basic = [client.client_id, client.client_secret].map(encodeURIComponent).join(':');
   const options = {
     host: '127.0.0.1',

@@ -62,7 +62,11 @@ const CASES: &[Case] = &[
     ),
     (
         "a certified OAuth server issues, rotates and notices reuse",
-        oidc::issues_rotates_and_notices_reuse,
+        oidc::rotation::issues_rotates_and_notices_reuse,
+    ),
+    (
+        "a certified OAuth server knows each client by its proof",
+        oidc::proofs::knows_each_client_by_its_proof,
     ),
     (
         "the default clients of Java, Go and Node call as they like",

@@ -1,10 +1,13 @@
 //! Tokens of an OAuth server that is not ours, and is certified.
 
+pub(crate) mod proofs;
+pub(crate) mod rotation;
+
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use credence_tests::pki::Authority;
 use credence_tests::{javascript, wait};
 use serde_json::{Value, json};
@@ -37,20 +40,24 @@ struct Oidc {
 }
 
 impl Oidc {
-    fn start(stage: &Stage, clients: &Value) -> Result<Self> {
+    /// It knows these clients, and takes assertions by the holder of this key.
+    fn start(stage: &Stage, clients: &Value, assertions: &str) -> Result<Self> {
         let modules = javascript::modules()?;
         let authority = Authority::new("the authority of the OAuth server")?;
         let identity = authority.server("localhost", &["localhost"], &[])?;
         let folder = tempfile::tempdir()?;
-        let (certificate, key) = (folder.path().join("tls.crt"), folder.path().join("tls.key"));
-        fs::write(&certificate, &identity.certificate)?;
-        fs::write(&key, &identity.key)?;
+        let file = |name: &str, content: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, content).map(|()| path)
+        };
         let mut node = Command::new("node");
         node.arg(script::source("oidc/server.mjs"))
             .env("MODULES", modules)
-            .env("CERTIFICATE", certificate)
-            .env("CERTIFICATE_KEY", key)
+            .env("CERTIFICATE", file("tls.crt", &identity.certificate)?)
+            .env("CERTIFICATE_KEY", file("tls.key", &identity.key)?)
+            .env("AUTHORITY", file("ca.crt", authority.certificate())?)
             .env("CLIENTS", clients.to_string())
+            .env("ASSERTION_KEY", assertions)
             .env("LIFE", LIFE.to_string());
         let (server, port) = Server::start(stage, "oidc-provider", &mut node, |said| {
             said.lines()
@@ -78,6 +85,15 @@ impl Oidc {
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 
+    /// What it has seen, once it has granted each of these clients two tokens.
+    fn granted_twice(&self, clients: &[&str]) -> Result<Value> {
+        wait::until("tokens are renewed", PATIENCE, || {
+            let stats = self.ask("/stats")?;
+            let granted = |client: &&str| stats["granted"][*client].as_u64() >= Some(2);
+            Ok(clients.iter().all(granted).then_some(stats))
+        })
+    }
+
     /// A collection for its API whose token is obtained by this method.
     fn collection(&self, name: &str, auth: &Value, values: &[(&str, &str)]) -> Vec<Value> {
         let certificate = self.authority.certificate();
@@ -92,104 +108,16 @@ impl Oidc {
     }
 }
 
-fn clients() -> Value {
-    let machine = |id: &str, secret: &str, authentication: &str| {
-        json!({
-            "client_id": id, "client_secret": secret, "token_endpoint_auth_method": authentication,
-            "grant_types": ["client_credentials"], "redirect_uris": [], "response_types": [],
-            "scope": "orders.read",
-        })
-    };
-    json!([
-        machine(ODD_ID, ODD_SECRET, "client_secret_basic"),
-        machine("post", ODD_SECRET, "client_secret_post"),
-        {
-            "client_id": "app", "client_secret": PLAIN_SECRET,
-            "token_endpoint_auth_method": "client_secret_basic",
-            "grant_types": ["authorization_code", "refresh_token"],
-            "redirect_uris": ["https://app.example.com/back"], "response_types": ["code"],
-        },
-    ])
-}
-
-pub(crate) fn issues_rotates_and_notices_reuse(stage: &Stage) -> Result<String> {
-    let oidc = Oidc::start(stage, &clients())?;
-    let seed = oidc.ask("/seed?client=app")?["token"].clone();
-    let seed = seed.as_str().context("a token")?;
-    for planted in [ODD_SECRET, PLAIN_SECRET, seed] {
-        stage.plant(planted.to_owned());
-    }
-    let url = format!("{}/token", oidc.base);
-    let credentials = |authentication: &str, id: &str| {
-        json!({"oauth2ClientCredentials": {"token": {
-            "url": url, "scopes": ["orders.read"],
-            "client": {"id": id, "secret": "${secret.key}", "authentication": authentication},
-        }}})
-    };
-    let refresh = json!({"oauth2RefreshToken": {"token": {
-        "url": url, "client": {"id": "app", "secret": "${secret.key}"},
-    }}});
-    let key = [("key", ODD_SECRET)];
-    let mut objects = oidc.collection("basic", &credentials("Basic", ODD_ID), &key);
-    objects.extend(oidc.collection("post", &credentials("Body", "post"), &key));
-    let grant = [("key", PLAIN_SECRET), ("refresh-token", seed)];
-    objects.extend(oidc.collection("app", &refresh, &grant));
-
-    let mut credence = stage.credence(&objects)?;
-    let started = [("basic", ODD_ID), ("post", "post"), ("app", "app")];
-    for (name, client) in started {
-        wait::until(&format!("{name} has a token"), PATIENCE, || {
-            let answer = caller::get(credence.proxy, &format!("/{name}/orders"), &[])?;
-            if answer.status == 503 {
-                return Ok(None);
-            }
-            ensure!(answer.status == 200, "{answer:?}");
-            let said: Value = serde_json::from_str(&answer.text())?;
-            ensure!(said["client"] == client, "{said}");
-            Ok(Some(()))
-        })?;
-    }
-    let first = works_until(&oidc, &credence, 3)?;
-    // What a provider has replaced survives.
-    credence = stage.restart(credence)?;
-    let last = works_until(&oidc, &credence, first + 2)?;
-    let stats = oidc.ask("/stats")?;
-    ensure!(stats["refused"] == json!([]), "{stats}");
-    ensure!(stats["late"] == 0, "{stats}");
-
-    // Somebody else has got hold of the first one: the server ends the grant.
-    let thief = oidc.ask(&format!("/steal?client=app&token={seed}"))?;
-    ensure!(thief["status"] == 400, "{thief}");
-    wait::until("the reuse is told", PATIENCE, || {
-        let answer = caller::get(credence.proxy, "/app/orders", &[])?;
-        Ok(answer
-            .text()
-            .contains("reauthorization-required")
-            .then_some(()))
-    })?;
-    let said = credence.said()?;
-    ensure!(
-        said.contains("put the new refresh token into the Secret"),
-        "{said}"
-    );
-    // The others are not concerned.
-    let answer = caller::get(credence.proxy, "/post/orders", &[])?;
-    ensure!(answer.status == 200, "{answer:?}");
-    let calls = &stats["calls"];
-    stage.end(credence)?;
-    Ok(format!(
-        "{last} refreshes of the one grant, {calls} calls, none late"
-    ))
-}
-
-/// Calls until the server has granted so many tokens for a refresh token; every
-/// call must be answered. The number that it has granted.
-fn works_until(oidc: &Oidc, credence: &Credence, count: u64) -> Result<u64> {
-    wait::until("tokens are refreshed", PATIENCE, || {
-        let answer = caller::get(credence.proxy, "/app/orders", &[])?;
-        // Only at the very beginning is there none.
-        ensure!(matches!(answer.status, 200 | 503), "{answer:?}");
-        let granted = oidc.ask("/stats")?["granted"]["app"].as_u64().unwrap_or(0);
-        Ok((granted >= count).then_some(granted))
+/// Waits until a collection's token is there and its API says whose it is.
+fn answers_as(credence: &Credence, name: &str, client: &str) -> Result<()> {
+    wait::until(&format!("{name} has a token"), PATIENCE, || {
+        let answer = caller::get(credence.proxy, &format!("/{name}/orders"), &[])?;
+        if answer.status == 503 {
+            return Ok(None);
+        }
+        ensure!(answer.status == 200, "{answer:?}");
+        let said: Value = serde_json::from_str(&answer.text())?;
+        ensure!(said["client"] == client, "{said}");
+        Ok(Some(()))
     })
 }
