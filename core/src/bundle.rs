@@ -1,6 +1,7 @@
 //! What one sidecar may use now.
 
 mod bind;
+mod refusal;
 mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,7 @@ use crate::template::Varying;
 use crate::{BaseUrl, CollectionName, Environment, Secret};
 
 pub use bind::Unbindable;
+pub use refusal::{BodySign, Refusal, Retry, Sign};
 pub use token::{NoToken, Token, TokenState, Tokens, Withheld};
 
 pub(crate) use bind::control;
@@ -84,6 +86,8 @@ pub struct Route {
     pub forwarding: Forwarding,
     /// The limits on waiting for the upstream.
     pub timeouts: Timeouts,
+    /// Which answers refuse the token that calls are made with.
+    pub refusal: Refusal,
     /// A loopback port of its own, whose root is the API.
     pub sidecar_port: Option<u16>,
 }
@@ -225,10 +229,12 @@ pub enum Feature {
     SidecarPort,
     /// Values with a token in them.
     Token,
+    /// Answers that refuse a token, other than usual.
+    Refusal,
 }
 
 impl Feature {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Header,
         Self::Query,
         Self::Path,
@@ -243,6 +249,7 @@ impl Feature {
         Self::Timeouts,
         Self::SidecarPort,
         Self::Token,
+        Self::Refusal,
     ];
 
     /// As the wire spells it.
@@ -262,6 +269,7 @@ impl Feature {
             Self::Timeouts => "timeouts",
             Self::SidecarPort => "sidecar-port",
             Self::Token => "token",
+            Self::Refusal => "refusal",
         }
     }
 
@@ -289,6 +297,7 @@ impl Route {
             allow_private_networks: false,
             forwarding: Forwarding::default(),
             timeouts: Timeouts::default(),
+            refusal: Refusal::default(),
             sidecar_port: None,
         }
     }
@@ -357,6 +366,7 @@ impl Route {
             (self.timeouts != Timeouts::default(), Feature::Timeouts),
             (self.sidecar_port.is_some(), Feature::SidecarPort),
             (self.needs_token(), Feature::Token),
+            (self.refusal != Refusal::default(), Feature::Refusal),
         ]
         .into_iter()
         .filter_map(|(used, feature)| used.then_some(feature))

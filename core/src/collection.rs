@@ -7,7 +7,7 @@ mod scope;
 mod settings;
 mod token;
 
-use crate::bundle::{Forwarding, OnConflict, Timeouts};
+use crate::bundle::{Forwarding, OnConflict, Refusal, Timeouts};
 use crate::template::Template;
 use crate::{CollectionName, Environment};
 
@@ -45,6 +45,8 @@ pub struct Collection {
     pub forwarding: Forwarding,
     /// The limits on waiting for the upstream.
     pub timeouts: Timeouts,
+    /// Which answers refuse the token that calls are made with.
+    pub refusal: Refusal,
     /// A loopback port of its own, whose root is the API.
     pub sidecar_port: Option<u16>,
 }
@@ -149,6 +151,7 @@ mod tests {
             development_fallback: fallback,
             forwarding: Forwarding::default(),
             timeouts: Timeouts::default(),
+            refusal: Refusal::default(),
             sidecar_port: None,
         }
     }

@@ -124,6 +124,7 @@ pub fn resolve(
         allow_private_networks: settings.allow_private_networks,
         forwarding: collection.forwarding,
         timeouts: collection.timeouts,
+        refusal: collection.refusal.clone(),
         sidecar_port: collection.sidecar_port,
         ..Route::to(case.base_url()?)
     };

@@ -40,6 +40,7 @@ pub use answer::{Answer, Reading};
 pub use answer_error::{AnswerError, AnswerProblem, Remedy};
 pub use base_url_allow::{HostPattern, RefusedBaseUrl, base_url_of};
 pub use decide::{Ask, Standing, Step};
+pub use document::says;
 pub use endpoint::{Endpoint, InvalidEndpoint};
 pub use error_code::ErrorCode;
 pub use order::{Order, Signers};

@@ -5,6 +5,7 @@
 //! feature or a field it does not know refuses that collection and no other.
 //! This is the only module that writes secrets out.
 
+mod refusal;
 mod route;
 mod signing;
 mod token;
@@ -313,8 +314,8 @@ mod tests {
     use super::*;
     use crate::Secret;
     use crate::bundle::{
-        ClientCertificate, Forwarding, OnConflict, Placed, Route, Timeouts, Token, TokenState,
-        Value,
+        BodySign, ClientCertificate, Forwarding, OnConflict, Placed, Refusal, Retry, Route, Sign,
+        Timeouts, Token, TokenState, Value,
     };
     use crate::sigv4::{Payload, Signing, SigningKey};
 
@@ -368,6 +369,22 @@ mod tests {
                 connect: Duration::from_secs(1),
                 first_byte: Duration::from_secs(2),
                 idle: Duration::from_secs(3),
+            },
+            refusal: Refusal {
+                signs: vec![
+                    Sign {
+                        status: 403,
+                        body: None,
+                    },
+                    Sign {
+                        status: 200,
+                        body: Some(BodySign {
+                            path: "errors.0.code".parse().unwrap(),
+                            equals: "601".to_owned(),
+                        }),
+                    },
+                ],
+                retry: Retry::Never,
             },
             sidecar_port: Some(9001),
             ..Route::to("http://api.test/v1".parse().unwrap())

@@ -9,6 +9,7 @@ use crate::auth::Auth;
 use crate::call_settings::{Forwarding, Timeouts};
 use crate::environment_settings::EnvironmentSettings;
 use crate::named_value::{HeaderValue, QueryValue};
+use crate::refusal::{RefreshOn, RetryOnUnauthorized};
 use crate::status::ApiCollectionStatus;
 use crate::{rule, schema};
 
@@ -120,6 +121,21 @@ pub struct ApiCollectionSpec {
     /// as streams live long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeouts: Option<Timeouts>,
+
+    /// Which answers say that the token which the method of auth has obtained is
+    /// not good any more: then it is renewed before its time. The list replaces
+    /// the usual one, which is [{status: 401}]; an empty one means that no answer
+    /// does. An answer that speaks of insufficient_scope never does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "atomic"))]
+    pub refresh_on: Option<Vec<RefreshOn>>,
+
+    /// When a call whose token was refused is made again with the next one, if
+    /// its body is still known: Safe (the default: after a 401, or where the
+    /// method is GET, HEAD, OPTIONS, PUT or DELETE), Always (some things may be
+    /// done twice) or Never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_on_unauthorized: Option<RetryOnUnauthorized>,
 
     /// A port on localhost whose root is the API, for programs that accept no
     /// path in an address: http://localhost:9001/models. The API stays at

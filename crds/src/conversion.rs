@@ -3,6 +3,7 @@
 mod auth;
 mod fields;
 mod jwt;
+mod refusal;
 mod scope;
 mod settings;
 mod token;
@@ -78,6 +79,7 @@ impl Reader {
             .map(|development| self.settings("spec.development", development));
         let forwarding = settings::forwarding(spec.forwarding.as_ref());
         let timeouts = self.timeouts(spec.timeouts.as_ref());
+        let refusal = self.refusal(spec, method.as_ref());
         let sidecar_port = self.sidecar_port(spec.sidecar_port);
         let (Some(name), Some(method)) = (name, method) else {
             return Err(self.rejected());
@@ -97,6 +99,7 @@ impl Reader {
             },
             forwarding,
             timeouts,
+            refusal,
             sidecar_port,
         };
         self.as_a_whole(&collection);

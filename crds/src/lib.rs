@@ -20,6 +20,7 @@ mod environment_settings;
 mod jwt;
 mod label_selector;
 mod named_value;
+mod refusal;
 mod rejected;
 mod rule;
 mod schema;
@@ -37,6 +38,7 @@ pub use environment_settings::{CaKind, CaRef, EnvironmentSettings, SecretRef};
 pub use jwt::{Jwt, JwtAlgorithm, KeyFormat, SignedJwt};
 pub use label_selector::{LabelOperator, LabelRequirement, LabelSelector};
 pub use named_value::{HeaderValue, OnConflict, QueryValue};
+pub use refusal::{RefreshOn, RetryOnUnauthorized};
 pub use rejected::{Problem, Rejected};
 pub use schema::{cluster_definition, definition};
 pub use status::{

@@ -121,6 +121,13 @@ pub(crate) fn sidecar_port() -> Value {
     )])
 }
 
+pub(crate) fn refresh_on() -> Value {
+    rules([(
+        "has(self.bodyPath) == has(self.bodyEquals)".to_owned(),
+        "bodyPath and bodyEquals go together: write both, or the status alone",
+    )])
+}
+
 pub(crate) fn label_requirement() -> Value {
     json!([
         at(

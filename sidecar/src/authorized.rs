@@ -117,6 +117,7 @@ impl Authorized {
             field::write("Host", destination.authority.as_bytes(), &mut head);
         }
         let mut trailers = false;
+        let reads_answers = destination.reads_answers();
         for sent in request.fields {
             match Known::of(sent.name) {
                 Some(Known::Host) => {
@@ -139,6 +140,7 @@ impl Authorized {
                     continue;
                 }
                 Some(known) if known.is_ours() => continue,
+                None if reads_answers && is_accept_encoding(sent.name) => continue,
                 Some(_) | None if request.is_named(sent.name) => continue,
                 None if format.is_some() && body::is_digest(sent) => continue,
                 None if !destination.cookies.is_empty() && cookies::is_cookie(sent) => {
@@ -159,6 +161,10 @@ impl Authorized {
         }
         if let Some(upgrade) = upgrade {
             upgrade.write(&mut head);
+        }
+        if reads_answers {
+            // RFC 9110 §12.5.3: what is compressed cannot be looked at.
+            field::write("Accept-Encoding", b"identity", &mut head);
         }
         if forwarding.via {
             head.extend_from_slice(b"Via: 1.1 credence\r\n");
@@ -290,6 +296,10 @@ impl fmt::Debug for Authorized {
         let collection = self.destination.collection.as_str();
         f.debug_tuple("Authorized").field(&collection).finish()
     }
+}
+
+fn is_accept_encoding(name: &str) -> bool {
+    name.eq_ignore_ascii_case("accept-encoding")
 }
 
 fn names_trailers(value: &[u8]) -> bool {

@@ -8,6 +8,8 @@ use credence_core::bundle::Route;
 use credence_core::placement::CompiledQuery;
 use jiff::Timestamp;
 
+use crate::body_copy::BodyCopy;
+use crate::budget::Budget;
 use crate::http1::ResponseHead;
 use crate::metrics::CollectionMetrics;
 use crate::plan::{BodyPlan, CookiePlan, Credentials, HeaderPlan, PathPlan};
@@ -16,6 +18,9 @@ use crate::signer::Signer;
 use crate::slug::Slug;
 use crate::standing::Standing;
 use crate::upstream::Upstream;
+
+/// The longest body of an answer that is looked at: errors are short.
+const LONGEST_LOOKED_AT: usize = 64 * 1024;
 
 /// Where the calls of one collection go, and what is put on them.
 #[derive(Debug)]
@@ -51,13 +56,40 @@ impl Destination {
     /// Takes note of what an answer says about the credential; whether it says
     /// that the token is not good any more.
     pub(crate) fn answered(&self, head: &ResponseHead<'_, '_>) -> bool {
-        let refused = self.generation.is_some() && refusal::refuses_token(head);
+        let refusal = &self.route.refusal;
+        let refused = self.generation.is_some() && refusal::refuses_token(refusal, head);
         match (self.generation, refused) {
             (Some(_), true) => self.standing.token_refused(head.status),
             (Some(_), false) if head.status == 401 => {}
             (Some(_) | None, _) => self.standing.answered(head.status),
         }
         refused
+    }
+
+    /// A place for the body of an answer that may refuse the token by it.
+    pub(crate) fn copy_of_answer(
+        &self,
+        head: &ResponseHead<'_, '_>,
+        budget: &Arc<Budget>,
+    ) -> Option<Box<BodyCopy>> {
+        let looked_at =
+            self.generation.is_some() && self.route.refusal.depends_on_body(head.status);
+        let copy = looked_at.then(|| BodyCopy::of(head.framing, LONGEST_LOOKED_AT, budget))?;
+        copy.map(Box::new)
+    }
+
+    /// Whether answers must come in a form that can be looked at.
+    pub(crate) fn reads_answers(&self) -> bool {
+        self.generation.is_some()
+            && self.route.refusal.reads_bodies()
+            && self.headers.on_conflict("Accept-Encoding").is_none()
+    }
+
+    /// Takes note of what the body of an answer says about the token.
+    pub(crate) fn answered_with(&self, status: u16, body: &[u8]) {
+        if self.route.refusal.by_body(status, body) {
+            self.standing.token_refused(status);
+        }
     }
 
     /// The problem that a call would get, if that is known before.

@@ -5,6 +5,7 @@ mod refused;
 use std::borrow::Cow;
 use std::future::poll_fn;
 use std::mem;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use credence_net::handshake::refuses_client_certificate;
 use jiff::Timestamp;
 
 use crate::answer::{self, Caller};
+use crate::budget::Budget;
 use crate::buffer::Side;
 use crate::deadline::Deadline;
 use crate::destination::Destination;
@@ -124,6 +126,8 @@ pub(crate) struct Around<'a, L> {
     pub(crate) entrance: &'a Entrance,
     pub(crate) host: Option<&'a [u8]>,
     pub(crate) deadline: &'a mut Deadline,
+    /// For bodies that are looked at.
+    pub(crate) bodies: &'a Arc<Budget>,
 }
 
 /// What a poll found out, before the exchange is taken apart.
@@ -306,6 +310,10 @@ impl Exchange {
                         return Poll::Ready(Verdict::Broken);
                     }
                     self.moved = true;
+                    let copy = pump.take_copy().and_then(|copy| copy.into_whole());
+                    if let (Some((body, _counted)), Some(status)) = (copy, self.status) {
+                        around.destination.answered_with(status, &body);
+                    }
                     self.download = Download::Ended {
                         reusable: *reusable,
                     };
@@ -350,7 +358,9 @@ impl Exchange {
         if let Some(signer) = &around.destination.signer {
             signer.answered(&head, Timestamp::now());
         }
-        if refused && replayable {
+        let retries =
+            (around.destination.route.refusal).retries(head.status, self.request.idempotent);
+        if refused && replayable && retries {
             return Err(Verdict::Refused);
         }
         if switching {
@@ -380,8 +390,9 @@ impl Exchange {
             let passing = answer::write(&head, &caller, around.destination, room);
             self.close = passing.close;
             self.status = Some(head.status);
+            let copy = around.destination.copy_of_answer(&head, around.bodies);
             self.download = Download::Body {
-                pump: Pump::new(head.framing, passing.chunked),
+                pump: Pump::new(head.framing, passing.chunked).copying(copy),
                 reusable: !head.close,
             };
         }

@@ -1,11 +1,13 @@
 //! What an answer says about the token that the call was made with.
 
+use credence_core::bundle::Refusal;
+
 use crate::http1::ResponseHead;
 
-/// Whether it says that the token is not good any more, so that another one
-/// would help.
-pub(crate) fn refuses_token(head: &ResponseHead<'_, '_>) -> bool {
-    head.status == 401 && !lacks_scope(head)
+/// Whether its head says that the token is not good any more, so that another
+/// one would help.
+pub(crate) fn refuses_token(refusal: &Refusal, head: &ResponseHead<'_, '_>) -> bool {
+    refusal.by_status(head.status) && !lacks_scope(head)
 }
 
 /// Whether the token is good, and may not do this: the next one would not
@@ -29,21 +31,7 @@ mod tests {
         let head = format!("HTTP/1.1 {head}\r\n\r\n");
         let mut storage = FieldStorage::new();
         let head = ResponseHead::parse(head.as_bytes(), false, &mut storage).unwrap();
-        refuses_token(&head)
-    }
-
-    #[test]
-    fn only_401_refuses_a_token() {
-        for (status, refused) in [
-            ("200 OK", false),
-            ("400 Bad Request", false),
-            ("401 Unauthorized", true),
-            ("403 Forbidden", false),
-            ("407 Proxy Authentication Required", false),
-            ("500 Internal Server Error", false),
-        ] {
-            assert_eq!(refuses(status), refused, "{status}");
-        }
+        refuses_token(&Refusal::default(), &head)
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use credence_core::bundle::Retry;
 use zeroize::Zeroizing;
 
 use crate::authorized::{Applied, Authorized};
@@ -41,7 +42,8 @@ impl Replay {
         budget: &Arc<Budget>,
     ) -> Option<Box<Self>> {
         let waits = expects_continue && head.framing != Framing::None;
-        (destination.generation.is_some() && !waits).then(|| {
+        let wanted = destination.route.refusal.retry != Retry::Never;
+        (destination.generation.is_some() && wanted && !waits).then(|| {
             Box::new(Self {
                 head: bytes.to_vec(),
                 body: None,

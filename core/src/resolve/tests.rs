@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::base_url::Scheme;
-use crate::bundle::{Forwarding, OnConflict, Placed, Timeouts};
+use crate::bundle::{Forwarding, OnConflict, Placed, Refusal, Timeouts};
 use crate::collection::{DevelopmentFallback, Field, Method, Placement, Scope, Settings, TrustRef};
 use crate::template::Template;
 
@@ -67,6 +67,7 @@ fn openai() -> Collection {
         development_fallback: DevelopmentFallback::Deny,
         forwarding: Forwarding::default(),
         timeouts: Timeouts::default(),
+        refusal: Refusal::default(),
         sidecar_port: None,
     }
 }

@@ -100,6 +100,12 @@ impl Document {
     }
 }
 
+/// Whether an answer says this at a path, compared as text.
+pub fn says(body: &[u8], path: &FieldPath, text: &str) -> bool {
+    let document = Document::read(body, path.is_whole()).ok();
+    document.is_some_and(|document| document.text(path).as_deref() == Some(text))
+}
+
 /// A single value as text: `true`, `3600`, `ok`.
 fn text_of(value: &Value) -> Option<Cow<'_, str>> {
     match value {

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::refusal::RefusalForm;
 use super::signing::SigningForm;
 use super::varying::{self, PieceForm};
 use crate::Secret;
-use crate::bundle::{ClientCertificate, Forwarding, OnConflict, Placed, Route, Timeouts, Value};
+use crate::bundle::{
+    ClientCertificate, Forwarding, OnConflict, Placed, Refusal, Route, Timeouts, Value,
+};
 
 /// What is absent is as usual, so that a sidecar that does not know a field
 /// serves every collection that does without it.
@@ -36,6 +39,8 @@ pub(super) struct RouteForm<'a> {
     forwarding: Option<ForwardingForm>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timeouts: Option<TimeoutsForm>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    refusal: Option<RefusalForm<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sidecar_port: Option<u16>,
 }
@@ -115,6 +120,7 @@ impl<'a> From<&'a Route> for RouteForm<'a> {
                 first_byte_seconds: timeouts.first_byte.as_secs(),
                 idle_seconds: timeouts.idle.as_secs(),
             }),
+            refusal: (route.refusal != Refusal::default()).then(|| (&route.refusal).into()),
             sidecar_port: route.sidecar_port,
         }
     }
@@ -158,6 +164,10 @@ impl TryFrom<RouteForm<'_>> for Route {
                     first_byte: Duration::from_secs(form.first_byte_seconds),
                     idle: Duration::from_secs(form.idle_seconds),
                 }),
+            refusal: match form.refusal {
+                Some(form) => form.try_into()?,
+                None => Refusal::default(),
+            },
             sidecar_port: form.sidecar_port,
         })
     }

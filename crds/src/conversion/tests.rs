@@ -284,6 +284,14 @@ fn problems_name_the_field_and_say_what_to_write() {
             "spec.timeouts.idleSeconds: must be at least 1 (seconds)",
         ),
         (
+            json!({"refreshOn": []}),
+            "spec.refreshOn: is for methods that obtain a token: remove it, nothing else can be renewed",
+        ),
+        (
+            json!({"retryOnUnauthorized": "Never"}),
+            "spec.retryOnUnauthorized: is for methods that obtain a token: remove it, nothing else can be renewed",
+        ),
+        (
             json!({"sidecarPort": 2734}),
             "spec.sidecarPort: must be from 1024 to 65535, and not 2733 or 2734, which the sidecar has already",
         ),

@@ -472,6 +472,21 @@ fn a_cookie_and_the_header_of_all_cookies_exclude_each_other() {
 }
 
 #[test]
+fn where_a_body_refuses_a_token_and_what_it_says_go_together() {
+    let expected =
+        "spec.refreshOn[0]: bodyPath and bodyEquals go together: write both, or the status alone";
+    for sign in [
+        json!({"status": 200, "bodyPath": "a"}),
+        json!({"status": 200, "bodyEquals": "1"}),
+    ] {
+        assert_eq!(broken(&json!({"refreshOn": [sign]})), [expected]);
+    }
+    let whole = json!({"status": 200, "bodyPath": "a", "bodyEquals": "1"});
+    let spec = json!({"refreshOn": [whole, {"status": 401}]});
+    assert_eq!(broken(&spec), Vec::<String>::new());
+}
+
+#[test]
 fn the_sidecars_own_ports_are_taken() {
     for port in [2733, 2734] {
         let expected = "spec.sidecarPort: sidecarPort must not be 2733 or 2734, which the sidecar has already: \

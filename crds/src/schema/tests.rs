@@ -177,6 +177,7 @@ fn lists_are_merged_by_what_names_their_items() {
             "spec.baseUrlAllow set",
             "spec.headers \"name\"",
             "spec.query \"name\"",
+            "spec.refreshOn atomic",
             "status.conditions \"type\"",
             "status.environments \"name\"",
             "status.feeds \"replica\"",

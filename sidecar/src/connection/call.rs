@@ -157,6 +157,7 @@ impl<L: Line> Connection<L> {
                 entrance: &self.entrance,
                 host: Some(&*self.host).filter(|host| !host.is_empty()),
                 deadline: &mut self.deadline,
+                bodies: &self.shared.bodies,
             };
             match exchange.run(around).await {
                 End::Whole {

@@ -1,5 +1,7 @@
 //! Providers that refuse tokens.
 
+mod signs;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

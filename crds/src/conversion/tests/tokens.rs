@@ -1,3 +1,4 @@
+use credence_core::bundle::{BodySign, Refusal, Retry, Sign};
 use credence_core::collection::{
     ClientAuthentication, ContentSettings, FieldFormat, FieldValue, Flow, RequestMethod,
     TokenMethod,
@@ -355,4 +356,61 @@ fn a_token_may_be_in_headers_and_parameters_of_calls() {
     let mut spec = credentials(&json!({"placement": {"in": "None"}}));
     spec["query"] = json!([{"name": "t", "value": "${token|base64url}"}]);
     assert_eq!(read(&spec).placement, None);
+}
+
+#[test]
+fn what_refuses_a_token_arrives_and_replaces_the_usual() {
+    let of = |change: &Value| {
+        let mut spec = credentials(&json!({}));
+        let members = change.as_object().unwrap().clone();
+        spec.as_object_mut().unwrap().extend(members);
+        collection(&spec).refusal
+    };
+    assert_eq!(of(&json!({})), Refusal::default());
+    let refusal = of(&json!({
+        "refreshOn": [{"status": 403}, {"status": 200, "bodyPath": "errors.0.code", "bodyEquals": "601"}],
+        "retryOnUnauthorized": "Always",
+    }));
+    let body = BodySign {
+        path: "errors.0.code".parse().unwrap(),
+        equals: "601".to_owned(),
+    };
+    let expected = Refusal {
+        signs: vec![
+            Sign {
+                status: 403,
+                body: None,
+            },
+            Sign {
+                status: 200,
+                body: Some(body),
+            },
+        ],
+        retry: Retry::Always,
+    };
+    assert_eq!(refusal, expected);
+    assert_eq!(of(&json!({"refreshOn": []})).signs, []);
+}
+
+#[test]
+fn problems_of_refusals_name_the_field() {
+    for (sign, expected) in [
+        (json!({"status": 100}), "status: must be from 200 to 599"),
+        (
+            json!({"status": 200, "bodyPath": "a"}),
+            "bodyEquals: is required by bodyPath: write what is there",
+        ),
+        (
+            json!({"status": 200, "bodyEquals": "1"}),
+            "bodyPath: is required by bodyEquals: write where that is",
+        ),
+        (
+            json!({"status": 200, "bodyPath": "a..b", "bodyEquals": "1"}),
+            "bodyPath: has an empty part: write names with one dot between them, and \\. for a dot in a name",
+        ),
+    ] {
+        let mut spec = credentials(&json!({}));
+        spec["refreshOn"] = json!([{"status": 401}, sign]);
+        assert_eq!(problems(&spec), [format!("spec.refreshOn[1].{expected}")]);
+    }
 }

@@ -26,7 +26,8 @@ pub(super) fn fresh_token(environment: Environment) -> Verdict {
     let message = format!(
         "The API refuses the access token ({environment}), and did so again after a new one was \
          obtained: it is not the token's age. Compare scopes, audience and base URL of the \
-         collection with what the API wants, and see whether the account may use it."
+         collection with what the API wants, and see whether the account may use it; where the \
+         API answers so for another reason, change spec.refreshOn."
     );
     Verdict::new(Status::True, reason::FRESH_TOKEN_REFUSED, message)
 }
