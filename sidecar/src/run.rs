@@ -87,6 +87,9 @@ fn waiting(trouble: Option<&str>) -> String {
 }
 
 #[cfg(test)]
+mod refused_token;
+
+#[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
     use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -107,9 +110,9 @@ mod tests {
     use crate::feed::tests::operator::Operator;
     use crate::feed::tests::{bundle, file_with, hello};
 
-    const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+    pub(super) const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-    fn settings(operator: &Operator, token: &NamedTempFile) -> Settings {
+    pub(super) fn settings(operator: &Operator, token: &NamedTempFile) -> Settings {
         Settings {
             egress: Egress::default(),
             listen: vec![ANY],
@@ -122,7 +125,7 @@ mod tests {
         }
     }
 
-    async fn get(address: SocketAddr, path: &str) -> String {
+    pub(super) async fn get(address: SocketAddr, path: &str) -> String {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).await.unwrap();

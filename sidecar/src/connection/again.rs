@@ -33,7 +33,8 @@ impl<L: Line> Connection<L> {
             return Again::Passed(refused.accept());
         };
         let same_place = Arc::ptr_eq(&newer.upstream, &before.upstream);
-        let (connection, request, reused) = if same_place && refused.is_over() {
+        let free = same_place && poll_fn(|cx| Poll::Ready(refused.is_over(cx))).await;
+        let (connection, request, reused) = if free {
             let (connection, request) = refused.end();
             (connection, request, true)
         } else {

@@ -1,6 +1,7 @@
 //! An exchange whose answer refuses the token it was made with.
 
 use std::sync::Arc;
+use std::task::Context;
 
 use super::{Download, Exchange, Request, Upload};
 use crate::authorized::Authorized;
@@ -57,9 +58,10 @@ impl Refused {
         self.0.request.upgrade.is_some()
     }
 
-    /// Whether the whole answer is here, so that the connection is free
-    /// without reading more.
-    pub(crate) fn is_over(&mut self) -> bool {
+    /// Whether the whole answer is here, and the connection open, so that it can
+    /// be used again: the provider may have closed it while a token was waited
+    /// for.
+    pub(crate) fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
         let to_head = self.0.request.to_head;
         let active = &mut self.0.active;
         if active.is_stream() {
@@ -79,7 +81,7 @@ impl Refused {
             Framing::Length(length) => rest == length,
             Framing::Chunked | Framing::UntilClose => false,
         };
-        whole && !head.close
+        whole && !head.close && active.is_quiet(cx)
     }
 
     /// Throws an answer away that is over, and frees its connection.

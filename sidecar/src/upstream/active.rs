@@ -68,10 +68,15 @@ impl Connection {
     /// Whether nothing has arrived since the last answer ended: bytes that
     /// nobody asked for would be taken for the next answer.
     pub(super) fn is_silent(&mut self, cx: &mut Context<'_>) -> bool {
-        // Without the runtime's budget, whose end would look like silence.
-        let read = unconstrained(poll_fn(|cx| self.side.poll_fill(cx)));
-        matches!(pin!(read).poll(cx), Poll::Pending) && self.side.inbound.is_empty()
+        is_quiet(&mut self.side, cx) && self.side.inbound.is_empty()
     }
+}
+
+/// Whether the provider says nothing now, and has not closed the connection.
+fn is_quiet(side: &mut Side<Transport>, cx: &mut Context<'_>) -> bool {
+    // Without the runtime's budget, whose end would look like silence.
+    let read = unconstrained(poll_fn(|cx| side.poll_fill(cx)));
+    matches!(pin!(read).poll(cx), Poll::Pending)
 }
 
 /// A connection with an exchange on it.
@@ -108,6 +113,12 @@ impl Active {
     /// Whether it is one of many streams.
     pub(crate) fn is_stream(&self) -> bool {
         matches!(self.side.io, Transport::Http2(_))
+    }
+
+    /// Whether the provider says no more for now, and has not closed the
+    /// connection.
+    pub(crate) fn is_quiet(&mut self, cx: &mut Context<'_>) -> bool {
+        is_quiet(&mut self.side, cx)
     }
 
     /// Ends an exchange of which nothing is left to be read or written.

@@ -410,3 +410,33 @@ async fn a_call_by_http2_is_made_again_on_the_same_connection() {
     assert_eq!((provider.heads().len(), provider.connections()), (2, 1));
     assert_eq!(told.load(Ordering::SeqCst), 1);
 }
+
+#[tokio::test]
+async fn a_connection_that_is_closed_while_a_token_is_waited_for_is_not_used_again() {
+    let (closed, mut is_closed) = mpsc::unbounded_channel();
+    let provider = Provider::start(move |mut peer| {
+        let closed = closed.clone();
+        async move {
+            let head = peer.head().await.unwrap();
+            let body = whole_body(&mut peer, &head).await;
+            if is_good(&head, "t8") {
+                let head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+                peer.send([head.as_bytes(), &body].concat()).await;
+            } else {
+                peer.send(refused("401 Unauthorized")).await;
+            }
+            peer.close().await;
+            closed.send(()).unwrap();
+        }
+    })
+    .await;
+    let rig = rig(&provider, "t7", 7);
+    let _reader = rig.handle.refusals();
+    let mut caller = rig.caller().await;
+    caller.send(HELLO).await;
+    is_closed.recv().await.unwrap();
+    give(&rig.handle, "t8", 8);
+    let answer = caller.answer().await;
+    assert_eq!((answer.status(), answer.text()), (200, "hello"));
+    assert_eq!(provider.connections(), 2);
+}
