@@ -26,6 +26,9 @@ use crate::exit::Exit;
 /// For a connection to this machine, or to one that was named.
 const CONNECT: Duration = Duration::from_secs(10);
 
+/// How much later than the end of a forwarded port its reason may come.
+const REFUSAL: Duration = Duration::from_secs(1);
+
 /// Makes the call and prints what comes back, as it comes.
 ///
 /// # Errors
@@ -42,13 +45,18 @@ pub(crate) async fn run(args: &CallArgs, out: &mut impl Write) -> anyhow::Result
         }
     };
     if args.namespace.is_some() || args.pod.is_some() {
-        let mut forwarded = pod::forward(args).await?;
-        let stream = forwarded.stream()?;
-        let status = exchange(stream, request, args.include, out).await;
-        // Why the pod refused is said on another channel.
-        return match forwarded.refusal(status.is_err()).await {
-            Some(refusal) => Err(anyhow::anyhow!(refusal)),
-            None => status,
+        let (stream, refusal) = pod::forward(args).await?;
+        tokio::pin!(refusal);
+        return tokio::select! {
+            status = exchange(stream, request, args.include, out) => match status {
+                Ok(status) => Ok(status),
+                // Why the pod refused is said on a channel of its own.
+                Err(error) => match tokio::time::timeout(REFUSAL, refusal).await {
+                    Ok(Some(refusal)) => Err(anyhow::anyhow!(refusal)),
+                    Ok(None) | Err(_) => Err(error),
+                },
+            },
+            Some(refusal) = &mut refusal => Err(anyhow::anyhow!(refusal)),
         };
     }
     let proxy = args.proxy.as_str();

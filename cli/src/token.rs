@@ -15,7 +15,6 @@ use std::io::Write;
 use crate::args::{Output, TokenArgs};
 use crate::exit::Exit;
 use crate::run::{paint, tell};
-use report::Report;
 
 /// Shows what is known.
 ///
@@ -25,13 +24,17 @@ pub(crate) async fn run(args: &TokenArgs, out: &mut impl Write) -> anyhow::Resul
     let report = match args.files.is_empty() {
         true => reported::report(args).await?,
         false => match kept::report(args).await {
-            Ok(report) => report,
+            Ok(report) => Ok(report),
             Err(kept::Unknown::Start(error)) => return Ok(tell(&error)),
-            Err(error) => {
-                eprintln!("{error}");
-                return Ok(Exit::Failed);
-            }
+            Err(error) => Err(error.to_string()),
         },
+    };
+    let report = match report {
+        Ok(report) => report,
+        Err(reason) => {
+            eprintln!("{reason}");
+            return Ok(Exit::Failed);
+        }
     };
     match args.output {
         Output::Text => write!(out, "{}", report.text(paint()))?,
@@ -41,12 +44,4 @@ pub(crate) async fn run(args: &TokenArgs, out: &mut impl Write) -> anyhow::Resul
         true => Exit::Success,
         false => Exit::Failed,
     })
-}
-
-/// Whether a report has anything to be about.
-fn has_tokens(report: Report) -> anyhow::Result<Report> {
-    match report.tokens.is_empty() {
-        true => anyhow::bail!("{} needs no token", report.collection),
-        false => Ok(report),
-    }
 }

@@ -2,28 +2,26 @@
 //! process, as an operator does it for a cluster.
 
 mod in_use;
+mod kept;
 pub(crate) mod news;
 pub(crate) mod storage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use credence_broker::{
-    Clock, Egress, Exchange, Keeper, Outcome, PrivateNetworks, State, TokenKey, Tools,
-};
+use credence_broker::{Clock, Egress, Exchange, PrivateNetworks, State, TokenKey, Tools};
 use credence_core::bundle::{Bundle, Tokens as States};
 use credence_core::token::Order;
 use credence_core::{CollectionName, Environment};
 use credence_operator::random;
 use futures::future::select_all;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::places::Places;
 use crate::plan::Ordered;
-use in_use::InUse;
+use kept::Kept;
 use news::{News, explained, news};
 use storage::Storage;
 
@@ -67,30 +65,6 @@ pub(crate) struct Tokens {
     ending: BTreeSet<TokenKey>,
     stopping: JoinSet<TokenKey>,
     look: Interval,
-}
-
-struct Kept {
-    token: TokenKey,
-    keeper: Keeper<Exchange>,
-    order: Arc<Order>,
-    outcomes: watch::Receiver<Arc<Outcome>>,
-    /// The one that the proxy has.
-    outcome: Arc<Outcome>,
-    in_use: InUse,
-    told: Option<Arc<Outcome>>,
-    /// When what is stored was last replaced, as far as was seen.
-    modified: Option<SystemTime>,
-}
-
-impl Kept {
-    /// Lets the keeper see what another process has stored.
-    fn look_at(&mut self, storage: &Storage) {
-        let modified = storage.modified(&self.token);
-        if modified != self.modified {
-            self.modified = modified;
-            self.keeper.reload();
-        }
-    }
 }
 
 /// What became of the tokens.
@@ -184,7 +158,7 @@ impl Tokens {
                 _ = self.look.tick() => {}
             }
             for kept in self.kept.values_mut() {
-                kept.look_at(self.tools.store());
+                kept.look_at(self.tools.store()).await;
             }
         };
         match changed {
@@ -236,19 +210,7 @@ impl Tokens {
             }
             let kept = self.kept.entry(name.clone()).or_insert_with(|| {
                 let (tools, order) = (Arc::clone(&self.tools), Arc::clone(order));
-                let keeper = Keeper::start(tools, token.clone(), order.clone(), random::seed());
-                let outcomes = keeper.outcome();
-                let outcome = Arc::clone(&outcomes.borrow());
-                Kept {
-                    token: token.clone(),
-                    keeper,
-                    order,
-                    outcomes,
-                    outcome,
-                    in_use: InUse::default(),
-                    told: None,
-                    modified: None,
-                }
+                Kept::start(tools, token.clone(), order)
             });
             if kept.order != *order {
                 kept.keeper.assign(Arc::clone(order));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use credence_core::names;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{ListParams, Portforwarder};
+use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -15,18 +15,17 @@ use crate::kubeconfig;
 /// For one answer of the API server.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// A port of a pod's sidecar.
-pub(super) struct Forwarded {
-    pod: String,
-    port: u16,
-    forwarder: Portforwarder,
-}
-
-/// Opens the port of the sidecar of the pod that is meant.
+/// Opens the port of the sidecar of the pod that is meant: what leads there, and
+/// why the pod's node does not connect, if it does not.
 ///
 /// # Errors
 /// Where there is no such pod, or the API server does not let us.
-pub(super) async fn forward(args: &CallArgs) -> anyhow::Result<Forwarded> {
+pub(super) async fn forward(
+    args: &CallArgs,
+) -> anyhow::Result<(
+    impl AsyncRead + AsyncWrite + Unpin + Send + use<>,
+    impl Future<Output = Option<String>> + use<>,
+)> {
     let config = kubeconfig::config(&args.cluster)
         .await
         .context("no cluster is configured")?;
@@ -51,12 +50,16 @@ pub(super) async fn forward(args: &CallArgs) -> anyhow::Result<Forwarded> {
         bail!("pod \"{name}\" has no sidecar: add the label credence.dev/inject: \"true\" to it");
     }
     let port = port(&pod);
-    let forwarder = in_time(api.portforward(&name, &[port])).await?;
-    Ok(Forwarded {
-        pod: name,
-        port,
-        forwarder,
-    })
+    let mut forwarder = in_time(api.portforward(&name, &[port])).await?;
+    let taken = forwarder.take_stream(port).zip(forwarder.take_error(port));
+    let (stream, error) = taken.context("the port was not forwarded")?;
+    let refusal = async move {
+        let error = error.await?;
+        Some(format!(
+            "pod \"{name}\" cannot be called at port {port}: {error}"
+        ))
+    };
+    Ok((stream, refusal))
 }
 
 async fn in_time<T>(asked: impl Future<Output = kube::Result<T>>) -> anyhow::Result<T> {
@@ -64,34 +67,6 @@ async fn in_time<T>(asked: impl Future<Output = kube::Result<T>>) -> anyhow::Res
     answered
         .context("the API server does not answer")?
         .context("the API server says no")
-}
-
-impl Forwarded {
-    /// What leads to the sidecar. It can be taken once.
-    ///
-    /// # Errors
-    /// When it was.
-    pub(super) fn stream(
-        &mut self,
-    ) -> anyhow::Result<impl AsyncRead + AsyncWrite + Unpin + Send + use<>> {
-        let stream = self.forwarder.take_stream(self.port);
-        stream.context("the port was not forwarded")
-    }
-
-    /// Why the pod's node did not connect, if that is why a call failed.
-    pub(super) async fn refusal(mut self, failed: bool) -> Option<String> {
-        let error = self.forwarder.take_error(self.port)?;
-        if !failed {
-            self.forwarder.abort();
-            return None;
-        }
-        let error = tokio::time::timeout(Duration::from_secs(1), error).await;
-        let error = error.ok().flatten()?;
-        let (pod, port) = (&self.pod, self.port);
-        Some(format!(
-            "pod \"{pod}\" cannot be called at port {port}: {error}"
-        ))
-    }
 }
 
 /// The first by name that runs and has a sidecar.

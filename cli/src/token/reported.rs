@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use credence_core::Environment;
 use credence_crds::condition::{READY, TOKEN_READY};
 use credence_crds::{ApiCollection, ApiCollectionStatus, ClusterApiCollection, EnvironmentName};
 use kube::{Api, Client};
 
-use super::has_tokens;
 use super::report::{Report, Told};
 use crate::args::TokenArgs;
 use crate::kubeconfig;
@@ -20,8 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// none of that name.
 ///
 /// # Errors
-/// When the cluster cannot be asked, or has nothing to say.
-pub(super) async fn report(args: &TokenArgs) -> anyhow::Result<Report> {
+/// When the cluster cannot be asked; inside, when it has nothing to say.
+pub(super) async fn report(args: &TokenArgs) -> anyhow::Result<Result<Report, String>> {
     let config = kubeconfig::config(&args.cluster)
         .await
         .context("no cluster is configured (with --filename what `credence run` keeps is shown)")?;
@@ -31,16 +30,16 @@ pub(super) async fn report(args: &TokenArgs) -> anyhow::Result<Report> {
     let name = args.collection.as_str();
     let own: Api<ApiCollection> = Api::namespaced(client.clone(), &namespace);
     if let Some(found) = in_time(own.get_opt(name)).await? {
-        return has_tokens(of(name, found.status.as_ref())?);
+        return Ok(of(name, found.status.as_ref()));
     }
     let all: Api<ClusterApiCollection> = Api::all(client);
-    match in_time(all.get_opt(name)).await? {
-        Some(found) => has_tokens(of(name, found.status.as_ref())?),
-        None => bail!(
+    Ok(match in_time(all.get_opt(name)).await? {
+        Some(found) => of(name, found.status.as_ref()),
+        None => Err(format!(
             "there is no ApiCollection \"{name}\" in namespace {namespace}, and no \
              ClusterApiCollection of that name"
-        ),
-    }
+        )),
+    })
 }
 
 async fn in_time<T>(asked: impl Future<Output = kube::Result<T>>) -> anyhow::Result<T> {
@@ -50,8 +49,8 @@ async fn in_time<T>(asked: impl Future<Output = kube::Result<T>>) -> anyhow::Res
         .context("the API server says no")
 }
 
-fn of(name: &str, status: Option<&ApiCollectionStatus>) -> anyhow::Result<Report> {
-    let status = status.with_context(|| {
+fn of(name: &str, status: Option<&ApiCollectionStatus>) -> Result<Report, String> {
+    let status = status.ok_or_else(|| {
         format!("{name} has no status: no operator has seen it (`credence check` says why)")
     })?;
     let condition = |kind: &str| {
@@ -59,7 +58,7 @@ fn of(name: &str, status: Option<&ApiCollectionStatus>) -> anyhow::Result<Report
         conditions.find(|condition| condition.type_ == kind)
     };
     let told = condition(TOKEN_READY).or_else(|| condition(READY));
-    Ok(Report {
+    let report = Report {
         collection: name.to_owned(),
         ready: told.is_some_and(|told| told.status == "True"),
         message: told.map(|told| told.message.clone()),
@@ -75,7 +74,11 @@ fn of(name: &str, status: Option<&ApiCollectionStatus>) -> anyhow::Result<Report
                 })
             })
             .collect(),
-    })
+    };
+    match report.tokens.is_empty() {
+        true => Err(format!("{name} needs no token")),
+        false => Ok(report),
+    }
 }
 
 #[cfg(test)]
@@ -103,8 +106,6 @@ mod tests {
         assert_eq!(report.tokens.len(), 1);
         assert_eq!(report.tokens[0].environment, "live");
         assert!(of("crm", None).is_err());
-        let none = of("crm", Some(&ApiCollectionStatus::default())).unwrap();
-        assert!(!none.ready);
-        assert!(has_tokens(none).is_err());
+        assert!(of("crm", Some(&ApiCollectionStatus::default())).is_err());
     }
 }

@@ -117,7 +117,9 @@ async fn forward(stream: TcpStream, pod: Result<SocketAddr, &'static str>) {
         Err(reason) => {
             let told = [&[1], reason.as_bytes()].concat();
             socket.send(Message::binary(told)).await.unwrap();
-            _ = socket.close(None).await;
+            // What was not read when a connection is closed would end it for the
+            // other side before this is read there.
+            while let Some(Ok(_)) = socket.next().await {}
             return;
         }
     };

@@ -113,7 +113,7 @@ impl Running {
 
     /// The address that it says behind a word such as `proxy`.
     pub(crate) fn address(&self, word: &str) -> SocketAddr {
-        let printed = self.wait_for("STATE");
+        let printed = self.wait_for("   STATE");
         let line = printed.lines().find(|line| line.starts_with(word)).unwrap();
         let port = line.split(':').nth(2).unwrap().split('/').next().unwrap();
         SocketAddr::from(([127, 0, 0, 1], port.parse().unwrap()))

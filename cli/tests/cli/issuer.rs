@@ -32,6 +32,7 @@ struct State {
     tokens: HashMap<String, Instant>,
     refresh_token: String,
     reuses: usize,
+    strangers: usize,
     /// Calls with a token that had ended.
     late: usize,
 }
@@ -112,6 +113,11 @@ impl Issuer {
     /// How often a refresh token came that had been replaced.
     pub(crate) fn reuses(&self) -> usize {
         self.with(|state| state.reuses)
+    }
+
+    /// How often somebody asked who is not the client.
+    pub(crate) fn strangers(&self) -> usize {
+        self.with(|state| state.strangers)
     }
 
     /// How many calls came with a token that had ended.
@@ -199,6 +205,7 @@ impl State {
             );
         }
         if authorization != BASIC {
+            self.strangers += 1;
             return refused("invalid_client");
         }
         let fields: BTreeMap<&str, &str> = body

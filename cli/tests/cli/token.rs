@@ -129,6 +129,6 @@ fn a_clusters_collections_are_told_from_their_status() {
     let of_cluster = token(&["crm", "-n", "elsewhere"]);
     assert!(text(&of_cluster.stdout).contains("2027-01-01"));
     let absent = token(&["other"]);
-    assert_eq!(absent.status.code(), Some(3));
+    assert_eq!(absent.status.code(), Some(1));
     assert!(text(&absent.stderr).contains("there is no ApiCollection \"other\""));
 }

@@ -219,6 +219,26 @@ fn two_runs_of_one_folder_never_send_the_same_refresh_token() {
 }
 
 #[test]
+fn a_run_with_a_wrong_secret_is_not_made_to_ask_again_by_another() {
+    let issuer = Issuer::start(3);
+    let laptop = Laptop::new(&issuer, CLIENT_CREDENTIALS);
+    let home = laptop.home.path().to_str().unwrap();
+    let variables = [
+        ("HOME", home),
+        ("XDG_STATE_HOME", ""),
+        ("API_DEV_CLIENT_SECRET", "another-secret"),
+    ];
+    let wrong = Running::serve_with(laptop.folder.path(), &["--env-secrets"], &variables);
+    wrong.wait_for("It is asked again when the manifest or its Secret changes.");
+    let right = laptop.run(&[]);
+    let proxy = right.address("proxy");
+    get_until(proxy, "/api/a", "HTTP/1.1 200");
+    issuer.wait_for_requests(6);
+    assert_eq!(issuer.strangers(), 1);
+    assert!(get(wrong.address("proxy"), "/api/a").contains("token-unavailable"));
+}
+
+#[test]
 fn state_is_its_owners_alone() {
     let issuer = Issuer::start(3600);
     let laptop = Laptop::new(&issuer, REFRESH_TOKEN);
