@@ -18,11 +18,16 @@ use crate::target::{Target, path_and_query};
 use crate::upgrade::Upgrade;
 use crate::whole_body::LARGEST;
 
+/// The longest head that is kept, in bytes. Few are longer than two thousand.
+const LONGEST_HEAD: usize = 16 * 1024;
+
 /// What the caller sent, kept until there is an answer. Its `Debug` shows
 /// nothing of it.
 pub(crate) struct Replay {
     /// As it came.
     head: Vec<u8>,
+    /// The memory for it.
+    _counted: Reserved,
     /// A body that had to be known whole before it was sent.
     body: Option<(Zeroizing<Vec<u8>>, Reserved)>,
     /// For bodies.
@@ -30,7 +35,8 @@ pub(crate) struct Replay {
 }
 
 impl Replay {
-    /// Keeps a head, whose bytes these are, if the call is made with a token.
+    /// Keeps a head, whose bytes these are, if the call is made with a token,
+    /// and there is memory for it.
     ///
     /// Not that of a caller who waits to be told to send its body: who would
     /// be told twice.
@@ -43,9 +49,14 @@ impl Replay {
     ) -> Option<Box<Self>> {
         let waits = expects_continue && head.framing != Framing::None;
         let wanted = destination.route.refusal.retry != Retry::Never;
-        (destination.generation.is_some() && wanted && !waits).then(|| {
+        if destination.generation.is_none() || !wanted || waits || bytes.len() > LONGEST_HEAD {
+            return None;
+        }
+        let mut counted = budget.reserve();
+        counted.grow(bytes.len()).then(|| {
             Box::new(Self {
                 head: bytes.to_vec(),
+                _counted: counted,
                 body: None,
                 budget: Arc::clone(budget),
             })

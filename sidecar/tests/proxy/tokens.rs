@@ -292,7 +292,8 @@ async fn a_token_that_has_come_meanwhile_is_used_without_a_renewal() {
     assert_eq!(told.load(Ordering::SeqCst), 0);
 }
 
-/// Neither an upload that goes on, nor one that is too large to be kept.
+/// Neither an upload that goes on, nor one that is too large to be kept, nor a
+/// head that is.
 #[tokio::test]
 async fn a_body_that_is_not_here_any_more_is_not_sent_again_and_nothing_waits() {
     let provider = Provider::start(|mut peer| async move {
@@ -322,8 +323,15 @@ async fn a_body_that_is_not_here_any_more_is_not_sent_again_and_nothing_waits() 
         ))
         .await;
     assert_eq!(large.answer().await.status(), 401);
+    let mut long = rig.caller().await;
+    let field = "x".repeat(16 * 1024);
+    long.send(format!(
+        "GET /api/a HTTP/1.1\r\nHost: localhost\r\nX-Long: {field}\r\n\r\n"
+    ))
+    .await;
+    assert_eq!(long.answer().await.status(), 401);
     assert!(began.elapsed() < SOON);
-    assert_eq!(provider.heads().len(), 2);
+    assert_eq!(provider.heads().len(), 3);
     assert_eq!(told(&rig.handle), Some(7));
 }
 
