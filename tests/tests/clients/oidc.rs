@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use credence_tests::pki::Authority;
-use credence_tests::{javascript, wait};
+use credence_tests::{javascript, packages, wait};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -42,6 +42,7 @@ struct Oidc {
 impl Oidc {
     /// It knows these clients, and takes assertions by the holder of this key.
     fn start(stage: &Stage, clients: &Value, assertions: &str) -> Result<Self> {
+        packages::programs(&[("curl", "curl")])?;
         let modules = javascript::modules()?;
         let authority = Authority::new("the authority of the OAuth server")?;
         let identity = authority.server("localhost", &["localhost"], &[])?;
