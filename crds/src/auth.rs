@@ -9,6 +9,7 @@ use crate::jwt::SignedJwt;
 use crate::rule;
 use crate::token::{
     JwtBearer, Oauth2ClientCredentials, Oauth2CustomToken, Oauth2Password, Oauth2RefreshToken,
+    TokenExchange,
 };
 
 pub use aws_sig_v4::{AwsSigV4, SignedPayload};
@@ -60,6 +61,10 @@ pub struct Auth {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwt_bearer: Option<JwtBearer>,
 
+    /// A token for another token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_exchange: Option<TokenExchange>,
+
     /// A JSON Web Token that is signed here is itself the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_jwt: Option<SignedJwt>,
@@ -67,7 +72,7 @@ pub struct Auth {
 
 impl Auth {
     /// The members by their names, and whether each is there.
-    pub(crate) fn members(&self) -> [(&'static str, bool); 11] {
+    pub(crate) fn members(&self) -> [(&'static str, bool); 12] {
         [
             ("none", self.none.is_some()),
             ("apiKey", self.api_key.is_some()),
@@ -82,6 +87,7 @@ impl Auth {
             ("oauth2RefreshToken", self.oauth2_refresh_token.is_some()),
             ("oauth2CustomToken", self.oauth2_custom_token.is_some()),
             ("jwtBearer", self.jwt_bearer.is_some()),
+            ("tokenExchange", self.token_exchange.is_some()),
             ("signedJwt", self.signed_jwt.is_some()),
         ]
     }

@@ -48,5 +48,6 @@ pub use status::{
 pub use token::{
     BodyFormat, Capture, ClientAuthentication, ExpiresKind, HttpMethod, JwtBearer,
     Oauth2ClientCredentials, Oauth2CustomToken, Oauth2Password, Oauth2RefreshToken, Success, Token,
-    TokenClient, TokenHeader, TokenLifetime, TokenPlace, TokenPlacement, TokenResponse,
+    TokenClient, TokenExchange, TokenHeader, TokenLifetime, TokenPlace, TokenPlacement,
+    TokenResponse,
 };

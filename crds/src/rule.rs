@@ -284,6 +284,15 @@ pub(crate) fn oauth2_refresh_token() -> Value {
     )])
 }
 
+pub(crate) fn token_exchange() -> Value {
+    json!([at(
+        ".subjectToken",
+        &format!("self.subjectToken.matches('{SECRET_REFERENCE}')"),
+        "subjectToken must come from the Secret, such as \"${secret.subject-token}\": \
+         whoever may read this object could read a token that is written here",
+    )])
+}
+
 pub(crate) fn jwt() -> Value {
     json!([
         at(

@@ -252,6 +252,8 @@ pub enum MethodName {
     Oauth2CustomToken,
     /// A token for a JSON Web Token.
     JwtBearer,
+    /// A token for another token.
+    TokenExchange,
     /// A JSON Web Token that is itself the token.
     SignedJwt,
     /// A signature over each call.
@@ -271,6 +273,7 @@ impl From<&Method> for MethodName {
                 Flow::RefreshToken { .. } => Self::Oauth2RefreshToken,
                 Flow::Custom { .. } => Self::Oauth2CustomToken,
                 Flow::JwtBearer { .. } => Self::JwtBearer,
+                Flow::TokenExchange { .. } => Self::TokenExchange,
             },
             Method::SignedJwt(_) => Self::SignedJwt,
             Method::AwsSigV4(_) => Self::AwsSigV4,

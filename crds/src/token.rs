@@ -15,6 +15,7 @@ use crate::rule;
 pub use client::{ClientAuthentication, TokenClient};
 pub use oauth2::{
     JwtBearer, Oauth2ClientCredentials, Oauth2CustomToken, Oauth2Password, Oauth2RefreshToken,
+    TokenExchange,
 };
 pub use placement::{TokenPlace, TokenPlacement};
 pub use response::{Capture, ExpiresKind, Success, TokenLifetime, TokenResponse};
@@ -38,8 +39,8 @@ pub struct Token {
 
     /// The field grant_type, where the provider wants another than the
     /// method's own (client_credentials, password, refresh_token,
-    /// urn:ietf:params:oauth:grant-type:jwt-bearer; none for
-    /// oauth2CustomToken). Write "" for none.
+    /// urn:ietf:params:oauth:grant-type:jwt-bearer or token-exchange; none
+    /// for oauth2CustomToken). Write "" for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub grant_type: Option<String>,

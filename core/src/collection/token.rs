@@ -49,6 +49,13 @@ pub enum Flow {
         /// The JWT that it may refer to.
         jwt: Option<Box<JwtSettings>>,
     },
+    /// Another token (RFC 8693).
+    TokenExchange {
+        /// That one.
+        subject_token: Template,
+        /// What kind of token it is, as a URI (RFC 8693 §3).
+        subject_token_type: String,
+    },
     /// A JWT (RFC 7523 §2.1).
     JwtBearer {
         /// What it says.
@@ -64,6 +71,7 @@ impl Flow {
             Self::Password { .. } => "oauth2Password",
             Self::RefreshToken { .. } => "oauth2RefreshToken",
             Self::Custom { .. } => "oauth2CustomToken",
+            Self::TokenExchange { .. } => "tokenExchange",
             Self::JwtBearer { .. } => "jwtBearer",
         }
     }
@@ -75,6 +83,7 @@ impl Flow {
             Self::Password { .. } => Some("password"),
             Self::RefreshToken { .. } => Some("refresh_token"),
             Self::Custom { .. } => None,
+            Self::TokenExchange { .. } => Some("urn:ietf:params:oauth:grant-type:token-exchange"),
             Self::JwtBearer { .. } => Some("urn:ietf:params:oauth:grant-type:jwt-bearer"),
         }
     }
@@ -84,7 +93,10 @@ impl Flow {
         match self {
             Self::Custom { jwt } => jwt.as_deref(),
             Self::JwtBearer { jwt } => Some(jwt),
-            Self::ClientCredentials | Self::Password { .. } | Self::RefreshToken { .. } => None,
+            Self::ClientCredentials
+            | Self::Password { .. }
+            | Self::RefreshToken { .. }
+            | Self::TokenExchange { .. } => None,
         }
     }
 }

@@ -40,6 +40,7 @@ pub(super) fn sources(method: &Method) -> Vec<Source<'_>> {
             vec![source("username", username), source("password", password)]
         }
         Flow::RefreshToken { refresh_token } => vec![source("refreshToken", refresh_token)],
+        Flow::TokenExchange { subject_token, .. } => vec![source(SUBJECT_TOKEN, subject_token)],
     };
     for block in [Block::of_method(method), Block::of_client(method)] {
         sources.extend(block.iter().flat_map(Block::sources));
@@ -75,6 +76,7 @@ pub(super) fn sources(method: &Method) -> Vec<Source<'_>> {
 
 /// RFC 7523 §2.2.
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+const SUBJECT_TOKEN: &str = "subjectToken";
 const CLIENT_ID: &str = "token.client.id";
 const CLIENT_SECRET: &str = "token.client.secret";
 const AUDIENCE: &str = "token.audience";
@@ -155,6 +157,7 @@ impl<'c> Asking<'c, '_> {
                 Flow::Password { .. }
                 | Flow::ClientCredentials
                 | Flow::Custom { .. }
+                | Flow::TokenExchange { .. }
                 | Flow::JwtBearer { .. },
                 _,
             ) => None,
@@ -164,6 +167,7 @@ impl<'c> Asking<'c, '_> {
             Flow::Password { .. }
             | Flow::ClientCredentials
             | Flow::Custom { .. }
+            | Flow::TokenExchange { .. }
             | Flow::JwtBearer { .. } => (Renewal::Anew, None),
         };
         let granted_by = granted.by.as_ref().map(Secret::expose).unwrap_or_default();
@@ -300,6 +304,21 @@ impl<'c> Asking<'c, '_> {
                 by: None,
                 fields: vec![],
             },
+            // RFC 8693 §2.1.
+            Flow::TokenExchange {
+                subject_token,
+                subject_token_type,
+            } => {
+                let subject_token = self.fixed(SUBJECT_TOKEN, subject_token)?;
+                let kind = Secret::new(subject_token_type);
+                Granted {
+                    fields: vec![
+                        known("subject_token", &subject_token),
+                        known("subject_token_type", &kind),
+                    ],
+                    by: Some(subject_token),
+                }
+            }
             Flow::JwtBearer { .. } => Granted {
                 by: None,
                 fields: vec![late_field("assertion", LateVariable::Jwt)],

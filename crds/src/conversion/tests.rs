@@ -198,11 +198,11 @@ fn problems_name_the_field_and_say_what_to_write() {
         ),
         (
             json!({"auth": {}}),
-            "spec.auth: takes exactly one of none, apiKey, basic, clientCertificate, awsSigV4, oauth2ClientCredentials, oauth2Password, oauth2RefreshToken, oauth2CustomToken, jwtBearer and signedJwt",
+            "spec.auth: takes exactly one of none, apiKey, basic, clientCertificate, awsSigV4, oauth2ClientCredentials, oauth2Password, oauth2RefreshToken, oauth2CustomToken, jwtBearer, tokenExchange and signedJwt",
         ),
         (
             json!({"auth": {"none": {}, "basic": {}}}),
-            "spec.auth: takes exactly one of none, apiKey, basic, clientCertificate, awsSigV4, oauth2ClientCredentials, oauth2Password, oauth2RefreshToken, oauth2CustomToken, jwtBearer and signedJwt",
+            "spec.auth: takes exactly one of none, apiKey, basic, clientCertificate, awsSigV4, oauth2ClientCredentials, oauth2Password, oauth2RefreshToken, oauth2CustomToken, jwtBearer, tokenExchange and signedJwt",
         ),
         (
             key(json!({"in": "Header", "name": "Authorization", "value": "Bearer sk-1"})),

@@ -156,6 +156,7 @@ fn good_tokens_break_no_rule() {
         custom(json!({"params": {"a": {"b": [1, true, null, "${secret.k}"]}}})),
         custom(json!({"placement": {"in": "None"}})),
         custom(json!({"placement": {"name": "X-Token"}})),
+        token("tokenExchange", json!({}), json!({})),
         token(
             "jwtBearer",
             json!({"jwt": {"key": "${secret.k}"}}),
@@ -191,6 +192,12 @@ fn a_literal_secret_of_a_token_request_is_refused() {
                 "oauth2CustomToken.token.client.assertion.key: key",
                 "private-key",
                 "key",
+            ),
+            (
+                token("tokenExchange", json!({"subjectToken": value}), json!({})),
+                "tokenExchange.subjectToken: subjectToken",
+                "subject-token",
+                "token",
             ),
             (
                 token("oauth2Password", json!({"password": value}), json!({})),
@@ -332,7 +339,7 @@ fn auth_takes_one_method() {
         json!({"none": {}, "basic": {}}),
         json!({"basic": {}, "clientCertificate": {}}),
     ] {
-        let expected = "spec.auth: auth takes exactly one of none, apiKey, basic, clientCertificate, awsSigV4, oauth2ClientCredentials, oauth2Password, oauth2RefreshToken, oauth2CustomToken, jwtBearer and signedJwt";
+        let expected = "spec.auth: auth takes exactly one of none, apiKey, basic, clientCertificate, awsSigV4, oauth2ClientCredentials, oauth2Password, oauth2RefreshToken, oauth2CustomToken, jwtBearer, tokenExchange and signedJwt";
         let spec = json!({"auth": auth, "live": {"tlsSecretRef": {"name": "t"}}});
         assert_eq!(broken(&spec), [expected], "{auth}");
     }
@@ -528,7 +535,7 @@ fn a_cluster_collection_keeps_the_same_rules_and_has_its_own() {
         ),
         (
             json!({"auth": {}}),
-            "spec.auth: auth takes exactly one of none, apiKey, basic, clientCertificate, awsSigV4, oauth2ClientCredentials, oauth2Password, oauth2RefreshToken, oauth2CustomToken, jwtBearer and signedJwt".to_owned(),
+            "spec.auth: auth takes exactly one of none, apiKey, basic, clientCertificate, awsSigV4, oauth2ClientCredentials, oauth2Password, oauth2RefreshToken, oauth2CustomToken, jwtBearer, tokenExchange and signedJwt".to_owned(),
         ),
         (
             json!({"sidecarPort": 2733}),

@@ -222,6 +222,8 @@ fn defaults_are_those_of_the_reference() {
             "spec.auth.oauth2Password.username \"${secret.username}\"",
             "spec.auth.oauth2RefreshToken.refreshToken \"${secret.refresh-token}\"",
             "spec.auth.signedJwt.placement.in \"Header\"",
+            "spec.auth.tokenExchange.subjectToken \"${secret.subject-token}\"",
+            "spec.auth.tokenExchange.subjectTokenType \"urn:ietf:params:oauth:token-type:access_token\"",
             "spec.development.allowInsecureHttp false",
             "spec.development.allowPrivateNetworks false",
             "spec.development.caRef.key \"ca.crt\"",

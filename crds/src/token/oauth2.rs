@@ -80,6 +80,28 @@ pub struct JwtBearer {
     pub token: Token,
 }
 
+/// A token for another token (RFC 8693), such as one of the company's own
+/// identity provider for one of a partner's.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = rule::token_exchange()))]
+pub struct TokenExchange {
+    /// The token that is given, taken from the Secret. Whoever writes that
+    /// Secret renews it: each change gives a new token.
+    #[serde(default = "subject_token")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub subject_token: String,
+
+    /// What kind of token that is, as a URI.
+    #[serde(default = "access_token_type")]
+    #[schemars(length(min = 1, max = 256))]
+    pub subject_token_type: String,
+
+    /// How the token is obtained, and where it goes. The fields resource,
+    /// requested_token_type and actor_token are written as params.
+    pub token: Token,
+}
+
 /// The key of a Secret of type kubernetes.io/basic-auth.
 fn username() -> String {
     "${secret.username}".to_owned()
@@ -88,6 +110,15 @@ fn username() -> String {
 /// The key of a Secret of type kubernetes.io/basic-auth.
 fn password() -> String {
     "${secret.password}".to_owned()
+}
+
+fn subject_token() -> String {
+    "${secret.subject-token}".to_owned()
+}
+
+/// RFC 8693, section 3.
+fn access_token_type() -> String {
+    "urn:ietf:params:oauth:token-type:access_token".to_owned()
 }
 
 fn refresh_token() -> String {

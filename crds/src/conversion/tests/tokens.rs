@@ -75,6 +75,11 @@ fn every_method_has_its_own_grant_and_its_own_defaults() {
             Some("refresh_token"),
             FieldFormat::Form,
         ),
+        (
+            "tokenExchange",
+            Some("urn:ietf:params:oauth:grant-type:token-exchange"),
+            FieldFormat::Form,
+        ),
         ("oauth2CustomToken", None, FieldFormat::Json),
     ] {
         let method = read(&with(name, &json!({})));
@@ -413,4 +418,20 @@ fn problems_of_refusals_name_the_field() {
         spec["refreshOn"] = json!([{"status": 401}, sign]);
         assert_eq!(problems(&spec), [format!("spec.refreshOn[1].{expected}")]);
     }
+}
+
+#[test]
+fn a_token_that_is_exchanged_comes_from_the_secret_and_has_a_type() {
+    let mut spec = with("tokenExchange", &json!({"params": {"subject_token": "x"}}));
+    let method = &mut spec["auth"]["tokenExchange"];
+    method["subjectToken"] = json!("literal");
+    method["subjectTokenType"] = json!("jwt");
+    assert_eq!(
+        problems(&spec),
+        [
+            "spec.auth.tokenExchange.subjectToken: must come from the Secret, such as \"${secret.subject-token}\"",
+            "spec.auth.tokenExchange.subjectTokenType: must be a URI, such as urn:ietf:params:oauth:token-type:jwt",
+            "spec.auth.tokenExchange.token.params.subject_token: is set by the method already: remove one of the two",
+        ]
+    );
 }

@@ -173,6 +173,11 @@ fn owner(subject: &Subject<'_>, client: Option<&Client>, name: &str) -> Option<&
             Some("the method")
         }
         "refresh_token" if refreshes => Some("the method"),
+        "subject_token" | "subject_token_type"
+            if matches!(subject.flow, Flow::TokenExchange { .. }) =>
+        {
+            Some("the method")
+        }
         "assertion" if matches!(subject.flow, Flow::JwtBearer { .. }) => Some("the method"),
         "client_assertion" | "client_assertion_type" if has_assertion => Some("client.assertion"),
         name if of_client.is_some_and(|client| client.id_field == name) => Some("client.id"),

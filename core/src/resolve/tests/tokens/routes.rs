@@ -72,6 +72,7 @@ fn nothing_that_a_token_is_obtained_with_is_in_a_bundle() {
     for flow in [
         Flow::ClientCredentials,
         password(),
+        exchanged::exchange(),
         refresh_token(),
         Flow::Custom { jwt: None },
     ] {

@@ -66,7 +66,8 @@ pub(super) fn rejected(refused: &Refused<'_>) -> Verdict {
         | MethodName::Oauth2Password
         | MethodName::Oauth2RefreshToken
         | MethodName::Oauth2CustomToken
-        | MethodName::JwtBearer => "access token",
+        | MethodName::JwtBearer
+        | MethodName::TokenExchange => "access token",
         MethodName::SignedJwt => "signed JWT",
         MethodName::AwsSigV4 => "signature with the access key",
     };
@@ -82,6 +83,7 @@ pub(super) fn rejected(refused: &Refused<'_>) -> Verdict {
             | MethodName::Oauth2RefreshToken
             | MethodName::Oauth2CustomToken
             | MethodName::JwtBearer
+            | MethodName::TokenExchange
             | MethodName::SignedJwt => "it has expired, or was replaced or revoked there",
         };
         let message = format!(
