@@ -21,6 +21,7 @@ use crate::judge::{Known, judge};
 use crate::manifests::{collection, examples, providers, secrets};
 use crate::obtain::obtain;
 use crate::provider::{self, Arrived, Provider};
+use crate::token_demands;
 
 /// Far above what a call on this machine takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -46,7 +47,7 @@ fn material(case: &Case) -> Material {
 }
 
 /// Whose client certificates the stand-ins trust.
-fn authority() -> CertifiedIssuer<'static, KeyPair> {
+pub(crate) fn authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
@@ -89,7 +90,11 @@ fn der(pem: &str) -> String {
     pem.lines().filter(|line| !line.starts_with('-')).collect()
 }
 
-fn known(collection: &Collection, environment: Environment, material: &Material) -> Known {
+pub(crate) fn known(
+    collection: &Collection,
+    environment: Environment,
+    material: &Material,
+) -> Known {
     let settings = collection.selected(environment).settings;
     let values = settings.values.iter();
     let mut known: Known = values
@@ -143,7 +148,7 @@ fn answer(proxy: SocketAddr, request: &str) -> String {
 }
 
 /// Calls through a proxy that has this route and gets out by `egress`.
-fn call(
+pub(crate) fn call(
     collection: &Collection,
     environment: Environment,
     route: Route,
@@ -212,11 +217,7 @@ fn a_call_has_all_that_its_providers_documentation_demands() {
             let provider = Provider::start(host, &authority, Box::new(judge));
             // All but the authority of the stand-in is the example's.
             route.trust = Some(provider.pem.as_str().into());
-            let by = |variable: &str| {
-                let proxy = format!("http://{}", provider.address);
-                (variable == "HTTPS_PROXY").then(|| proxy.into())
-            };
-            let egress = Egress::read(by).unwrap();
+            let egress = provider.egress();
             let answer = call(&collection, environment, route, token, case, egress);
             assert!(
                 answer.starts_with("HTTP/1.1 200 "),
@@ -243,7 +244,9 @@ fn what_the_app_sends_is_not_enough_by_itself() {
 
 #[test]
 fn every_example_is_called() {
-    let called: Vec<&str> = CASES.iter().map(|case| case.folder).collect();
+    let with_keys = token_demands::CASES.iter().map(|case| &case.case);
+    let cases = CASES.iter().chain(with_keys);
+    let called: Vec<&str> = cases.map(|case| case.folder).collect();
     for (folder, _) in providers() {
         assert!(called.contains(&folder.as_str()), "{folder}");
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use credence_broker::store::MemoryStore;
-use credence_broker::{Clock, Egress, Exchange, Keeper, PrivateNetworks, State, TokenKey, Tools};
+use credence_broker::{Clock, Exchange, Keeper, PrivateNetworks, State, TokenKey, Tools};
 use credence_core::Environment;
 use credence_core::bundle::Token;
 use credence_core::token::Order;
@@ -79,12 +79,8 @@ pub(crate) fn obtain(
     };
     let provider = Provider::start(host, clients, Box::new(judge));
     order.trust = Some(provider.pem.as_str().into());
-    let egress = Egress::read(|variable| {
-        let proxy = format!("http://{}", provider.address);
-        (variable == "HTTPS_PROXY").then(|| proxy.into())
-    });
     let private = PrivateNetworks::Only(Arc::default());
-    let exchange = Exchange::new(egress.unwrap(), private);
+    let exchange = Exchange::new(provider.egress(), private);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use credence_sidecar::Egress;
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -43,6 +44,13 @@ pub(crate) struct Provider {
 }
 
 impl Provider {
+    /// How it is reached.
+    pub(crate) fn egress(&self) -> Egress {
+        let proxy = format!("http://{}", self.address);
+        let by = |variable: &str| (variable == "HTTPS_PROXY").then(|| proxy.as_str().into());
+        Egress::read(by).unwrap()
+    }
+
     /// Serves as `host` until the test's process ends. Clients may show a
     /// certificate of this authority.
     pub(crate) fn start(
