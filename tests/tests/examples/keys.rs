@@ -1,9 +1,11 @@
 //! Keys, which cannot stand in files that everybody reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use credence_core::resolve::SecretObject;
+use credence_core::Environment;
+use credence_core::collection::Collection;
+use credence_core::resolve::{SecretObject, secret_keys};
 use rcgen::{CertificateParams, KeyPair, RsaKeySize};
 use serde_json::json;
 
@@ -18,14 +20,30 @@ static RSA: LazyLock<[String; 2]> = LazyLock::new(|| {
     })
 });
 
-/// Puts keys, and what belongs to them, where the files have placeholders.
-pub(crate) fn put_into(secrets: &mut BTreeMap<String, SecretObject>) -> Keys {
+/// The Secrets that a collection needs, with keys in them.
+pub(crate) fn secrets(collection: &Collection) -> (BTreeMap<String, SecretObject>, Keys) {
+    let environments = [Environment::Development, Environment::Live];
+    let needed = environments.map(|environment| secret_keys(collection, environment));
+    let object = |(name, stored): (String, BTreeSet<String>)| {
+        let value = |key: String| {
+            let value = format!("{name}.{key}").into_bytes();
+            (key, value.into())
+        };
+        let secret = SecretObject {
+            data: stored.into_iter().map(value).collect(),
+            ..SecretObject::default()
+        };
+        (name, secret)
+    };
+    let mut secrets = needed.into_iter().flatten().map(object).collect();
+    let keys = put_into(&mut secrets);
+    (secrets, keys)
+}
+
+/// Puts keys, and what belongs to them, where they are needed.
+fn put_into(secrets: &mut BTreeMap<String, SecretObject>) -> Keys {
     let mut keys = Keys::new();
     for (name, secret) in secrets {
-        let signs = |key| secret.data.contains_key(key);
-        if !signs("private-key") && !signs("key-file") {
-            continue;
-        }
         let key = if name.starts_with("appstore") {
             KeyPair::generate().unwrap()
         } else {

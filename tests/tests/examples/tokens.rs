@@ -13,8 +13,8 @@ use rcgen::KeyPair;
 
 use crate::calls::{self, known};
 use crate::judge::{Known, filled, judge};
-use crate::keys::{self, Keys};
-use crate::manifests::{collection, examples, secrets};
+use crate::keys;
+use crate::manifests::{collection, examples};
 use crate::provider::{Arrived, Provider};
 use crate::token_demands::{CASES, Endpoint, Source, TokenCase};
 
@@ -32,13 +32,7 @@ struct Scene {
 fn scenes(case: &TokenCase) -> Vec<Scene> {
     let folder = examples().join(case.case.folder);
     let collection = collection(&folder.join("collection.yaml"));
-    let mut secrets = secrets(&folder);
-    for (name, secret) in &mut secrets {
-        for (key, value) in &mut secret.data {
-            *value = format!("{name}.{key}").into_bytes().into();
-        }
-    }
-    let keys: Keys = keys::put_into(&mut secrets);
+    let (secrets, keys) = keys::secrets(&collection);
     let material = Material {
         secrets,
         config_maps: BTreeMap::new(),
