@@ -12,8 +12,9 @@ pub(crate) enum Successor {
     Newer(Arc<Destination>),
     /// It is the same.
     Same,
-    /// Another try would not be better: what was refused came again, or there
-    /// is nothing to be called any more.
+    /// Another try would not be better, or would go elsewhere: what was refused
+    /// came again, the collection has another address or takes no token now, or
+    /// there is nothing to be called any more.
     Hopeless,
 }
 
@@ -24,6 +25,10 @@ impl Table {
             Err(_) => Successor::Hopeless,
             // The collection was withdrawn, and is another one now.
             Ok(after) if after.lineage != before.lineage => Successor::Hopeless,
+            // What the caller sent was meant for that host.
+            Ok(after) if after.route.base_url != before.route.base_url => Successor::Hopeless,
+            // No token is to blame any more.
+            Ok(after) if after.generation.is_none() => Successor::Hopeless,
             Ok(after) if !after.route.has_credential_of(&before.route) => {
                 Successor::Newer(Arc::clone(after))
             }

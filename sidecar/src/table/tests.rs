@@ -286,4 +286,27 @@ fn only_another_credential_of_the_same_collection_is_worth_another_try() {
     };
     let (elsewhere, _) = compiler.compile(elsewhere, Some(&first));
     assert_eq!(successor(&elsewhere, &first), "hopeless");
+    let moved = "https://other.test/v1".parse().unwrap();
+    let on_another_host = Bundle {
+        tokens: tokens(held("t2", 2, None)),
+        ..live(Route {
+            base_url: moved,
+            ..on_token()
+        })
+    };
+    let without_a_token = live(route("k"));
+    let as_it_was = live_with(held("t2", 2, None));
+    for (bundle, expected) in [
+        (on_another_host, "hopeless"),
+        (without_a_token, "hopeless"),
+        (as_it_was, "newer"),
+    ] {
+        let (next, refused) = compiler.compile(bundle, Some(&first));
+        assert_eq!(refused, BTreeMap::new());
+        assert_eq!(successor(&next, &first), expected);
+    }
+    let mut of_its_own = Token::new(Secret::new("t2"), 2);
+    of_its_own.base_url = Some("https://other.test/v1".parse().unwrap());
+    let (led_away, _) = compiler.renew(tokens(TokenState::Held(of_its_own)), &first);
+    assert_eq!(successor(&led_away, &first), "hopeless");
 }
