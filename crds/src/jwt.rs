@@ -89,7 +89,8 @@ pub struct Jwt {
     pub claims: BTreeMap<String, serde_json::Value>,
 
     /// From the claim iat to the claim exp. Providers have limits, from five
-    /// minutes to an hour.
+    /// minutes to an hour. Of a JWT that calls are made with (signedJwt), at
+    /// least 30 more than backdateSeconds.
     #[serde(default = "five_minutes")]
     #[schemars(range(min = 1, max = 31_536_000))]
     pub lifetime_seconds: i32,

@@ -151,7 +151,7 @@ fn each_method_obtains_a_token_and_calls_are_made_with_it() {
 
 #[test]
 fn a_token_is_renewed_before_it_ends_and_no_call_is_late() {
-    let issuer = Issuer::start(3);
+    let issuer = Issuer::start(8);
     let laptop = Laptop::new(&issuer, CLIENT_CREDENTIALS);
     let running = laptop.run(&[]);
     let proxy = running.address("proxy");

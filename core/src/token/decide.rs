@@ -18,6 +18,9 @@ pub const UNDER_WAY: SignedDuration = SignedDuration::from_secs(35);
 /// fails; if it has, the token that may end with this try is as good as over.
 pub const LAST_MOMENT: SignedDuration = SignedDuration::from_secs(2);
 
+/// The least time from a token to the one that is planned after it.
+const LEAST_BETWEEN: Duration = Duration::from_secs(5);
+
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -158,7 +161,8 @@ pub fn wanted(
 
 /// When a token is renewed if nothing else happens: before it ends by the
 /// margin that the manifest states, but not in the first half of its life; and
-/// before its refresh token dies unused.
+/// before its refresh token dies unused. Not at once, however short its life is:
+/// each new one is written down, and sent to all who use it.
 pub(super) fn due(held: &Held, terms: &Terms, jitter: Jitter) -> Option<Timestamp> {
     let before_end = held.expires_at.map(|end| {
         let half = end.duration_since(held.obtained_at).as_secs_f64() / 2.0;
@@ -175,6 +179,8 @@ pub(super) fn due(held: &Held, terms: &Terms, jitter: Jitter) -> Option<Timestam
         (Some(a), Some(b)) => a.min(b),
         (a, b) => a.or(b)?,
     };
+    let earliest = plus(held.obtained_at, LEAST_BETWEEN);
+    let due = due.max(held.expires_at.map_or(earliest, |end| end.min(earliest)));
     Some(
         jitter
             .start

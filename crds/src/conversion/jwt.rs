@@ -12,6 +12,9 @@ use serde_json::Value;
 use super::Reader;
 use crate::jwt::{Jwt, JwtAlgorithm, KeyFormat};
 
+/// The least that is left of a JWT when calls begin to be made with it.
+const SHORTEST_SENT: Duration = Duration::from_secs(30);
+
 /// A block that is being read.
 pub(super) struct JwtBlock<'a> {
     /// Where it stands.
@@ -31,6 +34,7 @@ impl Reader {
     pub(super) fn signed_jwt(&mut self, signed: &crate::SignedJwt) -> Option<Method> {
         let block = JwtBlock::new("spec.auth.signedJwt.jwt", &signed.jwt);
         let jwt = self.jwt(&block);
+        let jwt = jwt.filter(|jwt| self.lasts(&block, jwt));
         let placed = self.placed("spec.auth.signedJwt.placement", signed.placement.as_ref());
         Some(Method::SignedJwt(Box::new(SignedJwt {
             jwt: jwt?,
@@ -138,6 +142,24 @@ impl Reader {
         }
         let seconds = |count| Duration::from_secs(u64::try_from(count).unwrap_or_default());
         (seconds(lifetime), seconds(backdate))
+    }
+
+    /// Whether a JWT that calls are made with is good for long enough: each new
+    /// one is written down, and sent to all who use it.
+    fn lasts(&mut self, block: &JwtBlock<'_>, jwt: &JwtSettings) -> bool {
+        let left = jwt.lifetime.saturating_sub(jwt.backdate);
+        // What is over at once was told already.
+        if left.is_zero() || left >= SHORTEST_SENT {
+            return true;
+        }
+        self.problem(
+            block.field("lifetimeSeconds"),
+            format!(
+                "must be at least 30 more than backdateSeconds: the JWT is sent until it ends: write {} or more",
+                (jwt.backdate + SHORTEST_SENT).as_secs()
+            ),
+        );
+        false
     }
 
     fn jwt_text(

@@ -215,6 +215,22 @@ fn a_short_token_is_renewed_after_half_its_life() {
     assert_eq!(story.step(0), wait(300));
 }
 
+#[test]
+fn however_short_its_life_a_token_is_not_renewed_for_five_seconds() {
+    for lives in [6, 8, 10] {
+        let story = anew().obtains(0, lives, "t1", "");
+        assert_eq!((story.step(4), story.step(5)), (wait(5), ANEW), "{lives}");
+    }
+    let story = anew().obtains(0, 3, "t1", "");
+    assert_eq!(
+        (story.step(2), story.step(3)),
+        (wait(3), ANEW),
+        "it is over"
+    );
+    let story = anew().obtains(0, 12, "t1", "");
+    assert_eq!(story.step(0), wait(6));
+}
+
 /// Exact Online allows a refresh in the last thirty seconds of ten minutes.
 #[test]
 fn a_margin_can_be_as_short_as_a_provider_wants() {

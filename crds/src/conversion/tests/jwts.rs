@@ -314,3 +314,23 @@ fn a_signed_jwt_can_be_placed_by_hand() {
     spec["headers"] = json!([{"name": "Authorization", "value": "Ghost ${token}"}]);
     assert!(matches!(collection(&spec).method, Method::SignedJwt(_)));
 }
+
+#[test]
+fn a_jwt_that_calls_are_made_with_is_good_for_half_a_minute_at_least() {
+    let lasting = |lifetime: i32, backdate: i32| json!({"key": "${secret.k}", "lifetimeSeconds": lifetime, "backdateSeconds": backdate});
+    for (lifetime, backdate, least) in [(1, 0, 30), (29, 0, 30), (89, 60, 90), (61, 60, 90)] {
+        let told = format!(
+            "spec.auth.signedJwt.jwt.lifetimeSeconds: must be at least 30 more than backdateSeconds: \
+             the JWT is sent until it ends: write {least} or more"
+        );
+        assert_eq!(problems(&signed(&lasting(lifetime, backdate))), [told]);
+    }
+    for (lifetime, backdate) in [(30, 0), (90, 60)] {
+        jwt(&signed(&lasting(lifetime, backdate)));
+    }
+    // Each of these is sent once.
+    jwt(&bearer(&lasting(1, 0)));
+    let over = "spec.auth.signedJwt.jwt.backdateSeconds: must be less than lifetimeSeconds: \
+                the JWT would be over before it is sent";
+    assert_eq!(problems(&signed(&lasting(60, 60))), [over]);
+}
