@@ -31,7 +31,7 @@ use crate::revision::SourceKind;
 
 pub use shelf::{Namespace, Orders, Outline, Planned, Records, Shelf, Slot, Trouble};
 pub use surroundings::{Rival, Shadow, Surroundings};
-pub use tokens::{Kept, Wanted};
+pub use tokens::{Kept, Wanted, Worth};
 
 /// The shelves of all namespaces, and the collections of the cluster.
 pub struct Catalogue {

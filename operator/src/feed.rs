@@ -21,6 +21,7 @@ pub mod claims;
 pub mod consumer;
 pub mod identity;
 pub mod issue;
+mod pace;
 pub mod refusal;
 mod reports;
 pub mod reviews;

@@ -36,6 +36,18 @@ pub struct Wanted {
     pub refused: Option<u64>,
 }
 
+/// What a report of a refused token is worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Worth {
+    /// No note: there is a newer token, or somebody has written it down.
+    Nothing,
+    /// None yet: nobody has seen such a token here. Who leads may be ahead of
+    /// us, or somebody makes it up.
+    Unseen,
+    /// A note in the record of this token.
+    Note(TokenKey),
+}
+
 impl Catalogue {
     /// Ready whenever anything has changed that tokens depend on.
     pub fn changes(&self) -> watch::Receiver<()> {
@@ -73,16 +85,22 @@ impl Catalogue {
         wanted
     }
 
-    /// The token that an API refused, if that is worth a note: there is no newer
-    /// one, and nobody has written it down yet, as far as is known here.
-    pub fn unnoted(&self, refused: &RefusedToken) -> Option<TokenKey> {
-        let slot = self.lock().slot(&refused.of)?;
-        let record = slot.records.get(&refused.environment)?;
-        let known = record
-            .generation
-            .max(record.refused.map_or(0, |noted| noted.saturating_add(1)));
-        let token = || TokenKey::new(&slot.outline.uid, refused.environment);
-        (refused.generation >= known).then(token)
+    /// What a report of a refused token is worth, as far as is known here.
+    pub fn worth(&self, refused: &RefusedToken) -> Worth {
+        let Some(slot) = self.lock().slot(&refused.of) else {
+            return Worth::Nothing;
+        };
+        let Some(record) = slot.records.get(&refused.environment) else {
+            return Worth::Nothing;
+        };
+        if refused.generation > record.generation {
+            return Worth::Unseen;
+        }
+        let noted = record.refused.is_some_and(|it| it >= refused.generation);
+        match refused.generation < record.generation || noted {
+            true => Worth::Nothing,
+            false => Worth::Note(TokenKey::new(&slot.outline.uid, refused.environment)),
+        }
     }
 
     /// Takes over what is kept under the name of a Secret.
@@ -330,26 +348,30 @@ mod tests {
             environment,
             generation,
         };
-        assert_eq!(
-            catalogue.unnoted(&refused(LIVE, 1)),
-            None,
-            "nothing is kept"
-        );
+        let unknown = catalogue.worth(&refused(LIVE, 1));
+        assert_eq!(unknown, Worth::Nothing, "nothing is kept");
         let record = tokens::tests::record(&tokens::tests::order(1), "t0k", None);
         let record = Record {
             generation: 7,
             ..(*record).clone()
         };
         catalogue.set_record(&state("u"), kept(&Arc::new(record.clone())));
-        let token = Some(TokenKey::new("u", LIVE));
-        assert_eq!(catalogue.unnoted(&refused(LIVE, 6)), None, "it was renewed");
-        assert_eq!(catalogue.unnoted(&refused(LIVE, 7)), token);
-        assert_eq!(catalogue.unnoted(&refused(LIVE, 8)), token, "we are behind");
+        let worth = |generation| catalogue.worth(&refused(LIVE, generation));
+        let note = Worth::Note(TokenKey::new("u", LIVE));
+        assert_eq!(worth(6), Worth::Nothing, "it was renewed");
+        assert_eq!(worth(7), note);
+        for generation in [8, u64::MAX] {
+            assert_eq!(
+                worth(generation),
+                Worth::Unseen,
+                "we are behind, or it lies"
+            );
+        }
         let other = refused(Environment::Development, 7);
-        assert_eq!(catalogue.unnoted(&other), None);
+        assert_eq!(catalogue.worth(&other), Worth::Nothing);
         let noted = record.refusing(7);
         catalogue.set_record(&state("u"), kept(&Arc::new(noted)));
-        assert_eq!(catalogue.unnoted(&refused(LIVE, 7)), None, "it is noted");
+        assert_eq!(worth(7), Worth::Nothing, "it is noted");
     }
 
     #[test]

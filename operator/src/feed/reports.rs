@@ -18,8 +18,6 @@ const LEAST: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(super) struct Reports {
     reported: BTreeMap<CollectionKey, Reported>,
-    /// When it last told of a refused token.
-    tokens: BTreeMap<CollectionKey, Instant>,
 }
 
 #[derive(Debug)]
@@ -67,21 +65,6 @@ impl Reports {
         Ok(true)
     }
 
-    /// Takes note of a report on a token.
-    ///
-    /// # Errors
-    /// A report that comes too soon after another.
-    pub(super) fn take_token(&mut self, key: &CollectionKey, now: Instant) -> Result<(), Refusal> {
-        let last = self.tokens.insert(key.clone(), now);
-        match last {
-            Some(last) if now.duration_since(last) < LEAST => {
-                self.tokens.insert(key.clone(), last);
-                Err(Refusal::TooSoon)
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
     /// How the provider refuses this version's credential, if it does.
     pub(super) fn refusal(&self, key: &CollectionKey, revision: &str) -> Option<Said> {
         let reported = self.reported.get(key)?;
@@ -93,7 +76,6 @@ impl Reports {
     pub(super) fn keep(&mut self, revisions: &BTreeMap<CollectionKey, String>) {
         self.reported
             .retain(|key, reported| revisions.get(key) == Some(&reported.revision));
-        self.tokens.retain(|key, _| revisions.contains_key(key));
     }
 }
 
@@ -128,17 +110,6 @@ mod tests {
         assert_eq!(reports.refusal(&openai(), "1"), None);
         reports.keep(&BTreeMap::from([(openai(), "2".to_owned())]));
         assert!(reports.reported.is_empty());
-    }
-
-    #[test]
-    fn one_stream_tells_of_a_token_every_ten_seconds_at_most() {
-        let (mut reports, now) = (Reports::default(), Instant::now());
-        assert_eq!(reports.take_token(&openai(), now), Ok(()));
-        let soon = reports.take_token(&openai(), now + LEAST / 2);
-        assert_eq!(soon, Err(Refusal::TooSoon));
-        assert_eq!(reports.take_token(&openai(), now + LEAST), Ok(()));
-        reports.keep(&BTreeMap::new());
-        assert_eq!(reports.take_token(&openai(), now + LEAST), Ok(()));
     }
 
     #[test]

@@ -31,7 +31,7 @@ use crate::random;
 use crate::readiness::{Check, Readiness};
 use crate::server::{Body, body};
 use crate::shutdown::Shutdown;
-use crate::tokens::refusals::Refusals;
+use crate::tokens::refusals::{NotNoted, Refusals};
 use crate::watches::pods::{InjectedPod, Pods};
 
 /// A connection that proved nothing by then is closed.
@@ -279,9 +279,13 @@ impl Connection {
             "a sidecar reports what a provider says about a credential"
         );
         if let Some(token) = token {
-            self.feed.refusals.note(&token).await.map_err(|error| {
-                warn!(%error, "a refused token cannot be noted");
-                Refusal::ApiServer
+            let noted = self.feed.refusals.note(&token).await;
+            noted.map_err(|error| match error {
+                NotNoted::Unseen => Refusal::NotReady,
+                NotNoted::BrokenOff | NotNoted::Store(_) => {
+                    warn!(%error, "a refused token cannot be noted");
+                    Refusal::ApiServer
+                }
             })?;
         }
         Ok(taken())

@@ -10,6 +10,7 @@ use credence_core::wire::{Ack, Report};
 use tokio::sync::Notify;
 
 use super::issue::Issue;
+use super::pace::Pace;
 use super::refusal::Refusal;
 use super::reports::Reports;
 use crate::collection_key::CollectionKey;
@@ -43,6 +44,8 @@ pub type Counts = BTreeMap<CollectionKey, Count>;
 #[derive(Clone)]
 pub struct Streams {
     live: Arc<Mutex<HashMap<String, Live>>>,
+    /// Of pods: who connects again is the same.
+    pace: Arc<Mutex<Pace>>,
     changed: Arc<Notify>,
     metrics: Arc<Metrics>,
 }
@@ -81,6 +84,7 @@ impl Streams {
     pub fn new(metrics: Arc<Metrics>) -> Self {
         Self {
             live: Arc::default(),
+            pace: Arc::default(),
             changed: Arc::default(),
             metrics,
         }
@@ -174,7 +178,8 @@ impl Streams {
             .find(|(key, _)| key.name.as_str() == report.collection)
             .ok_or(Refusal::NotInBundle)?;
         if let Some(generation) = report.said.generation {
-            live.reports.take_token(key, now)?;
+            let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+            pace.take(&live.pod_uid, key, now)?;
             return Ok(Some(RefusedToken {
                 of: key.clone(),
                 environment: sent.environment,
@@ -431,6 +436,25 @@ mod tests {
         assert_eq!(late, Ok(None));
         let not_sent = report_of(&streams, "1", "b", Some(7));
         assert_eq!(not_sent, Err(Refusal::NotInBundle));
+    }
+
+    #[test]
+    fn who_connects_again_may_not_tell_of_a_token_again_at_once() {
+        let streams = streams();
+        let connect = || {
+            let stream = streams.register("s".into(), "u").unwrap();
+            stream.sent(&bundle("1", &[("a", "1")]), Instant::now());
+            stream
+        };
+        let first = connect();
+        assert!(matches!(
+            report_of(&streams, "1", "a", Some(7)),
+            Ok(Some(_))
+        ));
+        drop(first);
+        let _second = connect();
+        let again = report_of(&streams, "1", "a", Some(7));
+        assert_eq!(again, Err(Refusal::TooSoon));
     }
 
     #[test]
