@@ -11,12 +11,14 @@ mod head;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use credence_core::template::{LateValues, Moment};
-use credence_core::token::{Message, Order, RawAnswer};
+use credence_core::Secret;
+use credence_core::template::{Captured, LateValues, Moment};
+use credence_core::token::{AnswerError, Message, Order, RawAnswer, TokenRequest, TokenStep};
 use credence_net::{Dialer, Egress, Guard, Network};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
@@ -100,7 +102,7 @@ impl Exchange {
         asking: Asking<'_>,
         now: Timestamp,
     ) -> Result<RawAnswer, ExchangeError> {
-        let begun = Instant::now();
+        let deadline = Instant::now() + self.limits.total;
         let refresh_token = match asking {
             Asking::Refresh(token) => Some(token),
             Asking::Anew => None,
@@ -118,16 +120,64 @@ impl Exchange {
             client_assertion: signed.client_assertion.as_ref(),
             ..LateValues::at(moment)
         };
+        let mut captured = Captured::new();
+        let needed = own.is_none_or(TokenRequest::refers_to_steps);
+        for step in order.steps.iter().filter(|_| needed) {
+            let fields = self.step(order, step, &values, &captured, deadline, now);
+            captured.insert(step.name.clone(), fields.await?);
+        }
+        let values = LateValues {
+            steps: Some(&captured),
+            ..values
+        };
+        self.request(order, request, &values, deadline).await
+    }
+
+    /// Whatever becomes of a step, nothing was asked with the grant yet.
+    async fn step(
+        &self,
+        order: &Order,
+        step: &TokenStep,
+        values: &LateValues<'_>,
+        captured: &Captured,
+        deadline: Instant,
+        now: Timestamp,
+    ) -> Result<BTreeMap<String, Secret>, ExchangeError> {
+        let values = LateValues {
+            steps: Some(captured),
+            ..*values
+        };
+        let asked = self.request(order, &step.request, &values, deadline);
+        let answer = asked.await.map_err(|error| NotSent::Step {
+            name: step.name.clone(),
+            error: Box::new(error),
+        })?;
+        step.read(&answer).map_err(|problem| ExchangeError::Step {
+            name: step.name.clone(),
+            error: AnswerError {
+                problem,
+                retry_after: answer.retry_after(now),
+            },
+        })
+    }
+
+    async fn request(
+        &self,
+        order: &Order,
+        request: &TokenRequest,
+        values: &LateValues<'_>,
+        deadline: Instant,
+    ) -> Result<RawAnswer, ExchangeError> {
         let message = request
-            .message(&values, order.allow_insecure_http)
+            .message(values, order.allow_insecure_http)
             .map_err(NotSent::Message)?;
         let connecting = self.connect(order, &message);
-        let connected = tokio::time::timeout(self.limits.connect, connecting).await;
+        let limit = deadline.min(Instant::now() + self.limits.connect);
+        let connected = tokio::time::timeout_at(limit, connecting).await;
         let mut connection = connected.unwrap_or(Err(NotSent::TimedOut(self.limits.connect)))?;
         let request = head::request(message, connection.version())?;
-        let rest = self.limits.total.saturating_sub(begun.elapsed());
         let answering = self.answer(&mut connection, request);
-        let answered = tokio::time::timeout(rest, answering).await;
+        let answered = tokio::time::timeout_at(deadline, answering).await;
         answered.unwrap_or(Err(OutcomeUnknown::TimedOut(self.limits.total).into()))
     }
 

@@ -58,6 +58,15 @@ pub enum Unanswered {
     /// Something was sent, and whether it was acted on is not known.
     #[error("{0}")]
     Unknown(String),
+    /// A request before the one for the token was answered, and not as it
+    /// should be.
+    #[error("step {name}: {error}")]
+    Step {
+        /// Its name.
+        name: String,
+        /// What is wrong with its answer.
+        error: AnswerError,
+    },
     /// The endpoint leads elsewhere, with this status.
     #[error("redirected with {0}")]
     Redirected(u16),
@@ -68,6 +77,7 @@ impl From<Unanswered> for Failure {
         match unanswered {
             Unanswered::NotSent(text) => Self::NotSent(text),
             Unanswered::Unknown(text) => Self::Unknown(text),
+            Unanswered::Step { name, error } => Self::Step { name, error },
             Unanswered::Redirected(status) => Self::Answer(AnswerError {
                 problem: AnswerProblem::Redirected { status },
                 retry_after: None,

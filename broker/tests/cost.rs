@@ -82,8 +82,10 @@ fn order(port: u16, trust: &str) -> Order {
     Order {
         terms: Terms {
             order: [1; 32],
+            identity: [2; 32],
             lineage: [2; 32],
             shape: ResponseShape::default(),
+            refresh_shape: None,
             lifetime: Lifetime::default(),
             renewal: Renewal::Anew,
             seed: None,
@@ -92,8 +94,10 @@ fn order(port: u16, trust: &str) -> Order {
             base_url: None,
             base_url_allow: vec![],
         },
+        steps: Vec::new(),
         request: Some(TokenRequest {
             url: known(&format!("https://localhost:{port}/token")),
+            url_allow: Vec::new(),
             method: RequestMethod::Post,
             headers: vec![],
             content: Content::Fields(FieldFormat::Form, vec![("grant_type".to_owned(), grant)]),

@@ -17,7 +17,8 @@ pub use scope::{AccountName, Consumer, Scope};
 pub use settings::{Settings, TrustKind, TrustRef};
 pub use token::{
     Client, ClientAuthentication, ContentSettings, FieldFormat, FieldValue, Flow, Literal,
-    RequestHeader, RequestMethod, RequestSettings, TokenMethod, TokenPlacement,
+    RefreshSettings, RequestHeader, RequestMethod, RequestSettings, StepSettings, TokenMethod,
+    TokenPlacement,
 };
 
 /// One API, one authentication method, many calls.

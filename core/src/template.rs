@@ -42,7 +42,7 @@ use crate::{Secret, percent};
 use filter::{Filter, KeyName};
 use place::Escape;
 
-pub use late_text::{LateText, LateValues, NoValueYet};
+pub use late_text::{Captured, LateText, LateValues, NoValueYet};
 pub use template_error::{TemplateError, TemplateProblem};
 pub use variable::{CallVariable, LateVariable};
 pub use varying::{FieldMissing, Moment, Varying};
@@ -227,9 +227,10 @@ impl Template {
         let pieces = evaluate(&self.parts, scope)?;
         let of_calls = |variable: &LateVariable| match variable {
             LateVariable::Call(variable) => Ok(Piece::Variable(variable.clone())),
-            LateVariable::RefreshToken | LateVariable::Jwt | LateVariable::ClientAssertion => {
-                Err(RenderError::NotHere(variable.clone()))
-            }
+            LateVariable::RefreshToken
+            | LateVariable::Jwt
+            | LateVariable::Step { .. }
+            | LateVariable::ClientAssertion => Err(RenderError::NotHere(variable.clone())),
         };
         piece::replaced(&pieces, &of_calls).map(Value::of_pieces)
     }
@@ -255,6 +256,25 @@ impl Template {
             }
         }
         Ok(text)
+    }
+
+    /// Whether a step's answer says to which host this URL leads.
+    pub fn is_host_from_step(&self) -> bool {
+        let mut place = Place::URL;
+        self.parts.iter().any(|part| match part {
+            Part::Literal(literal) => {
+                place.pass(literal);
+                false
+            }
+            Part::Term(_) => {
+                let before_path = place.is_before_path();
+                place.variable();
+                let mut references = References::default();
+                collect(std::slice::from_ref(part), &mut references);
+                let of_step = |it: &&LateVariable| matches!(it, LateVariable::Step { .. });
+                before_path && references.late.iter().any(of_step)
+            }
+        })
     }
 
     /// The text with every variable replaced.

@@ -35,6 +35,7 @@ pub mod request;
 pub mod setback;
 pub mod shape;
 pub mod terms;
+pub mod token_step;
 
 pub use answer::{Answer, Reading};
 pub use answer_error::{AnswerError, AnswerProblem, Remedy};
@@ -51,3 +52,4 @@ pub use request::{Content, Message, MessageError, TokenRequest};
 pub use setback::{Failure, Next, Setback, SetbackReason};
 pub use shape::{Capture, CaptureFrom, ExpiresKind, Lifetime, Renewal, ResponseShape, Success};
 pub use terms::{Digest, Jitter, Spread, Terms};
+pub use token_step::TokenStep;

@@ -220,8 +220,28 @@ impl Reader {
     /// A template on one line, where there is no JWT.
     fn one_line(&mut self, field: &str, text: &str) -> Option<Template> {
         let template = self.line(field, text)?;
-        self.without_jwt(field, &template);
+        self.outside_requests(field, &template);
         Some(template)
+    }
+
+    /// What only requests for a token have.
+    fn outside_requests(&mut self, field: &str, template: &Template) {
+        self.without_jwt(field, template);
+        self.without_earlier(field, template);
+    }
+
+    /// What the requests before one for a token have given.
+    fn without_earlier(&mut self, field: &str, template: &Template) {
+        for variable in template.references().late {
+            if let LateVariable::Step { .. } | LateVariable::RefreshToken = variable {
+                self.problem(
+                    field,
+                    format!(
+                        "must not refer to ${{{variable}}}: it can be used in requests for a token"
+                    ),
+                );
+            }
+        }
     }
 
     fn without_jwt(&mut self, field: &str, template: &Template) {
@@ -265,8 +285,8 @@ impl Reader {
         let template = self.one_line(field, text)?;
         let references = template.references();
         let mut late_ones = references.late.iter();
-        // Of that one it was said already.
-        if let Some(variable) = late_ones.find(|it| ***it != LateVariable::Jwt) {
+        // Of the others it was said already.
+        if let Some(variable) = late_ones.find(|it| matches!(it, LateVariable::Call(_))) {
             self.problem(field, late(variable));
         }
         Some(template)
@@ -279,10 +299,13 @@ fn late(variable: &LateVariable) -> String {
         LateVariable::Call(CallVariable::Token(_)) => {
             format!("must not refer to ${{{variable}}}: it can be used in headers and query")
         }
-        LateVariable::Jwt => {
+        LateVariable::Jwt
+        | LateVariable::Step { .. }
+        | LateVariable::RefreshToken
+        | LateVariable::ClientAssertion => {
             format!("must not refer to ${{{variable}}}: it can be used in requests for a token")
         }
-        LateVariable::Call(_) | LateVariable::RefreshToken | LateVariable::ClientAssertion => {
+        LateVariable::Call(_) => {
             format!(
                 "must not refer to ${{{variable}}}, which is new on each call: it can be used in headers, query, cookies and body"
             )

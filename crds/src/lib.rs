@@ -49,5 +49,5 @@ pub use token::{
     BodyFormat, Capture, ClientAuthentication, ExpiresKind, HttpMethod, JwtBearer,
     Oauth2ClientCredentials, Oauth2CustomToken, Oauth2Password, Oauth2RefreshToken, Success, Token,
     TokenClient, TokenExchange, TokenHeader, TokenLifetime, TokenPlace, TokenPlacement,
-    TokenResponse,
+    TokenRefresh, TokenResponse, TokenStep,
 };

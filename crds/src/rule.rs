@@ -17,6 +17,8 @@ pub(crate) const OBJECT_NAME: &str =
     "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 /// A ServiceAccount of the cluster: namespace and name.
 pub(crate) const ACCOUNT_NAME: &str = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
+/// Names that a variable can hold between two dots.
+pub(crate) const STEP_NAME: &str = "^[-_a-zA-Z0-9]+$";
 /// Keys in the data of Secrets and ConfigMaps.
 pub(crate) const DATA_KEY: &str = "^[-._a-zA-Z0-9]+$";
 

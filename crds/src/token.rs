@@ -3,6 +3,7 @@
 mod client;
 mod oauth2;
 mod placement;
+mod request;
 mod response;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ pub use oauth2::{
     TokenExchange,
 };
 pub use placement::{TokenPlace, TokenPlacement};
+pub use request::{TokenRefresh, TokenStep};
 pub use response::{Capture, ExpiresKind, Success, TokenLifetime, TokenResponse};
 
 /// How a token is obtained, and where it goes. The request is made by the
@@ -32,6 +34,25 @@ pub struct Token {
     /// Beside a jwt block also ${jwt} and ${jwt.keyFingerprint}.
     #[schemars(length(min = 1, max = 2048))]
     pub url: String,
+
+    /// The hosts that url may lead to, where it begins with what a step has
+    /// answered, ${step.NAME.FIELD}: login.example.com, *.example.com.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("maxItems" = 16, "items" = rule::text(1, 253), "x-kubernetes-list-type" = "set"))]
+    pub url_allow: Vec<String>,
+
+    /// Requests before this one, in this order. What they capture is
+    /// ${step.NAME.FIELD} in url, headers, params and body.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 3))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub steps: Vec<TokenStep>,
+
+    /// How the token is asked for with the refresh token that came with the one
+    /// before. Without it that is done as RFC 6749 has it by oauth2Password and
+    /// oauth2RefreshToken, and not at all by the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<TokenRefresh>,
 
     /// Who asks for the token, as the provider has registered it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

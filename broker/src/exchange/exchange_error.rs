@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use credence_core::jwt::signer::JwtError;
-use credence_core::token::MessageError;
+use credence_core::token::{AnswerError, MessageError};
 use credence_net::{DialError, HandshakeError, TlsError};
 
 use crate::issuer::Unanswered;
@@ -20,6 +20,15 @@ pub enum ExchangeError {
     Redirected {
         /// The status code.
         status: u16,
+    },
+    /// A request before the one for the token was refused, or gave not what it
+    /// should.
+    #[error("step {name}: {error}")]
+    Step {
+        /// Its name.
+        name: String,
+        /// What is wrong with its answer.
+        error: AnswerError,
     },
     /// The endpoint may have acted, and may not.
     #[error(transparent)]
@@ -41,6 +50,15 @@ pub enum NotSent {
     /// What it is to say cannot be signed.
     #[error("the JWT cannot be made: {0}")]
     Jwt(#[from] JwtError),
+    /// A request before this one got no answer.
+    #[error("step {name}: {error}")]
+    Step {
+        /// Its name.
+        name: String,
+        /// Why.
+        #[source]
+        error: Box<ExchangeError>,
+    },
     /// The order has neither a request nor a JWT.
     #[error("there is nothing to ask for")]
     NoRequest,
@@ -86,6 +104,7 @@ impl From<ExchangeError> for Unanswered {
         match error {
             ExchangeError::NotSent(_) => Self::NotSent(error.to_string()),
             ExchangeError::Redirected { status } => Self::Redirected(status),
+            ExchangeError::Step { name, error } => Self::Step { name, error },
             ExchangeError::OutcomeUnknown(_) | ExchangeError::TooLarge { .. } => {
                 Self::Unknown(error.to_string())
             }

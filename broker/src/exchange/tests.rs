@@ -4,6 +4,7 @@ mod endpoint;
 mod misbehaving;
 mod secured;
 mod signed;
+mod steps;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ fn order(url: &str) -> Order {
     let known = |text: &str| LateText::known(&Secret::new(text));
     let request = |fields| TokenRequest {
         url: known(url),
+        url_allow: Vec::new(),
         method: RequestMethod::Post,
         headers: vec![("X-Client".to_owned(), known("shop \u{e9}"))],
         content: Content::Fields(FieldFormat::Form, fields),
@@ -29,8 +31,10 @@ fn order(url: &str) -> Order {
     Order {
         terms: Terms {
             order: [0; 32],
+            identity: [0; 32],
             lineage: [0; 32],
             shape: ResponseShape::default(),
+            refresh_shape: None,
             lifetime: Lifetime::default(),
             renewal: Renewal::Anew,
             seed: None,
@@ -39,6 +43,7 @@ fn order(url: &str) -> Order {
             base_url: None,
             base_url_allow: vec![],
         },
+        steps: Vec::new(),
         request: Some(request(vec![field(
             "grant_type",
             known("client_credentials"),

@@ -50,6 +50,7 @@ fn order(url: &str, renewal: Renewal) -> Order {
     let field = |name: &str, value| (name.to_owned(), FieldValue::Text(value));
     let request = |fields| TokenRequest {
         url: known(url),
+        url_allow: Vec::new(),
         method: RequestMethod::Post,
         headers: vec![],
         content: Content::Fields(FieldFormat::Form, fields),
@@ -62,8 +63,10 @@ fn order(url: &str, renewal: Renewal) -> Order {
     Order {
         terms: Terms {
             order: [1; 32],
+            identity: [2; 32],
             lineage: [2; 32],
             shape: ResponseShape::default(),
+            refresh_shape: None,
             lifetime: Lifetime::default(),
             renewal,
             seed: by_refresh_token.then(|| Secret::new("seed")),
@@ -72,6 +75,7 @@ fn order(url: &str, renewal: Renewal) -> Order {
             base_url: None,
             base_url_allow: vec![],
         },
+        steps: Vec::new(),
         request: Some(request(vec![field("grant_type", known("anew"))])),
         signers: Signers::default(),
         refresh: by_refresh_token.then_some(refresh),

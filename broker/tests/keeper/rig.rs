@@ -35,8 +35,10 @@ pub(crate) fn paused_clock() -> Clock {
 pub(crate) fn rotating() -> Terms {
     Terms {
         order: [1; 32],
+        identity: [2; 32],
         lineage: [2; 32],
         shape: ResponseShape::default(),
+        refresh_shape: None,
         lifetime: Lifetime::default(),
         renewal: Renewal::ByRefreshToken,
         seed: Some(Secret::new("seed")),

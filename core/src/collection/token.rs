@@ -2,7 +2,7 @@
 
 use super::{JwtSettings, Placement};
 use crate::template::Template;
-use crate::token::{HostPattern, Lifetime, ResponseShape};
+use crate::token::{Capture, HostPattern, Lifetime, ResponseShape, Success};
 
 /// How a token is obtained, what its answer means, and where it goes.
 #[derive(Clone, Debug)]
@@ -13,6 +13,11 @@ pub struct TokenMethod {
     pub request: RequestSettings,
     /// Who asks.
     pub client: Option<Client>,
+    /// What is asked before that, in this order.
+    pub steps: Vec<StepSettings>,
+    /// How a token is asked for with a refresh token, where the manifest says
+    /// so itself.
+    pub refresh: Option<RefreshSettings>,
     /// What the answer means.
     pub response: ResponseShape,
     /// Which hosts a base URL of the answer may lead to.
@@ -101,11 +106,36 @@ impl Flow {
     }
 }
 
+/// A request whose answer the request for the token needs.
+#[derive(Clone, Debug)]
+pub struct StepSettings {
+    /// Its name in `${step.NAME.FIELD}`.
+    pub name: String,
+    /// Where and how it is made; without a grant, scopes and an audience.
+    pub request: RequestSettings,
+    /// What is kept of the answer.
+    pub capture: Vec<Capture>,
+    /// What an answer must say to be a success, besides its status.
+    pub success: Option<Success>,
+}
+
+/// A request for a token with a refresh token. What the manifest does not say of
+/// it is that of the request for a token.
+#[derive(Clone, Debug)]
+pub struct RefreshSettings {
+    /// Where and how it is made.
+    pub request: RequestSettings,
+    /// What the answer means, where it differs.
+    pub response: Option<ResponseShape>,
+}
+
 /// A request to a token endpoint.
 #[derive(Clone, Debug)]
 pub struct RequestSettings {
     /// Where it goes.
     pub url: Template,
+    /// The hosts that it may go to, where an earlier answer says which.
+    pub url_allow: Vec<HostPattern>,
     /// By which method of HTTP.
     pub method: RequestMethod,
     /// Headers besides those that every request has.

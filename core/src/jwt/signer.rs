@@ -74,11 +74,18 @@ impl Signer {
         Ok(concatenated(&[input, dot(), Zeroizing::new(signature)]).into())
     }
 
-    /// Adds everything that decides what it says to a fingerprint, but how long
-    /// it is good for.
+    /// Adds everything that decides what it is to a fingerprint.
     pub(crate) fn add_to(&self, print: &mut Fingerprint) {
-        print.text(self.key.algorithm().as_str());
         print.bytes(self.key.digest());
+        self.add_claims_to(print);
+    }
+
+    /// Adds what it says, whatever key signs that.
+    pub(crate) fn add_claims_to(&self, print: &mut Fingerprint) {
+        print.text(self.key.algorithm().as_str());
+        for duration in [self.lifetime, self.backdate] {
+            print.bytes(&duration.as_secs().to_be_bytes());
+        }
         for members in [&self.header, &self.claims] {
             print.text(&fields::sample(members));
         }

@@ -64,10 +64,15 @@ impl SigningKey {
                 });
             }
         }
+        let digest = match &pair {
+            // One text is another key in each of its formats.
+            Pair::Shared(bytes) => sha256(bytes),
+            Pair::Private(_) => sha256(text.expose().as_bytes()),
+        };
         Ok(Self {
             algorithm,
             pair: Arc::new(pair),
-            digest: sha256(text.expose().as_bytes()),
+            digest,
         })
     }
 

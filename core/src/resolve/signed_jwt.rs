@@ -32,10 +32,16 @@ impl Case<'_> {
         let mut order = Fingerprint::new();
         order.text(METHOD);
         signers.add_to(&mut order);
+        let mut identity = Fingerprint::new();
+        identity.text(METHOD);
+        signers.add_claims_to(&mut identity);
+        identity.text(&route.base_url.to_string());
         Ok(Order {
             terms: Terms {
                 order: order.finish(),
+                identity: identity.finish(),
                 lineage: lineage.finish(),
+                refresh_shape: None,
                 shape: ResponseShape {
                     access_token: FieldPath::whole(),
                     ..ResponseShape::default()
@@ -48,6 +54,7 @@ impl Case<'_> {
                 base_url: Some(route.base_url.clone()),
                 base_url_allow: Vec::new(),
             },
+            steps: Vec::new(),
             request: None,
             refresh: None,
             signers,

@@ -1,5 +1,6 @@
 //! Texts of which a part is known only when they are sent.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use zeroize::Zeroizing;
@@ -36,7 +37,12 @@ pub struct LateValues<'a> {
     pub jwt: Option<&'a Secret>,
     /// The JWT by which the client proves who it is.
     pub client_assertion: Option<&'a Secret>,
+    /// What the requests before this one have captured.
+    pub steps: Option<&'a Captured>,
 }
+
+/// What requests have captured: by the name of the request, and of the field.
+pub type Captured = BTreeMap<String, BTreeMap<String, Secret>>;
 
 /// A variable has no value yet.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -89,6 +95,17 @@ impl LateText {
         Ok(piece::concatenated(&parts))
     }
 
+    /// Whether it waits for what an earlier answer gives.
+    pub(crate) fn refers_to_step(&self) -> bool {
+        self.0.iter().any(|part| match part {
+            Part::Known(_) => false,
+            Part::Late { pieces, .. } => {
+                let of_step = |it: &LateVariable| matches!(it, LateVariable::Step { .. });
+                pieces.iter().any(|piece| piece.any(&of_step))
+            }
+        })
+    }
+
     /// What the text will be like: each variable stands for itself. Equal
     /// samples mean equal texts, whatever the late values are.
     pub(crate) fn sample(&self) -> Zeroizing<String> {
@@ -114,6 +131,7 @@ impl LateValues<'_> {
             refresh_token: None,
             jwt: None,
             client_assertion: None,
+            steps: None,
         }
     }
 
@@ -124,6 +142,9 @@ impl LateValues<'_> {
             LateVariable::RefreshToken => self.refresh_token.map(copied),
             LateVariable::Jwt => self.jwt.map(copied),
             LateVariable::ClientAssertion => self.client_assertion.map(copied),
+            LateVariable::Step { step, field } => {
+                self.steps?.get(&**step)?.get(&**field).map(copied)
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::filter::{self, BytesFilter, Encoding, Filter, KeyName};
 use super::template_error::{TemplateError, TemplateProblem};
-use super::variable::JWT;
+use super::variable::{JWT, REFRESH_TOKEN, STEP};
 use super::{CallVariable, LateVariable, Part, Primary, Term, Variable};
 use crate::closest::closest;
 
@@ -217,7 +217,9 @@ impl<'a> Parser<'a> {
             Some((TOKEN, field)) => {
                 key(field).map(|field| of_call(CallVariable::Token(Some(field))))
             }
+            Some((STEP, rest)) => step_variable(rest),
             Some((JWT, KEY_FINGERPRINT)) => Ok(Variable::KeyFingerprint),
+            None if word == REFRESH_TOKEN => Ok(Variable::Late(LateVariable::RefreshToken)),
             None if word == JWT => Ok(Variable::Late(LateVariable::Jwt)),
             Some(_) | None if word == BASE_URL => Ok(Variable::BaseUrl),
             Some(_) | None => late(word).ok_or_else(unknown),
@@ -274,6 +276,13 @@ fn late(word: &str) -> Option<Variable> {
         .chain([CallVariable::Token(None)])
         .find(|variable| variable.as_str() == word)
         .map(of_call)
+}
+
+/// What follows `step.`.
+fn step_variable(rest: &str) -> Result<Variable, TemplateProblem> {
+    let (step, field) = rest.split_once('.').unwrap_or((rest, ""));
+    let [step, field] = [key(step)?, key(field)?];
+    Ok(Variable::Late(LateVariable::Step { step, field }))
 }
 
 /// What follows `secret.`.

@@ -72,6 +72,11 @@ impl Place {
         }
     }
 
+    /// Whether this is where a URL says to which host it leads.
+    pub(super) const fn is_before_path(self) -> bool {
+        matches!(self, Self::Url(UrlPlace::Scheme | UrlPlace::Authority))
+    }
+
     /// Goes on over a variable, and says how its value is written.
     pub(super) fn variable(&mut self) -> Escape {
         match self {

@@ -30,6 +30,13 @@ pub enum LateVariable {
     RefreshToken,
     /// The JWT that is signed for the request.
     Jwt,
+    /// What an earlier request for the same token has captured.
+    Step {
+        /// The name of the request.
+        step: Box<str>,
+        /// The name of the field.
+        field: Box<str>,
+    },
     /// The JWT by which a client proves who it is (RFC 7523 §2.2). No template
     /// can refer to it.
     ClientAssertion,
@@ -37,6 +44,10 @@ pub enum LateVariable {
 
 /// As templates spell it.
 pub(super) const JWT: &str = "jwt";
+/// As templates spell it.
+pub(super) const REFRESH_TOKEN: &str = "refreshToken";
+/// As templates begin it.
+pub(super) const STEP: &str = "step";
 
 impl CallVariable {
     /// Those that are new on each call.
@@ -82,8 +93,9 @@ impl fmt::Display for LateVariable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Call(variable) => variable.fmt(f),
-            Self::RefreshToken => f.write_str("refreshToken"),
+            Self::RefreshToken => f.write_str(REFRESH_TOKEN),
             Self::Jwt => f.write_str(JWT),
+            Self::Step { step, field } => write!(f, "{STEP}.{step}.{field}"),
             Self::ClientAssertion => f.write_str("client assertion"),
         }
     }

@@ -45,7 +45,7 @@ impl Record {
         raw.headers.retain(|(name, _)| {
             matches!(name.as_str(), "date" | "retry-after" | "set-cookie")
                 || terms
-                    .shape
+                    .shape_of(ask == Ask::Refresh)
                     .capture
                     .iter()
                     .any(|capture| matches!(&capture.from, CaptureFrom::Header(it) if it == name))
@@ -160,7 +160,7 @@ impl Record {
         let answer = Answer::read(
             &unread.raw,
             &Reading {
-                shape: &terms.shape,
+                shape: terms.shape_of(unread.refreshed),
                 lifetime: &terms.lifetime,
                 renewal: terms.renewal,
                 round_trip: unread.round_trip,
@@ -243,7 +243,7 @@ impl Record {
         if !unread.refreshed || terms.renewal != Renewal::ByRefreshToken {
             return false;
         }
-        let Some(value) = answer::salvaged_refresh_token(&unread.raw, &terms.shape) else {
+        let Some(value) = answer::salvaged_refresh_token(&unread.raw, terms.shape_of(true)) else {
             return false;
         };
         let lineage = unread.lineage;

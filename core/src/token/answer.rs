@@ -12,7 +12,7 @@ use super::error_code::ErrorCode;
 use super::expiry::{self, Clock};
 use super::path::FieldPath;
 use super::raw_answer::{RawAnswer, RoundTrip};
-use super::shape::{CaptureFrom, Lifetime, Renewal, ResponseShape, Success};
+use super::shape::{Capture, CaptureFrom, Lifetime, Renewal, ResponseShape, Success};
 use crate::Secret;
 
 /// The longest token, or captured field, in bytes: half of what a request's
@@ -80,7 +80,8 @@ pub fn salvaged_refresh_token(raw: &RawAnswer, shape: &ResponseShape) -> Option<
 
 fn read(raw: &RawAnswer, reading: &Reading<'_>) -> Result<Answer, AnswerProblem> {
     let shape = reading.shape;
-    let document = success(raw, shape)?;
+    let whole = shape.access_token.is_whole();
+    let document = success(raw, whole, shape.success.as_ref())?.map_err(of_odd(raw.status))?;
     let access_token = document
         .text(&shape.access_token)
         .map(|text| text.trim().to_owned())
@@ -103,7 +104,7 @@ fn read(raw: &RawAnswer, reading: &Reading<'_>) -> Result<Answer, AnswerProblem>
         access_token,
         expires_at,
         refresh_token: refresh_token(&document, shape),
-        captured: captured(raw, &document, shape)?,
+        captured: captured(raw, Some(&document), &shape.capture)?,
         base_url: shape
             .base_url
             .as_ref()
@@ -114,14 +115,49 @@ fn read(raw: &RawAnswer, reading: &Reading<'_>) -> Result<Answer, AnswerProblem>
     })
 }
 
-/// The body of an answer that is a success.
-fn success(raw: &RawAnswer, shape: &ResponseShape) -> Result<Document, AnswerProblem> {
+/// What an answer to a step gives: every field that it is to capture. A body is
+/// read only where one of them, or the success, is in it: a session's cookie
+/// comes with any.
+pub(super) fn step_fields(
+    raw: &RawAnswer,
+    capture: &[Capture],
+    success_when: Option<&Success>,
+) -> Result<BTreeMap<String, Secret>, AnswerProblem> {
+    let document = success(raw, false, success_when)?;
+    let in_body = |capture: &Capture| matches!(capture.from, CaptureFrom::Body(_));
+    let document = match document {
+        Err(odd) if capture.iter().any(in_body) => return Err(of_odd(raw.status)(odd)),
+        document => document.ok(),
+    };
+    let captured = captured(raw, document.as_ref(), capture)?;
+    match capture.iter().find(|it| !captured.contains_key(&it.name)) {
+        Some(missing) => Err(AnswerProblem::Missing {
+            path: missing.from.to_string(),
+        }),
+        None => Ok(captured),
+    }
+}
+
+const fn of_odd(status: u16) -> impl Fn(Odd) -> AnswerProblem {
+    move |odd| match odd {
+        Odd::Empty => AnswerProblem::Empty { status },
+        Odd::Markup => AnswerProblem::Markup,
+        Odd::Unreadable => AnswerProblem::Unreadable,
+    }
+}
+
+/// The body of an answer that is a success, as far as it can be read.
+fn success(
+    raw: &RawAnswer,
+    whole: bool,
+    success: Option<&Success>,
+) -> Result<Result<Document, Odd>, AnswerProblem> {
     let status = raw.status;
-    let document = Document::read(&raw.body, shape.access_token.is_whole());
+    let document = Document::read(&raw.body, whole);
     // An error wins over everything: some come with 200, and some that have
     // another status are empty or pages.
     if let Ok(document) = &document
-        && let Some(code) = error_code(document, shape.success.as_ref())
+        && let Some(code) = error_code(document, success)
     {
         return Err(AnswerProblem::Refused { status, code });
     }
@@ -131,18 +167,15 @@ fn success(raw: &RawAnswer, shape: &ResponseShape) -> Result<Document, AnswerPro
     if !raw.is_success() {
         return Err(AnswerProblem::Status { status });
     }
-    let document = document.map_err(|odd| match odd {
-        Odd::Empty => AnswerProblem::Empty { status },
-        Odd::Markup => AnswerProblem::Markup,
-        Odd::Unreadable => AnswerProblem::Unreadable,
-    })?;
-    match &shape.success {
-        Some(Success { path, equals }) if document.text(path).as_deref() != Some(equals) => {
-            Err(AnswerProblem::NotSuccess {
-                path: path.to_string(),
-            })
-        }
-        _ => Ok(document),
+    let Some(Success { path, equals }) = success else {
+        return Ok(document);
+    };
+    let document = document.map_err(of_odd(status))?;
+    match document.text(path).as_deref() == Some(equals) {
+        true => Ok(Ok(document)),
+        false => Err(AnswerProblem::NotSuccess {
+            path: path.to_string(),
+        }),
     }
 }
 
@@ -177,13 +210,15 @@ fn refresh_token(document: &Document, shape: &ResponseShape) -> Option<Secret> {
 
 fn captured(
     raw: &RawAnswer,
-    document: &Document,
-    shape: &ResponseShape,
+    document: Option<&Document>,
+    capture: &[Capture],
 ) -> Result<BTreeMap<String, Secret>, AnswerProblem> {
     let mut captured = BTreeMap::new();
-    for capture in &shape.capture {
+    for capture in capture {
         let text = match &capture.from {
-            CaptureFrom::Body(path) => document.text(path).map(String::from),
+            CaptureFrom::Body(path) => document
+                .and_then(|document| document.text(path))
+                .map(String::from),
             CaptureFrom::Header(name) => raw.header(name).map(str::to_owned),
             CaptureFrom::Cookie(name) => raw.cookie(name).map(str::to_owned),
         };

@@ -18,18 +18,17 @@ pub struct HostPattern {
 }
 
 impl HostPattern {
-    /// Whether calls may go to this host and port.
-    fn allows(&self, url: &BaseUrl) -> bool {
+    /// Whether calls may go to this host, in lower case, and port.
+    pub(super) fn allows(&self, host: &str, port: u16) -> bool {
         let name = if self.below {
             // What stands before must be whole labels, and at least one.
-            url.host()
-                .strip_suffix(self.name.as_ref())
+            host.strip_suffix(self.name.as_ref())
                 .and_then(|rest| rest.strip_suffix('.'))
                 .is_some_and(|rest| !rest.is_empty() && rest.split('.').all(is_label))
         } else {
-            url.host() == self.name.as_ref()
+            host == self.name.as_ref()
         };
-        name && url.port() == self.port
+        name && port == self.port
     }
 }
 
@@ -154,7 +153,10 @@ pub fn base_url_of(
     if is_address(url.host()) {
         return Err(RefusedBaseUrl::Address);
     }
-    if !allow.iter().any(|pattern| pattern.allows(&url)) {
+    if !allow
+        .iter()
+        .any(|pattern| pattern.allows(url.host(), url.port()))
+    {
         return Err(RefusedBaseUrl::Host);
     }
     match base {

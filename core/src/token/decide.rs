@@ -126,30 +126,35 @@ pub fn wanted(
     if terms.renewal == Renewal::ByRefreshToken
         && let Some(intent) = record.doubt(terms)
     {
-        // The provider takes the old refresh token a second time, for a while
-        // that a cool-down could outlast.
-        let grace_ends = plus(intent.since, terms.lifetime.grace);
-        if intent.doubts == 0 && now < grace_ends {
-            return Some(now);
-        }
-        if cooled.max(now) < grace_ends {
-            return Some(cooled.max(now));
-        }
         let over = if intent.holder == holder {
             now
         } else {
             // It may be paused, or slow, and still bring its answer home.
             intent.at.saturating_add(UNDER_WAY).unwrap_or(now)
         };
-        // A provider that has replaced the refresh token may end the access
-        // token when it sees the old one again.
-        let end = match usable {
-            Some(held) if !record.is_refused() => {
-                held.expires_at?.saturating_sub(LAST_MOMENT).unwrap_or(now)
+        // From when on calls fail without another token.
+        let last_moment = |held: &Held| held.expires_at?.checked_sub(LAST_MOMENT).ok();
+        let forced = || record.forced.map_or(now, |forced| forced.next());
+        let needed = match usable {
+            None => Some(now),
+            Some(held) if record.is_refused() => {
+                Some(last_moment(held).map_or_else(forced, |last_moment| last_moment.min(forced())))
             }
-            _ => now,
+            Some(held) => last_moment(held),
         };
-        return Some(end.max(over).max(cooled));
+        // The provider takes the old refresh token a second time, for a while
+        // that waiting for another, or a cool-down, could outlast.
+        let soonest = needed.map_or(over, |needed| over.min(needed)).max(now);
+        let soonest = match intent.doubts {
+            0 => soonest,
+            _ => soonest.max(cooled),
+        };
+        if soonest < plus(intent.since, terms.lifetime.grace) {
+            return Some(soonest);
+        }
+        // Any other provider may end the access token when it sees the old
+        // refresh token again.
+        return Some(needed?.max(over).max(cooled));
     }
     let at = match usable {
         None => now,

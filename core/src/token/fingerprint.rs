@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use super::{CaptureFrom, Digest, ExpiresKind, HostPattern, ResponseShape};
+use super::{Capture, CaptureFrom, Digest, ExpiresKind, HostPattern, ResponseShape, Success};
 
 /// SHA-256 of several texts, of which each is told from its neighbours.
 pub(crate) struct Fingerprint(Context);
@@ -42,8 +42,13 @@ impl Fingerprint {
         let base_url = shape.base_url.iter();
         self.count(base_url.len());
         base_url.for_each(|path| self.text(path.as_str()));
-        self.count(shape.capture.len());
-        for capture in &shape.capture {
+        self.captures(&shape.capture);
+        self.success(shape.success.as_ref());
+    }
+
+    pub(crate) fn captures(&mut self, captures: &[Capture]) {
+        self.count(captures.len());
+        for capture in captures {
             self.text(&capture.name);
             let (place, name) = match &capture.from {
                 CaptureFrom::Body(path) => ("body", path.as_str()),
@@ -53,9 +58,11 @@ impl Fingerprint {
             self.text(place);
             self.text(name);
         }
-        let success = shape.success.iter();
-        self.count(success.len());
-        for success in success {
+    }
+
+    pub(crate) fn success(&mut self, success: Option<&Success>) {
+        self.count(success.iter().len());
+        if let Some(success) = success {
             self.text(success.path.as_str());
             self.text(&success.equals);
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::fingerprint::Fingerprint;
 use super::request::TokenRequest;
 use super::terms::Terms;
+use super::token_step::TokenStep;
 use crate::Secret;
 use crate::bundle::ClientCertificate;
 use crate::jwt::Signer;
@@ -21,6 +22,8 @@ use crate::template::Moment;
 pub struct Order {
     /// Which token is meant, what its answer means, and when it is renewed.
     pub terms: Terms,
+    /// What is asked before the grant's own request, in this order.
+    pub steps: Vec<TokenStep>,
     /// How a token is obtained by the grant itself; absent where it is the JWT
     /// that is signed here.
     pub request: Option<TokenRequest>,
@@ -73,12 +76,21 @@ impl Signers {
         })
     }
 
-    /// Adds everything that decides what they say to a fingerprint.
+    /// Adds everything that decides what they are to a fingerprint.
     pub(crate) fn add_to(&self, print: &mut Fingerprint) {
+        self.each(print, Signer::add_to);
+    }
+
+    /// Adds what they say, whatever keys sign that.
+    pub(crate) fn add_claims_to(&self, print: &mut Fingerprint) {
+        self.each(print, Signer::add_claims_to);
+    }
+
+    fn each(&self, print: &mut Fingerprint, add: impl Fn(&Signer, &mut Fingerprint)) {
         for signer in [&self.jwt, &self.client_assertion] {
             print.count(signer.iter().count());
             if let Some(signer) = signer {
-                signer.add_to(print);
+                add(signer, print);
             }
         }
     }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use super::base_url_allow::HostPattern;
 use super::endpoint::{Endpoint, InvalidEndpoint};
 use super::fields;
 use super::fingerprint::Fingerprint;
@@ -18,6 +19,8 @@ use crate::template::{LateText, LateValues, NoValueYet};
 pub struct TokenRequest {
     /// Where it goes.
     pub url: LateText,
+    /// The hosts that it may go to, where an earlier answer says which.
+    pub url_allow: Vec<HostPattern>,
     /// By which method of HTTP.
     pub method: RequestMethod,
     /// Headers besides those that every request has.
@@ -62,6 +65,9 @@ pub enum MessageError {
     /// It is one of `http`, and the collection does not allow that.
     #[error("the URL of the token endpoint begins with http://, which is not allowed here")]
     Insecure,
+    /// An earlier answer says that it goes to a host that nobody allowed.
+    #[error("an earlier answer leads to a host that urlAllow does not name")]
+    Host,
 }
 
 impl TokenRequest {
@@ -117,6 +123,10 @@ impl TokenRequest {
         if endpoint.scheme() == Scheme::Http && !allow_insecure_http {
             return Err(MessageError::Insecure);
         }
+        let allows = |pattern: &HostPattern| pattern.allows(endpoint.host(), endpoint.port());
+        if !self.url_allow.is_empty() && !self.url_allow.iter().any(allows) {
+            return Err(MessageError::Host);
+        }
         Ok(Message {
             method: self.method.as_str(),
             endpoint,
@@ -125,9 +135,31 @@ impl TokenRequest {
         })
     }
 
+    /// Whether it says something that an earlier answer has given.
+    pub fn refers_to_steps(&self) -> bool {
+        let in_fields = |fields: &[(String, FieldValue<LateText>)]| {
+            let mut found = false;
+            for (_, value) in fields {
+                let mut look = |_: &str, text: &LateText| {
+                    found |= text.refers_to_step();
+                    Ok::<_, std::convert::Infallible>(())
+                };
+                let Ok(_) = value.map("", &mut look);
+            }
+            found
+        };
+        let in_headers = self.headers.iter().any(|(_, value)| value.refers_to_step());
+        let in_content = match &self.content {
+            Content::Fields(_, fields) => in_fields(fields),
+            Content::Json(text) | Content::Raw(text) => text.refers_to_step(),
+        };
+        self.url.refers_to_step() || in_headers || in_content
+    }
+
     /// Adds everything that decides what an answer will be to a fingerprint.
     pub(crate) fn add_to(&self, print: &mut Fingerprint) {
         print.text(&self.url.sample());
+        print.hosts(&self.url_allow);
         print.text(self.method.as_str());
         print.count(self.headers.len());
         for (name, value) in &self.headers {

@@ -32,6 +32,15 @@ pub enum Failure {
     /// The answer was no token.
     #[error(transparent)]
     Answer(#[from] AnswerError),
+    /// The answer to a request before the one for the token is not as it should
+    /// be.
+    #[error("step {name}: {error}")]
+    Step {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        error: AnswerError,
+    },
     /// A token that had already ended.
     #[error(
         "the token endpoint gave a token that has already ended: check response.expiresKind and \
@@ -121,6 +130,11 @@ impl Failure {
         match self {
             Self::NotSent(_) | Self::Unknown(_) | Self::Ended => Remedy::Wait,
             Self::Answer(error) => error.problem.remedy(),
+            // No grant was shown yet that a person could give again.
+            Self::Step { error, .. } => match error.problem.remedy() {
+                Remedy::Grant => Remedy::Change,
+                remedy => remedy,
+            },
             Self::BaseUrl(_) => Remedy::Change,
         }
     }
@@ -129,7 +143,7 @@ impl Failure {
     /// telling the new one.
     pub fn leaves_doubt(&self) -> bool {
         match self {
-            Self::NotSent(_) | Self::Ended | Self::BaseUrl(_) => false,
+            Self::NotSent(_) | Self::Step { .. } | Self::Ended | Self::BaseUrl(_) => false,
             Self::Unknown(_) => true,
             Self::Answer(error) => error.problem.leaves_doubt(),
         }
@@ -140,7 +154,7 @@ impl Failure {
             Self::NotSent(_) => SetbackReason::Unreachable,
             Self::Unknown(_) => SetbackReason::NoAnswer,
             Self::Ended | Self::BaseUrl(_) => SetbackReason::InvalidAnswer,
-            Self::Answer(error) => match error.problem {
+            Self::Answer(error) | Self::Step { error, .. } => match error.problem {
                 AnswerProblem::Refused { .. } if self.remedy() == Remedy::Grant => {
                     SetbackReason::GrantRefused
                 }
@@ -164,8 +178,17 @@ impl Failure {
             Self::Answer(AnswerError {
                 problem: AnswerProblem::Refused { code, .. },
                 ..
-            }) => Some(*code),
+            })
+            | Self::Step {
+                error:
+                    AnswerError {
+                        problem: AnswerProblem::Refused { code, .. },
+                        ..
+                    },
+                ..
+            } => Some(*code),
             Self::NotSent(_)
+            | Self::Step { .. }
             | Self::Unknown(_)
             | Self::Answer(_)
             | Self::Ended
@@ -178,7 +201,7 @@ impl Failure {
     pub(super) fn cool_down(&self, failures: u32) -> SignedDuration {
         let wait = doubled(failures);
         let asked = match self {
-            Self::Answer(error) => error.retry_after.unwrap_or_default(),
+            Self::Answer(error) | Self::Step { error, .. } => error.retry_after.unwrap_or_default(),
             Self::NotSent(_) | Self::Unknown(_) | Self::Ended | Self::BaseUrl(_) => Duration::ZERO,
         };
         SignedDuration::try_from(wait.max(asked)).unwrap_or(SignedDuration::MAX)

@@ -21,14 +21,19 @@ pub(super) fn digest_of(secret: &Secret) -> Digest {
 /// An order for a token, without the request itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
-    /// Of everything that decides which token is meant. A token of another
-    /// order is never used: it may be another client's, or for another host.
+    /// Of everything that decides which token is meant.
     pub order: Digest,
+    /// Of the order without what only proves who asks: the client's secret, a
+    /// password, the key of a JWT. A token goes on being used under another
+    /// order of the same identity, until that has its first one.
+    pub identity: Digest,
     /// Of the grant alone: where, for which client and for whom. A refresh
     /// token is good for every order of its lineage.
     pub lineage: Digest,
     /// What the answer looks like.
     pub shape: ResponseShape,
+    /// What it looks like to a refresh request, where that differs.
+    pub refresh_shape: Option<ResponseShape>,
     /// How long a token is good for.
     pub lifetime: Lifetime,
     /// Where the next one comes from.
@@ -45,6 +50,14 @@ pub struct Terms {
     pub base_url: Option<BaseUrl>,
     /// Where a base URL from an answer may lead.
     pub base_url_allow: Vec<HostPattern>,
+}
+
+impl Terms {
+    /// What the answer to a request looks like, with a refresh token or without.
+    pub(super) fn shape_of(&self, refreshed: bool) -> &ResponseShape {
+        let own = self.refresh_shape.as_ref().filter(|_| refreshed);
+        own.unwrap_or(&self.shape)
+    }
 }
 
 /// Numbers from 0 to 1 that keep tokens of one age from being renewed in one

@@ -201,6 +201,7 @@ impl Reader {
     /// What a JWT says is known before it is signed.
     fn within_jwt(&mut self, has_fingerprint: bool, field: &str, template: &Template) {
         self.without_token(field, template);
+        self.without_earlier(field, template);
         let references = template.references();
         if references.refers_to_jwt() {
             self.problem(field, "must not refer to ${jwt}, of which it is a part");

@@ -3,11 +3,12 @@
 mod client;
 mod content;
 mod response;
+mod steps;
 mod uses;
 
 use credence_core::collection::{
-    ClientAuthentication, Flow, JwtSettings, Method, Placement, RequestHeader, RequestMethod,
-    RequestSettings, TokenMethod, TokenPlacement,
+    Client, ClientAuthentication, Flow, JwtSettings, Method, Placement, RequestHeader,
+    RequestMethod, RequestSettings, TokenMethod, TokenPlacement,
 };
 use credence_core::header_name;
 use credence_core::jwt::algorithm::KeyKind;
@@ -18,18 +19,34 @@ use super::Reader;
 use super::jwt::JwtBlock;
 use crate::auth::Auth;
 use crate::jwt::Jwt;
-use crate::token::{self, HttpMethod, Token, TokenHeader, TokenPlace};
+use crate::token::{self, HttpMethod, Token, TokenHeader, TokenPlace, TokenStep};
 
 /// A token method that is being read.
 struct Subject<'a> {
     flow: &'a Flow,
+    part: Part,
     token: &'a Token,
+    /// The steps that are done before.
+    steps: &'a [TokenStep],
+}
+
+/// Which of its requests.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Token,
+    Step(usize),
+    Refresh,
 }
 
 impl Subject<'_> {
-    /// The path of something below `token`.
+    /// The path of something of the request.
     fn field(&self, member: &str) -> String {
-        format!("spec.auth.{}.token.{member}", self.flow.as_str())
+        let part = match self.part {
+            Part::Token => String::new(),
+            Part::Step(at) => format!(".steps[{at}]"),
+            Part::Refresh => ".refresh".to_owned(),
+        };
+        format!("spec.auth.{}.token{part}.{member}", self.flow.as_str())
     }
 
     const fn is_custom(&self) -> bool {
@@ -108,44 +125,31 @@ impl Reader {
         token: &Token,
         base_url_allow: &[String],
     ) -> Option<TokenMethod> {
-        let subject = Subject { flow, token };
-        let url = self.token_url(&subject);
+        let subject = Subject {
+            flow,
+            part: Part::Token,
+            token,
+            steps: &token.steps,
+        };
         let client = self.client(&subject);
         let by_certificate = client
             .as_ref()
             .is_some_and(|client| client.authentication == ClientAuthentication::TlsClientAuth);
-        let headers = token.headers.iter().enumerate();
-        let headers = headers
-            .filter_map(|(at, header)| self.token_header(&subject, at, header))
-            .collect::<Vec<_>>();
-        self.distinct_headers(&subject, &headers, client.as_ref());
-        let scopes = self.scopes(&subject);
-        let audience = token.audience.as_deref();
-        let audience =
-            audience.and_then(|text| self.requested(&subject, &subject.field("audience"), text));
-        let params = self.params(&subject, client.as_ref());
-        let content = self.content(&subject);
+        let steps = self.steps(&subject);
+        let request = self.request(&subject, client.as_ref());
+        let refresh = token.refresh.as_ref();
+        let refresh = refresh.map(|refresh| self.refresh(&subject, refresh, client.as_ref()));
         let response = self.response(&subject);
         let base_url_allow = self.base_url_allow(&subject, base_url_allow);
         let placement = self.placed(&subject.field("placement"), token.placement.as_ref());
         let lifetime = self.lifetime(&subject);
-        let given = token.grant_type.as_deref().or_else(|| flow.grant_type());
         Some(TokenMethod {
             flow: flow.clone(),
-            request: RequestSettings {
-                url: url?,
-                method: match token.method {
-                    HttpMethod::Get => RequestMethod::Get,
-                    HttpMethod::Post => RequestMethod::Post,
-                    HttpMethod::Put => RequestMethod::Put,
-                },
-                headers,
-                grant_type: given.filter(|text| !text.is_empty()).map(str::to_owned),
-                scopes,
-                scope_separator: token.scope_separator.clone(),
-                audience,
-                params,
-                content: content?,
+            steps: steps?,
+            request: request?,
+            refresh: match refresh {
+                Some(refresh) => Some(refresh?),
+                None => None,
             },
             client,
             response,
@@ -156,6 +160,46 @@ impl Reader {
         })
     }
 
+    /// What a request says.
+    fn request(
+        &mut self,
+        subject: &Subject<'_>,
+        client: Option<&Client>,
+    ) -> Option<RequestSettings> {
+        let token = subject.token;
+        let url = self.token_url(subject);
+        let url_allow = self.url_allow(subject, url.as_ref());
+        let headers = token.headers.iter().enumerate();
+        let headers = headers
+            .filter_map(|(at, header)| self.token_header(subject, at, header))
+            .collect::<Vec<_>>();
+        self.distinct_headers(subject, &headers, client);
+        let scopes = self.scopes(subject);
+        let audience = token.audience.as_deref();
+        let audience =
+            audience.and_then(|text| self.requested(subject, &subject.field("audience"), text));
+        let params = self.params(subject, client);
+        let content = self.content(subject);
+        let given = token.grant_type.as_deref();
+        let given = given.or_else(|| subject.flow.grant_type());
+        Some(RequestSettings {
+            url: url?,
+            url_allow,
+            method: match token.method {
+                HttpMethod::Get => RequestMethod::Get,
+                HttpMethod::Post => RequestMethod::Post,
+                HttpMethod::Put => RequestMethod::Put,
+            },
+            headers,
+            grant_type: given.filter(|text| !text.is_empty()).map(str::to_owned),
+            scopes,
+            scope_separator: token.scope_separator.clone(),
+            audience,
+            params,
+            content: content?,
+        })
+    }
+
     fn token_url(&mut self, subject: &Subject<'_>) -> Option<Template> {
         let field = subject.field("url");
         let url = self.requested(subject, &field, &subject.token.url)?;
@@ -163,6 +207,31 @@ impl Reader {
             self.keep(&field, Endpoint::parse(&literal));
         }
         Some(url)
+    }
+
+    /// Where a URL may lead that an earlier answer begins.
+    fn url_allow(&mut self, subject: &Subject<'_>, url: Option<&Template>) -> Vec<HostPattern> {
+        let field = subject.field("urlAllow");
+        let allowed = &subject.token.url_allow;
+        match (url.map(Template::is_host_from_step), allowed.is_empty()) {
+            (Some(true), true) => self.problem(
+                &field,
+                "is required where url begins with ${step.NAME.FIELD}: write the hosts that it may lead to, such as *.example.com",
+            ),
+            (Some(false), false) => self.problem(
+                &field,
+                "is used only where url begins with ${step.NAME.FIELD}: remove it",
+            ),
+            (Some(true), false) | (Some(false), true) | (None, _) => {}
+        }
+        self.host_patterns(&field, allowed)
+    }
+
+    fn host_patterns(&mut self, field: &str, texts: &[String]) -> Vec<HostPattern> {
+        let texts = texts.iter().enumerate();
+        texts
+            .filter_map(|(at, text)| self.keep(&format!("{field}[{at}]"), text.parse()))
+            .collect()
     }
 
     fn token_header(
@@ -190,7 +259,7 @@ impl Reader {
         &mut self,
         subject: &Subject<'_>,
         headers: &[RequestHeader],
-        client: Option<&credence_core::collection::Client>,
+        client: Option<&Client>,
     ) {
         for (at, header) in headers.iter().enumerate() {
             let same = |other: &RequestHeader| other.name.eq_ignore_ascii_case(&header.name);
@@ -241,15 +310,7 @@ impl Reader {
             ),
             (true, false) | (false, true) => {}
         }
-        let allowed = allowed.iter().enumerate();
-        allowed
-            .filter_map(|(at, text)| {
-                self.keep(
-                    &format!("spec.baseUrlAllow[{at}]"),
-                    text.parse::<HostPattern>(),
-                )
-            })
-            .collect()
+        self.host_patterns("spec.baseUrlAllow", allowed)
     }
 
     pub(super) fn placed(
@@ -327,6 +388,9 @@ impl Reader {
     /// What the requests of a method may refer to.
     fn in_request(&mut self, subject: &Subject<'_>, field: &str, template: &Template) {
         self.without_token(field, template);
+        for variable in template.references().late {
+            self.earlier(subject, field, variable);
+        }
         match subject.flow.jwt() {
             None => self.without_jwt(field, template),
             Some(jwt) if jwt.algorithm.key_kind() == KeyKind::Shared => {

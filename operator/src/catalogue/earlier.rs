@@ -9,9 +9,9 @@ use super::{Orders, Planned, Slot};
 
 impl Slot {
     /// How what is kept was obtained, where calls may go on with it under a new
-    /// plan: whoever gives a client another secret, or asks for another scope,
-    /// must not cut off the calls until the provider has answered. It is so only
-    /// where the same client has it from the same endpoint for the same API.
+    /// plan: whoever gives a client another secret must not cut off the calls
+    /// until the provider has answered. It is so only where nothing else is
+    /// different that decides which token is meant, or where it goes.
     pub(super) fn earlier_than(&self, planned: &Planned) -> Orders {
         let replaced = |environment: &Environment, order: &Arc<Order>| {
             let before = self.planned.as_ref();
@@ -24,8 +24,7 @@ impl Slot {
                 .find(|before| {
                     record.held_for(&before.terms).is_some()
                         && before.terms.order != order.terms.order
-                        && before.terms.lineage == order.terms.lineage
-                        && before.terms.base_url == order.terms.base_url
+                        && before.terms.identity == order.terms.identity
                 })
                 .cloned()
         };
@@ -58,7 +57,7 @@ mod tests {
 
     fn order(number: u8, change: impl FnOnce(&mut Order)) -> Arc<Order> {
         let mut order = (*tokens::tests::order(number)).clone();
-        order.terms.lineage = [0; 32];
+        order.terms.identity = [0; 32];
         change(&mut order);
         Arc::new(order)
     }
@@ -133,15 +132,10 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_not_used_for_another_grant_or_another_api() {
+    fn a_token_is_not_used_for_an_order_of_another_identity() {
         let first = order(1, |_| ());
-        let of_other_grant = order(2, |order| order.terms.lineage = [2; 32]);
-        let elsewhere = order(2, |order| {
-            order.terms.base_url = Some("https://other.test".parse().unwrap());
-        });
-        for other in [of_other_grant, elsewhere] {
-            assert!(!is_used(&slot(&[Some(&first), Some(&other)]), NOW));
-        }
+        let other = order(2, |order| order.terms.identity = [2; 32]);
+        assert!(!is_used(&slot(&[Some(&first), Some(&other)]), NOW));
     }
 
     #[test]

@@ -16,8 +16,10 @@ pub(crate) fn order(number: u8) -> Arc<Order> {
     Arc::new(Order {
         terms: Terms {
             order: [number; 32],
+            identity: [number; 32],
             lineage: [number; 32],
             shape: ResponseShape::default(),
+            refresh_shape: None,
             lifetime: Lifetime::default(),
             renewal: Renewal::Anew,
             seed: None,
@@ -26,8 +28,10 @@ pub(crate) fn order(number: u8) -> Arc<Order> {
             base_url: None,
             base_url_allow: Vec::new(),
         },
+        steps: Vec::new(),
         request: Some(TokenRequest {
             url: LateText::known(&Secret::new("https://auth.test/token")),
+            url_allow: Vec::new(),
             method: RequestMethod::Post,
             headers: Vec::new(),
             content: Content::Fields(FieldFormat::Form, Vec::new()),

@@ -33,6 +33,11 @@ impl Endpoint {
     }
 
     pub(super) async fn that(then: Then) -> Self {
+        Self::in_turn(vec![then]).await
+    }
+
+    /// On each connection the next, and the last from then on.
+    pub(super) async fn in_turn(thens: Vec<Then>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let heard = Arc::new(Mutex::new(Vec::new()));
@@ -40,8 +45,10 @@ impl Endpoint {
         let hearing = Arc::clone(&heard);
         serving.spawn(async move {
             let mut connections = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(serve(stream, then.clone(), Arc::clone(&hearing)));
+            let last = thens.last().cloned();
+            let mut thens = thens.into_iter().chain(last.into_iter().cycle());
+            while let (Ok((stream, _)), Some(then)) = (listener.accept().await, thens.next()) {
+                connections.spawn(serve(stream, then, Arc::clone(&hearing)));
             }
         });
         Self {

@@ -20,8 +20,11 @@ pub(super) fn token_method(flow: Flow) -> TokenMethod {
     let grant_type = flow.grant_type().map(str::to_owned);
     TokenMethod {
         flow,
+        steps: Vec::new(),
+        refresh: None,
         request: RequestSettings {
             url: template("https://auth.test/token"),
+            url_allow: Vec::new(),
             method: RequestMethod::Post,
             headers: vec![],
             grant_type,

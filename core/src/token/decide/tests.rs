@@ -42,8 +42,10 @@ fn anew() -> Story {
         record: Record::default(),
         terms: Terms {
             order: [1; 32],
+            identity: [2; 32],
             lineage: [2; 32],
             shape: ResponseShape::default(),
+            refresh_shape: None,
             lifetime: Lifetime::default(),
             renewal: Renewal::Anew,
             seed: None,

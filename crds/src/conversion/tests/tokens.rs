@@ -7,6 +7,8 @@ use credence_core::token::{CaptureFrom, ExpiresKind, Lifetime, ResponseShape};
 
 use super::*;
 
+mod steps;
+
 const URL: &str = "https://auth.example.com/token";
 
 fn client() -> Value {

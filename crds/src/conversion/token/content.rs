@@ -6,7 +6,7 @@ use credence_core::collection::{
 use credence_core::template::Template;
 use serde_json::Value;
 
-use super::{Reader, Subject};
+use super::{Part, Reader, Subject};
 use crate::token::{BodyFormat, HttpMethod};
 
 impl Reader {
@@ -50,7 +50,8 @@ impl Reader {
                 );
             }
         }
-        if matches!(subject.flow, Flow::JwtBearer { .. }) && !body.contains("${jwt}") {
+        let is_grant = subject.part == Part::Token;
+        if is_grant && matches!(subject.flow, Flow::JwtBearer { .. }) && !body.contains("${jwt}") {
             self.problem(&field, "must hold ${jwt}: no field is sent beside body");
         }
         match format {
@@ -152,6 +153,16 @@ impl Reader {
 /// What sets a field of this name already (RFC 6749 §3.2: none is repeated).
 fn owner(subject: &Subject<'_>, client: Option<&Client>, name: &str) -> Option<&'static str> {
     let token = subject.token;
+    match subject.part {
+        Part::Token => {}
+        Part::Step(_) => return None,
+        Part::Refresh if subject.is_custom() => return None,
+        Part::Refresh => {
+            if let "grant_type" | "refresh_token" = name {
+                return Some("the method");
+            }
+        }
+    }
     let given = token
         .grant_type
         .as_deref()
@@ -169,7 +180,9 @@ fn owner(subject: &Subject<'_>, client: Option<&Client>, name: &str) -> Option<&
         }
         "scope" if !token.scopes.is_empty() => Some("scopes"),
         "audience" if token.audience.is_some() => Some("audience"),
-        "username" | "password" if matches!(subject.flow, Flow::Password { .. }) => {
+        "username" | "password"
+            if subject.part == Part::Token && matches!(subject.flow, Flow::Password { .. }) =>
+        {
             Some("the method")
         }
         "refresh_token" if refreshes => Some("the method"),
@@ -178,7 +191,11 @@ fn owner(subject: &Subject<'_>, client: Option<&Client>, name: &str) -> Option<&
         {
             Some("the method")
         }
-        "assertion" if matches!(subject.flow, Flow::JwtBearer { .. }) => Some("the method"),
+        "assertion"
+            if subject.part == Part::Token && matches!(subject.flow, Flow::JwtBearer { .. }) =>
+        {
+            Some("the method")
+        }
         "client_assertion" | "client_assertion_type" if has_assertion => Some("client.assertion"),
         name if of_client.is_some_and(|client| client.id_field == name) => Some("client.id"),
         name if of_client

@@ -73,3 +73,93 @@ fn a_token_that_was_obtained_with_one_certificate_is_not_used_with_another() {
     assert_eq!(without.client_certificate, None);
     assert!(route.client_certificate.is_some());
 }
+
+/// Whoever changes anything else may mean another token, and calls must not go
+/// on with the one before.
+#[test]
+fn only_a_proof_leaves_the_identity_of_an_order_as_it_is() {
+    let with = |method: TokenMethod, key: &str, value: &str| {
+        let mut held = HELD.to_vec();
+        held.retain(|(held, _)| *held != key);
+        held.push((key, value));
+        let resolved = in_development(&with_token(method), &with_dev(secret(&held)));
+        resolved.unwrap().order.unwrap().terms
+    };
+    let authenticated = |authentication| TokenMethod {
+        client: Some(client(authentication)),
+        ..token_method(Flow::ClientCredentials)
+    };
+    for (what, method, key) in [
+        (
+            "in the head",
+            authenticated(ClientAuthentication::Basic),
+            "secret",
+        ),
+        (
+            "in the body",
+            authenticated(ClientAuthentication::Body),
+            "secret",
+        ),
+        ("a password", token_method(password()), "pass"),
+    ] {
+        let before = order(method.clone()).terms;
+        let after = with(method, key, "an0ther");
+        assert_ne!(before.order, after.order, "{what}");
+        assert_eq!(before.identity, after.identity, "{what}");
+    }
+
+    let base = || token_method(Flow::ClientCredentials);
+    let changed = |change: &dyn Fn(&mut TokenMethod)| {
+        let mut method = base();
+        change(&mut method);
+        order(method).terms.identity
+    };
+    let before = order(base()).terms.identity;
+    for (what, after) in [
+        ("client", with(base(), "id", "client-2").identity),
+        (
+            "scopes",
+            changed(&|it| it.request.scopes = vec![template("read")]),
+        ),
+        (
+            "audience",
+            changed(&|it| it.request.audience = Some(template("a"))),
+        ),
+        (
+            "url",
+            changed(&|it| it.request.url = template("https://auth.test/b")),
+        ),
+        (
+            "field",
+            changed(&|it| {
+                let account = FieldValue::Text(template("${secret.odd}"));
+                it.request.params = vec![("account_id".to_owned(), account)];
+            }),
+        ),
+        (
+            "hosts",
+            changed(&|it| it.base_url_allow = vec!["*.example.com".parse().unwrap()]),
+        ),
+        (
+            "response",
+            changed(&|it| it.response.access_token = "id_token".parse().unwrap()),
+        ),
+        ("flow", order(token_method(refresh_token())).terms.identity),
+        (
+            "user",
+            with(token_method(password()), "user", "joe").identity,
+        ),
+        (
+            "password's user",
+            order(token_method(password())).terms.identity,
+        ),
+    ] {
+        assert_ne!(before, after, "{what}");
+    }
+    let of_user = |user| with(token_method(password()), "user", user).identity;
+    assert_ne!(of_user("jane"), of_user("joe"));
+    let mut moved = with_token(base());
+    moved.base_url = Some(template("https://other.test"));
+    let moved = in_development(&moved, &with_dev(secret(&HELD)));
+    assert_ne!(before, moved.unwrap().order.unwrap().terms.identity);
+}

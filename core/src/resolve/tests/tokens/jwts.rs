@@ -377,7 +377,7 @@ fn a_signed_jwt_is_the_token_itself_and_its_key_is_in_no_bundle() {
 }
 
 #[test]
-fn another_key_or_claim_is_another_order_and_another_lifetime_is_not() {
+fn another_key_claim_or_lifetime_is_another_order() {
     let (one, other) = (Identity::new(), Identity::new());
     let digest = |jwt, identity: &Identity| {
         let resolved = holding(&signed(jwt), &[("key", &identity.key())]);
@@ -395,7 +395,7 @@ fn another_key_or_claim_is_another_order_and_another_lifetime_is_not() {
         lifetime: Duration::from_secs(600),
         ..settings()
     };
-    assert_eq!(digest(longer, &one), base);
+    assert_ne!(digest(longer, &one), base);
 
     let method = |key: &Identity| {
         let method = asserting(ClientAuthentication::PrivateKeyJwt, settings());
@@ -473,4 +473,33 @@ fn a_wrong_key_is_told_by_its_name_and_place() {
         ..settings()
     };
     assert!(holding(&signed(jwt), &[("key", &file)]).is_ok());
+}
+
+#[test]
+fn another_key_is_another_order_and_another_claim_is_another_identity() {
+    let [one, other] = [Identity::new(), Identity::new()].map(|it| it.key.serialize_pem());
+    let terms = |jwt: &JwtSettings, key: &str| order_with(bearer(jwt.clone()), key).terms;
+    let base = settings();
+    let before = terms(&base, &one);
+    let rekeyed = terms(&base, &other);
+    assert_ne!(before.order, rekeyed.order);
+    assert_eq!(before.identity, rekeyed.identity);
+    for changed in [
+        JwtSettings {
+            subject: Some(template("bob")),
+            ..base.clone()
+        },
+        JwtSettings {
+            lifetime: Duration::from_secs(60),
+            ..base.clone()
+        },
+        JwtSettings {
+            backdate: Duration::ZERO,
+            ..base
+        },
+    ] {
+        let after = terms(&changed, &one);
+        assert_ne!(before.order, after.order);
+        assert_ne!(before.identity, after.identity);
+    }
 }

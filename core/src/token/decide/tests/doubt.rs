@@ -1,6 +1,7 @@
 //! Refresh tokens that were refused, and refreshes of unknown outcome.
 
 use super::*;
+use crate::token::refused::Forced;
 
 // Rule 6: invalid_grant.
 
@@ -124,7 +125,7 @@ fn a_failure_before_anything_was_sent_leaves_no_doubt() {
 fn with_grace_a_lost_answer_is_asked_for_once_more_at_once() {
     let story = rotating().with(|lifetime| lifetime.grace = Duration::from_secs(1800));
     let story = story.obtains(0, 3600, "t1", "r1").begins(3540);
-    assert_eq!(story.step_of("b", 3541), REFRESH);
+    assert_eq!(story.step_of("a", 3541), REFRESH);
     let again = story.clone().obtains(3541, 3600, "t2", "r2");
     assert_eq!(again.token(3541), Some("t2"));
     // Once at once: after that at the usual pace.
@@ -134,6 +135,32 @@ fn with_grace_a_lost_answer_is_asked_for_once_more_at_once() {
     assert_eq!(story.step_of("b", 3540 + 1800), REFRESH);
     let late = story.with(|lifetime| lifetime.grace = Duration::from_secs(10));
     assert_eq!((late.step(3549), late.step(3550)), (REFRESH, wait(3598)));
+}
+
+/// Two that hold one token must not send it at the same time; but no call is
+/// to fail for that.
+#[test]
+fn with_grace_another_is_waited_for_as_long_as_the_token_is_good() {
+    let story = rotating().with(|lifetime| lifetime.grace = Duration::from_secs(1800));
+    let story = story.obtains(0, 3600, "t1", "r1").begins(3540);
+    assert_eq!(story.step_of("b", 3541), wait(3575));
+    assert_eq!(story.step_of("b", 3575), REFRESH);
+    let late = rotating().with(|lifetime| lifetime.grace = Duration::from_secs(1800));
+    let late = late.obtains(0, 60, "t1", "r1").begins(30);
+    assert_eq!(late.step_of("b", 31), wait(58));
+    assert_eq!(late.step_of("b", 58), REFRESH);
+}
+
+/// A report of one pod is no reason to hurry more than for any other token.
+#[test]
+fn a_doubtful_refresh_is_forced_no_more_often_than_a_certain_one() {
+    let story = rotating().obtains(0, 3600, "t1", "r1").begins(3540);
+    let mut story = story.refused(1);
+    for (times, next) in [(1, 3530 + 30), (5, 3598)] {
+        let at = at(3530);
+        story.record.forced = Some(Forced { at, times });
+        assert_eq!(story.step(3541), wait(next), "{times}");
+    }
 }
 
 #[test]
