@@ -209,7 +209,8 @@ fn parameters(query: &[u8]) -> impl Iterator<Item = &[u8]> {
     query.split(|byte| *byte == b'&')
 }
 
-fn holds(query: &[u8], name: &str) -> bool {
+/// Whether a query or a form has a parameter of this name, however spelled.
+pub fn holds(query: &[u8], name: &str) -> bool {
     parameters(query).any(|parameter| is_named(parameter, name.as_bytes()))
 }
 

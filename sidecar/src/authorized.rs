@@ -30,6 +30,7 @@ pub(crate) struct Authorized {
     destination: Arc<Destination>,
     head: Vec<u8>,
     trailers: bool,
+    has_token: bool,
     body: Option<Zeroizing<Vec<u8>>>,
 }
 
@@ -49,6 +50,7 @@ pub(crate) struct Unfinished {
     /// Without the length of the body, the signature and the empty line.
     head: Vec<u8>,
     trailers: bool,
+    has_token: bool,
     /// Of a body in which something is set.
     format: Option<Format>,
     signed: Option<Signed>,
@@ -173,12 +175,16 @@ impl Authorized {
             let sent = |field: &field::Field<'_>| field.name.eq_ignore_ascii_case(name);
             request.fields.iter().any(sent) && !request.is_named(name)
         };
+        let has_token = destination.yielding.as_ref().is_none_or(|yielding| {
+            yielding.is_in_head(has, query.map(str::as_bytes), &cookies_of(request))
+        });
         destination.headers.write(has, &moment, &mut head);
         if whole {
             return Ok(Applied::Head(Unfinished {
                 destination,
                 head,
                 trailers,
+                has_token,
                 format,
                 signed,
                 moment,
@@ -190,6 +196,7 @@ impl Authorized {
             destination,
             head,
             trailers,
+            has_token,
             body: None,
         }))
     }
@@ -202,6 +209,12 @@ impl Authorized {
     /// Whether the caller has said that he takes trailers (RFC 9110 §10.1.4).
     pub(crate) fn takes_trailers(&self) -> bool {
         self.trailers
+    }
+
+    /// Whether the collection's token is on it: if it has one, and the caller
+    /// has not sent his own where he may.
+    pub(crate) fn has_token(&self) -> bool {
+        self.has_token
     }
 
     /// With a body that its head announces already.
@@ -236,6 +249,10 @@ impl Unfinished {
     /// `bad-request`, where nothing can be set in this body; those of
     /// [`crate::signer::Signer::sign`].
     pub(crate) fn finish(mut self, body: Zeroizing<Vec<u8>>) -> Result<Authorized, Problem> {
+        let yielding = self.destination.yielding.as_ref();
+        let in_body = yielding
+            .zip(self.format)
+            .is_some_and(|(yielding, format)| yielding.is_in_body(format, &body));
         let whole = match self.format {
             Some(format) => self.placed(format, &body)?,
             None => body,
@@ -248,6 +265,7 @@ impl Unfinished {
             destination: self.destination,
             head: self.head,
             trailers: self.trailers,
+            has_token: self.has_token || in_body,
             body: Some(whole),
         })
     }
@@ -312,6 +330,14 @@ const NO_COOKIE: field::Field<'_> = field::Field {
     value: b"",
 };
 
+/// The values of the Cookie fields that are passed on.
+fn cookies_of<'a>(request: &'a RequestHead<'_, '_>) -> impl Iterator<Item = &'a [u8]> + Clone {
+    let fields = request.fields.iter();
+    let passed_on =
+        |field: &&field::Field<'_>| cookies::is_cookie(field) && !request.is_named(field.name);
+    fields.filter(passed_on).map(|field| field.value)
+}
+
 /// Writes one field of cookies, unless nothing is left of it. The collection's
 /// stand in the first one: most servers read only one field (RFC 6265 §5.4).
 fn write_cookies(
@@ -327,14 +353,7 @@ fn write_cookies(
     out.extend_from_slice(b": ");
     let start = out.len();
     if first {
-        let passed_on =
-            |field: &&field::Field<'_>| cookies::is_cookie(field) && !request.is_named(field.name);
-        let all = request
-            .fields
-            .iter()
-            .filter(passed_on)
-            .map(|field| field.value);
-        destination.cookies.write(&all, moment, out);
+        destination.cookies.write(&cookies_of(request), moment, out);
     }
     destination
         .cookies

@@ -12,7 +12,7 @@ use crate::body_copy::BodyCopy;
 use crate::budget::Budget;
 use crate::http1::ResponseHead;
 use crate::metrics::CollectionMetrics;
-use crate::plan::{BodyPlan, CookiePlan, Credentials, HeaderPlan, PathPlan};
+use crate::plan::{BodyPlan, CookiePlan, Credentials, HeaderPlan, PathPlan, Yielding};
 use crate::refusal;
 use crate::signer::Signer;
 use crate::slug::Slug;
@@ -32,6 +32,8 @@ pub(crate) struct Destination {
     pub(crate) generation: Option<u64>,
     /// From when on the token in it must not be sent.
     pub(crate) expires_at: Option<Timestamp>,
+    /// Where the token is put, if a caller may send his own instead.
+    pub(crate) yielding: Option<Yielding>,
     /// The same for all destinations that replaced one another without the
     /// collection having been withdrawn in between.
     pub(crate) lineage: u64,
@@ -54,8 +56,12 @@ pub(crate) struct Destination {
 
 impl Destination {
     /// Takes note of what an answer says about the credential; whether it says
-    /// that the token is not good any more.
-    pub(crate) fn answered(&self, head: &ResponseHead<'_, '_>) -> bool {
+    /// that the token is not good any more. To a call that did not get the token
+    /// it says nothing.
+    pub(crate) fn answered(&self, head: &ResponseHead<'_, '_>, has_token: bool) -> bool {
+        if self.generation.is_some() && !has_token {
+            return false;
+        }
         let refusal = &self.route.refusal;
         let refused = self.generation.is_some() && refusal::refuses_token(refusal, head);
         match (self.generation, refused) {
@@ -70,10 +76,11 @@ impl Destination {
     pub(crate) fn copy_of_answer(
         &self,
         head: &ResponseHead<'_, '_>,
+        has_token: bool,
         budget: &Arc<Budget>,
     ) -> Option<Box<BodyCopy>> {
-        let looked_at =
-            self.generation.is_some() && self.route.refusal.depends_on_body(head.status);
+        let has_token = has_token && self.generation.is_some();
+        let looked_at = has_token && self.route.refusal.depends_on_body(head.status);
         let copy = looked_at.then(|| BodyCopy::of(head.framing, LONGEST_LOOKED_AT, budget))?;
         copy.map(Box::new)
     }

@@ -333,7 +333,7 @@ impl Exchange {
     /// Turns the head of an answer into the one that the client gets. An error
     /// is what ends the exchange.
     fn pass_head<L>(&mut self, length: usize, around: &mut Around<'_, L>) -> Result<(), Verdict> {
-        let replayable = self.is_replayable();
+        let (replayable, has_token) = (self.is_replayable(), self.active.has_token());
         let side = self.active.side();
         let mut storage = FieldStorage::new();
         let bytes = &side.inbound.bytes()[..length];
@@ -354,7 +354,7 @@ impl Exchange {
             close: self.close,
             switching,
         };
-        let refused = around.destination.answered(&head);
+        let refused = around.destination.answered(&head, has_token);
         if let Some(signer) = &around.destination.signer {
             signer.answered(&head, Timestamp::now());
         }
@@ -390,7 +390,9 @@ impl Exchange {
             let passing = answer::write(&head, &caller, around.destination, room);
             self.close = passing.close;
             self.status = Some(head.status);
-            let copy = around.destination.copy_of_answer(&head, around.bodies);
+            let copy = around
+                .destination
+                .copy_of_answer(&head, has_token, around.bodies);
             self.download = Download::Body {
                 pump: Pump::new(head.framing, passing.chunked).copying(copy),
                 reusable: !head.close,

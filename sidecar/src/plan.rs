@@ -8,6 +8,7 @@ mod credentials;
 mod headers;
 mod json;
 mod path;
+mod yielding;
 
 use credence_core::bundle::Value;
 use credence_core::template::Moment;
@@ -18,6 +19,7 @@ pub(crate) use cookies::CookiePlan;
 pub(crate) use credentials::Credentials;
 pub(crate) use headers::HeaderPlan;
 pub(crate) use path::PathPlan;
+pub(crate) use yielding::Yielding;
 
 /// A part of the bundle that cannot be sent. The bundle's maker checks the
 /// same; this is the last line before the wire. Nothing of a value is quoted.

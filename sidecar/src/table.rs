@@ -22,7 +22,7 @@ use crate::destination::Destination;
 use crate::http2::client::Windows;
 use crate::metrics::{CollectionMetrics, Metrics};
 use crate::own_ports::Wish;
-use crate::plan::{BodyPlan, CookiePlan, Credentials, HeaderPlan, PathPlan, Unplaceable};
+use crate::plan::{BodyPlan, CookiePlan, Credentials, HeaderPlan, PathPlan, Unplaceable, Yielding};
 use crate::problem::Problem;
 use crate::signer::Signer;
 use crate::slug::Slug;
@@ -49,10 +49,11 @@ enum Slot {
 }
 
 /// Which token a route has in it, if any.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Held {
     generation: Option<u64>,
     expires_at: Option<Timestamp>,
+    yielding: Option<Yielding>,
 }
 
 /// Why a collection cannot be served by this program.
@@ -189,6 +190,7 @@ impl Compiler {
                 let held = Held {
                     generation: Some(token.generation),
                     expires_at: token.expires_at,
+                    yielding: Yielding::of(&route),
                 };
                 let destination = self.destination(name, bound, held, before, metrics)?;
                 (Some(destination), None)
@@ -214,11 +216,13 @@ impl Compiler {
         let Held {
             generation,
             expires_at,
+            yielding,
         } = held;
         let same = |before: &&Arc<Destination>| {
             before.route == route
                 && before.generation == generation
                 && before.expires_at == expires_at
+                && before.yielding == yielding
         };
         if let Some(same) = before.filter(same) {
             return Ok(Arc::clone(same));
@@ -274,7 +278,9 @@ impl Compiler {
             None => {
                 let board = self.board.clone();
                 let last = before.map(|before| &*before.standing);
-                let standing = Standing::new(name.clone(), of_ours, generation, board);
+                // Only calls that have the token say something about it.
+                let is_ours = of_ours || generation.is_some();
+                let standing = Standing::new(name.clone(), is_ours, generation, board);
                 Arc::new(standing.after(last, Instant::now()))
             }
         };
@@ -293,6 +299,7 @@ impl Compiler {
             route,
             generation,
             expires_at,
+            yielding,
             standing,
             metrics,
         }))

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use credence_core::bundle::{OnConflict, Placed, Value};
-use credence_core::placement::CompiledQuery;
+use credence_core::placement::{self, CompiledQuery};
 use credence_core::template::{Moment, Varying};
 use zeroize::Zeroizing;
 
@@ -151,6 +151,16 @@ impl BodyPlan {
         object.close_gap(body, &mut edits);
         json::apply(body, edits, out);
         Ok(())
+    }
+}
+
+/// Whether a body has a member of this name.
+pub(super) fn holds(format: Format, body: &[u8], name: &str) -> bool {
+    match format {
+        Format::Json => {
+            json::Object::parse(body, &[name]).is_ok_and(|object| object.of(0).next().is_some())
+        }
+        Format::Form => placement::holds(body, name),
     }
 }
 

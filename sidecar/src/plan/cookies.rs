@@ -126,11 +126,7 @@ impl CookiePlan {
     ) {
         let start = out.len();
         for ours in &self.0 {
-            let named = |value: &[u8]| {
-                value
-                    .split(|byte| *byte == b';')
-                    .any(|piece| name(piece) == ours.name.as_bytes())
-            };
+            let named = |value: &[u8]| holds(value, &ours.name);
             if ours.on_conflict == OnConflict::IfAbsent && sent.clone().any(named) {
                 continue;
             }
@@ -151,6 +147,12 @@ impl CookiePlan {
             .iter()
             .find(|ours| ours.name.as_bytes() == name(piece))
     }
+}
+
+/// Whether the value of a Cookie field has a pair of this name.
+pub(super) fn holds(value: &[u8], wanted: &str) -> bool {
+    let mut pieces = value.split(|byte| *byte == b';');
+    pieces.any(|piece| name(piece) == wanted.as_bytes())
 }
 
 /// Whether this is a field of cookies.

@@ -48,12 +48,12 @@ impl Connection {
     /// Begins an exchange.
     pub(crate) fn send(mut self, request: Authorized) -> Active {
         let destination = Arc::clone(request.destination());
-        let trailers = request.takes_trailers();
+        let (trailers, has_token) = (request.takes_trailers(), request.has_token());
         self.side.outbound = Outbound::new(request.into_wire());
-        self.active(destination, trailers)
+        self.active(destination, trailers, has_token)
     }
 
-    fn active(mut self, destination: Arc<Destination>, trailers: bool) -> Active {
+    fn active(mut self, destination: Arc<Destination>, trailers: bool, has_token: bool) -> Active {
         if let Transport::Http2(stream) = &mut self.side.io {
             stream.address(Arc::clone(&destination), trailers);
         }
@@ -62,6 +62,7 @@ impl Connection {
             counted: self.counted,
             destination,
             trailers,
+            has_token,
         }
     }
 
@@ -86,9 +87,15 @@ pub(crate) struct Active {
     counted: Option<OpenConnection>,
     destination: Arc<Destination>,
     trailers: bool,
+    has_token: bool,
 }
 
 impl Active {
+    /// Whether the request has the collection's token.
+    pub(crate) fn has_token(&self) -> bool {
+        self.has_token
+    }
+
     /// The provider's side, for the rest of the exchange.
     pub(crate) fn side(&mut self) -> &mut Side<Transport> {
         &mut self.side
@@ -107,7 +114,7 @@ impl Active {
     pub(crate) fn retry_on(mut self, mut other: Connection) -> Option<Self> {
         std::mem::swap(&mut other.side.outbound, &mut self.side.outbound);
         let whole = other.side.outbound.rewind();
-        whole.then(|| other.active(self.destination, self.trailers))
+        whole.then(|| other.active(self.destination, self.trailers, self.has_token))
     }
 
     /// Whether it is one of many streams.

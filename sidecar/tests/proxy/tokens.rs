@@ -218,6 +218,70 @@ async fn a_token_in_the_body_is_replaced_there() {
     assert_eq!(sent, json!({"a": 1, "Authorization": "Bearer t8"}));
 }
 
+/// Where an app may send a token of its own, that one is the app's to mind.
+#[tokio::test]
+async fn what_an_api_says_of_a_callers_own_token_is_no_word_about_ours() {
+    type List = fn(&mut Route) -> &mut Vec<Placed>;
+    let json = "Content-Type: application/json\r\nContent-Length: ";
+    let form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ";
+    let cases: [(List, &str, String, String); 5] = [
+        (
+            |route| &mut route.headers,
+            "GET /api/a",
+            "token: own\r\n\r\n".to_owned(),
+            "\r\n".to_owned(),
+        ),
+        (
+            |route| &mut route.query,
+            "GET /api/a?token=own",
+            "\r\n".to_owned(),
+            String::new(),
+        ),
+        (
+            |route| &mut route.cookies,
+            "GET /api/a",
+            "Cookie: a=b; token=own\r\n\r\n".to_owned(),
+            "\r\n".to_owned(),
+        ),
+        (
+            |route| &mut route.body,
+            "POST /api/a",
+            format!("{json}15\r\n\r\n{{\"token\":\"own\"}}"),
+            format!("{json}2\r\n\r\n{{}}"),
+        ),
+        (
+            |route| &mut route.body,
+            "POST /api/a",
+            format!("{form}9\r\n\r\ntoken=own"),
+            format!("{form}3\r\n\r\na=b"),
+        ),
+    ];
+    for (list, line, with_his_own, with_ours) in cases {
+        let provider = accepting("none", "401 Unauthorized").await;
+        let rig = placing(&provider, "t7", 7, |route, _| {
+            list(route).push(Placed {
+                private: true,
+                on_conflict: OnConflict::IfAbsent,
+                ..varying("token", &json!([{"token": ""}]))
+            });
+        });
+        let told = renewing(&rig.handle);
+        let mut caller = rig.caller().await;
+        let send = |line: &str, rest: &str| format!("{line} HTTP/1.1\r\nHost: localhost\r\n{rest}");
+        caller.send(send(line, &with_his_own)).await;
+        assert_eq!(caller.answer().await.status(), 401);
+        assert_eq!(provider.heads().len(), 1, "{line}");
+        assert_eq!(told.load(Ordering::SeqCst), 0, "{line}");
+        let (line, rest) = match with_ours.is_empty() {
+            true => ("GET /api/a", "\r\n"),
+            false => (line, &*with_ours),
+        };
+        caller.send(send(line, rest)).await;
+        assert_eq!(caller.answer().await.status(), 401);
+        assert_eq!(provider.heads().len(), 3, "ours was renewed: {line}");
+    }
+}
+
 #[tokio::test]
 async fn a_call_is_made_again_once_and_an_api_that_refuses_everything_is_not_slow() {
     let provider = accepting("none", "401 Unauthorized").await;
