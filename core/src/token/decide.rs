@@ -19,7 +19,7 @@ pub const UNDER_WAY: SignedDuration = SignedDuration::from_secs(35);
 pub const LAST_MOMENT: SignedDuration = SignedDuration::from_secs(2);
 
 /// The least time from a token to the one that is planned after it.
-const LEAST_BETWEEN: Duration = Duration::from_secs(5);
+const LEAST_BETWEEN: Duration = Duration::from_secs(1);
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

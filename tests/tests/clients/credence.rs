@@ -150,12 +150,17 @@ impl Credence {
         )?)
     }
 
-    /// The most memory that was resident since, in bytes.
+    /// The most memory of its own that was resident since, in bytes: without the
+    /// pages of its program, which are many in a build for tests.
     pub(crate) fn peak(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kibibytes = line.and_then(|line| line.split_whitespace().next());
-        Ok(kibibytes.context("no VmHWM")?.parse::<u64>()? * 1024)
+        let bytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let kibibytes = line.and_then(|line| line.split_whitespace().next());
+            let kibibytes = kibibytes.with_context(|| format!("no {name}"))?;
+            anyhow::Ok(kibibytes.parse::<u64>()? * 1024)
+        };
+        Ok(bytes("VmHWM:")?.saturating_sub(bytes("RssFile:")?))
     }
 
     /// Allows it so many open files; gives what it was allowed.

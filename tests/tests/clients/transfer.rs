@@ -21,7 +21,7 @@ const LENGTH: u64 = 1 << 30;
 type Transfer = fn(&Credence, &str) -> Result<()>;
 
 /// The most memory that may be resident.
-const MEMORY: u64 = 30_000_000;
+const MEMORY: u64 = 12_000_000;
 
 pub(crate) fn a_gibibyte_goes_up_and_down_in_little_memory(stage: &Stage) -> Result<String> {
     let expected = digest();
