@@ -37,7 +37,8 @@ pub(crate) const CASES: &[Case] = &[
         "a leader lost in the moment of a refresh is told truthfully",
         lost_in_the_moment_of_a_refresh,
     )
-    .here(HERE),
+    .here(HERE)
+    .soak(),
 ];
 
 /// Long enough for another to lead before the token ends.
