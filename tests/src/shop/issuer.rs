@@ -118,21 +118,28 @@ impl<'a> Issuer<'a> {
     /// # Errors
     /// It does not say.
     pub fn count(&self, client: &str, what: &str) -> Result<u64> {
-        let counters = self.counters()?;
-        Ok(counters["clients"][client][what]
-            .as_u64()
-            .unwrap_or_default())
+        Ok(Self::counted(&self.counters()?, client, what))
     }
 
-    /// Has it do something: `answer`, `wait`, `hold`, `fail` or `revoke`.
+    /// The same, of what it has said.
+    #[must_use]
+    pub fn counted(counters: &Value, client: &str, what: &str) -> u64 {
+        counters["clients"][client][what]
+            .as_u64()
+            .unwrap_or_default()
+    }
+
+    /// Has it do something: `answer`, `wait`, `hold`, `fail` or `revoke`. What
+    /// it has counted until then, if it held an answer back, is not held.
     ///
     /// # Errors
     /// It was not told.
-    pub fn tell(&self, what: &str) -> Result<()> {
+    pub fn tell(&self, what: &str) -> Result<Value> {
         let path = self.path(what);
         let create = ["create", "--raw", &path, "-f", "-"];
         let kubectl = self.shop().cluster().kubectl();
-        said(&kubectl.output_with_input(&create, "")?, what).map(drop)
+        let answer = said(&kubectl.output_with_input(&create, "")?, what)?;
+        Ok(serde_json::from_str(&answer)?)
     }
 
     fn path(&self, what: &str) -> String {

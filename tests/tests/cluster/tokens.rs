@@ -46,6 +46,7 @@ const STATE: &str = "--field-selector=type=credence.dev/token";
 /// operator keeps is gone with the collection.
 fn a_token_is_obtained_once_for_all_pods_and_renewed_before_it_ends(shop: &Shop) -> Result<()> {
     shop.with_branch("tokens", Environment::Development, |branch| {
+        let begin = Instant::now();
         let issuer = open(branch, shop.secret("client"))?;
         branch.wait_for(OBJECT, "condition=Ready")?;
         ensure!(
@@ -53,7 +54,7 @@ fn a_token_is_obtained_once_for_all_pods_and_renewed_before_it_ends(shop: &Shop)
             "a token before any pod"
         );
         let callers = Callers::of(branch, COLLECTION, PODS)?;
-        let (begin, calls) = (Instant::now(), answered(&issuer)?);
+        let calls = answered(&issuer)?;
         until("two renewals", PATIENCE, || {
             Ok((issuer.count("app", "issued")? >= 3).then_some(()))
         })?;

@@ -137,19 +137,27 @@ impl Desk {
             let busy = json!({"error": "temporarily_unavailable"});
             return serving::json(StatusCode::SERVICE_UNAVAILABLE, &busy);
         }
-        let answer = token(&mut self.book(), &head, &body.unwrap_or_default());
-        let _ = mood.wait_for(|mood| *mood != Mood::Holding).await;
+        let (answer, held) = {
+            let mut book = self.book();
+            let answer = token(&mut book, &head, &body.unwrap_or_default());
+            (answer, *self.mood.borrow() == Mood::Holding)
+        };
+        if held {
+            let _ = mood.wait_for(|mood| *mood != Mood::Holding).await;
+        }
         answer
     }
 
+    /// What is told holds for whatever is not in the counters of the answer.
     fn told(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let mut book = self.book();
         let mood = match (request.method(), request.uri().path()) {
             (&Method::POST, "/answer") => Some(Mood::Answering),
             (&Method::POST, "/wait") => Some(Mood::Waiting),
             (&Method::POST, "/hold") => Some(Mood::Holding),
             (&Method::POST, "/fail") => Some(Mood::Failing),
             (&Method::POST, "/revoke") => {
-                self.book().revoke();
+                book.revoke();
                 None
             }
             (_, "/") => None,
@@ -158,7 +166,7 @@ impl Desk {
         if let Some(mood) = mood {
             self.mood.send_replace(mood);
         }
-        serving::json(StatusCode::OK, self.book().counters())
+        serving::json(StatusCode::OK, book.counters())
     }
 }
 
