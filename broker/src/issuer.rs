@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use credence_core::Secret;
-use credence_core::token::{AnswerError, AnswerProblem, Failure, RawAnswer, Terms};
+use credence_core::token::{AnswerError, AnswerProblem, Failure, RawAnswer, RefreshResult, Terms};
 use jiff::Timestamp;
 
 /// Issues tokens. There are two: token endpoints over HTTP, and the one of tests
@@ -25,6 +25,9 @@ pub trait Issuer: Send + Sync + 'static {
         asking: Asking<'_>,
         now: Timestamp,
     ) -> impl Future<Output = Result<RawAnswer, Unanswered>> + Send;
+
+    /// Is told what came of it, once that is stored.
+    fn settled(&self, _order: &Self::Order, _result: RefreshResult) {}
 }
 
 impl<I: Issuer> Issuer for Arc<I> {
@@ -37,6 +40,10 @@ impl<I: Issuer> Issuer for Arc<I> {
         now: Timestamp,
     ) -> Result<RawAnswer, Unanswered> {
         (**self).ask(order, asking, now).await
+    }
+
+    fn settled(&self, order: &Self::Order, result: RefreshResult) {
+        (**self).settled(order, result);
     }
 }
 

@@ -80,6 +80,7 @@ fn order(port: u16, trust: &str) -> Order {
     let known = |text: &str| LateText::known(&Secret::new(text));
     let grant = FieldValue::Text(known("client_credentials"));
     Order {
+        method: "oauth2ClientCredentials",
         terms: Terms {
             order: [1; 32],
             identity: [2; 32],

@@ -133,9 +133,9 @@ pub fn resolve(
         case.place(placing, data, &mut route)?;
     }
     route.signing = case.signing(data, &route.base_url)?;
-    let mut warnings = Vec::new();
+    let mut warnings = Vec::from_iter(case.password_grant());
     if let Some((name, secret)) = secret {
-        warnings = case.keys_of_other_environment(&sources, name, secret);
+        warnings.extend(case.keys_of_other_environment(&sources, name, secret));
     }
     let mut trust = match &settings.trust {
         Some(trust) => case.trust(trust)?,

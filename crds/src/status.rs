@@ -96,6 +96,12 @@ pub struct TokenStatus {
     #[schemars(length(max = 64))]
     pub expires_at: Option<String>,
 
+    /// The scopes that were asked for and granted (RFC 6749 §3.3), with spaces
+    /// between them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 65536))]
+    pub scope: Option<String>,
+
     /// About when the token endpoint is asked next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]

@@ -32,6 +32,7 @@ pub struct Metrics {
     roots_in_use: Mutex<RootsInUse>,
     injected: AtomicI64,
     outdated: AtomicI64,
+    token_refreshes: Mutex<BTreeMap<(&'static str, &'static str), i64>>,
 }
 
 /// Pods with a sidecar, by the certificate authority that it trusts.
@@ -112,6 +113,13 @@ impl Metrics {
         self.outdated.store(outdated, Ordering::Relaxed);
     }
 
+    /// Counts what came of asking for a token by a method.
+    pub fn token_refreshed(&self, method: &'static str, result: &'static str) {
+        *locked(&self.token_refreshes)
+            .entry((method, result))
+            .or_default() += 1;
+    }
+
     /// The exposition; of collections with what is known of each.
     pub fn render(&self, collections: &[Observed], now: Timestamp) -> String {
         let mut out = Exposition::default();
@@ -162,6 +170,12 @@ impl Metrics {
             Some((collection.labels(), end))
         });
         out.family(&described::TOKEN_EXPIRY, ending);
+        let refreshes = locked(&self.token_refreshes).clone();
+        let samples = refreshes.into_iter();
+        out.family(
+            &described::TOKEN_REFRESHES,
+            samples.map(|((method, result), count)| ([method, result], count)),
+        );
         out.into_text()
     }
 }
@@ -214,6 +228,7 @@ mod tests {
             unknown: 0,
         });
         metrics.set_injected_pods(5, 2);
+        metrics.token_refreshed("jwtBearer", "Obtained");
         let text = metrics.render(&collections(), at(1_000));
         for line in [
             "credence_admission_requests_total{decision=\"skip\",reason=\"host-network\"} 1",
@@ -229,6 +244,7 @@ mod tests {
             "credence_secret_age_seconds{namespace=\"shop\",collection=\"openai\"} 900",
             "credence_secret_age_seconds{namespace=\"\",collection=\"shared\"} 0",
             "credence_token_expiry_timestamp_seconds{namespace=\"shop\",collection=\"openai\"} 160",
+            "credence_token_refreshes_total{method=\"jwtBearer\",result=\"Obtained\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
@@ -281,6 +297,7 @@ mod tests {
         let metrics = Metrics::default();
         metrics.admission("inject", "opted-in");
         metrics.feed_refusal("no-token");
+        metrics.token_refreshed("jwtBearer", "TokenRefused");
         let text = metrics.render(&collections(), at(1_000));
         let described = METRICS.map(|metric| {
             let labels = metric.labels.iter().map(|label| (*label).to_owned());

@@ -34,6 +34,7 @@ use crate::server::{HTTP1, HTTP2, Server, bind};
 use crate::settings::Settings;
 use crate::shutdown::{self, PROPAGATION, Shutdown, Trigger};
 use crate::tasks::Tasks;
+use crate::tokens::counted::Counted;
 use crate::tokens::follow;
 use crate::tokens::keepers::Keepers;
 use crate::tokens::refusals::Refusals;
@@ -321,7 +322,8 @@ impl Shared {
         let store = SecretStore::new(self.client.clone(), namespace);
         // A container that is started again has the name of its pod, too.
         let holder = format!("{}-{}", self.settings.pod_name, random::name());
-        let tools = Tools::new(store.clone(), exchange, Clock::system(), holder);
+        let issuer = Counted::new(exchange, self.metrics.clone());
+        let tools = Tools::new(store.clone(), issuer, Clock::system(), holder);
         let (catalogue, leader) = (self.catalogue.clone(), self.leader.clone());
         let keepers = Keepers::new(catalogue, store, tools, leader);
         servers.spawn("keepers", keepers.run(self.draining.clone()));

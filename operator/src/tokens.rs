@@ -14,6 +14,7 @@
 //! before any sidecar can have it, and a new leader begins where the last one
 //! was interrupted.
 
+pub mod counted;
 pub mod follow;
 pub mod keepers;
 pub mod refusals;

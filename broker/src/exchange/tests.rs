@@ -29,6 +29,7 @@ fn order(url: &str) -> Order {
         content: Content::Fields(FieldFormat::Form, fields),
     };
     Order {
+        method: "oauth2ClientCredentials",
         terms: Terms {
             order: [0; 32],
             identity: [0; 32],

@@ -6,7 +6,7 @@ use std::time::Duration;
 use credence_core::token::decide::{UNDER_WAY, decide, wanted};
 use credence_core::token::record::Intent;
 use credence_core::token::{
-    Ask, Failure, Jitter, RawAnswer, Record, RoundTrip, Spread, Step, Terms,
+    Ask, Failure, Jitter, RawAnswer, Record, RefreshResult, RoundTrip, Spread, Step, Terms,
 };
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -101,7 +101,7 @@ impl<S: TokenStore, I: Issuer> Task<S, I> {
                 Step::Wait(until) => self.rest(self.until(until, terms, now)).await,
                 Step::Read => {
                     let next = record.reading(terms, now);
-                    self.advance(next, terms).await;
+                    self.advance(next, order).await;
                 }
                 Step::Ask(ask) => self.attempt(ask, order).await,
             }
@@ -133,7 +133,7 @@ impl<S: TokenStore, I: Issuer> Task<S, I> {
             let now = tools.clock.now();
             let next = self.ledger.record.intending(&tools.holder, terms, now);
             let intent = next.intent.clone();
-            if !self.advance(next, terms).await {
+            if !self.advance(next, order).await {
                 self.unsent = intent.filter(|_| self.loaded.is_none());
                 return;
             }
@@ -148,11 +148,11 @@ impl<S: TokenStore, I: Issuer> Task<S, I> {
             Err(Unanswered::Unknown(text.to_owned()))
         });
         match answer {
-            Ok(raw) => self.settle_answer(ask, &raw, round_trip, terms).await,
+            Ok(raw) => self.settle_answer(ask, &raw, round_trip, order).await,
             Err(unanswered) => {
                 let failure = Failure::from(unanswered);
                 let failed = |record: &Record| record.failing(ask, &failure, terms, received);
-                self.settle(failed, terms).await;
+                self.settle(failed, order).await;
             }
         }
     }
@@ -162,8 +162,9 @@ impl<S: TokenStore, I: Issuer> Task<S, I> {
         ask: Ask,
         raw: &RawAnswer,
         round_trip: RoundTrip,
-        terms: &Terms,
+        order: &I::Order,
     ) {
+        let terms = order.as_ref();
         // What can be had again need not be stored twice.
         let at_once = ask == Ask::Anew || raw.body.len() > LONGEST_STORED;
         let answered = |record: &Record| {
@@ -174,12 +175,12 @@ impl<S: TokenStore, I: Issuer> Task<S, I> {
                 answered
             }
         };
-        self.settle(answered, terms).await;
+        self.settle(answered, order).await;
     }
 
     /// Stores what must not be lost, whatever others have stored meanwhile,
     /// unless they have got further.
-    async fn settle(&mut self, apply: impl Fn(&Record) -> Record, terms: &Terms) {
+    async fn settle(&mut self, apply: impl Fn(&Record) -> Record, order: &I::Order) {
         let (generation, refresh_token) = {
             let record = &self.ledger.record;
             (record.generation, record.refresh_token.clone())
@@ -193,10 +194,10 @@ impl<S: TokenStore, I: Issuer> Task<S, I> {
             let next = apply(record);
             let before = self.ledger.record.clone();
             match self.ledger.save(next).await {
-                Ok(()) => return self.renewed(&before, terms),
+                Ok(()) => return self.saved(&before, order),
                 Err(NotSaved::Conflict) => {}
                 Err(NotSaved::Unavailable) => {
-                    self.publish(terms);
+                    self.publish(order.as_ref());
                     if self.wishes.borrow().stopped {
                         let end = *give_up.get_or_insert_with(|| Instant::now() + LAST_TRIES);
                         if Instant::now() >= end {
@@ -210,20 +211,31 @@ impl<S: TokenStore, I: Issuer> Task<S, I> {
     }
 
     /// Stores what can be found out again.
-    async fn advance(&mut self, next: Record, terms: &Terms) -> bool {
+    async fn advance(&mut self, next: Record, order: &I::Order) -> bool {
         let before = self.ledger.record.clone();
         match self.ledger.save(next).await {
             Ok(()) => {
-                self.renewed(&before, terms);
+                self.saved(&before, order);
                 true
             }
             Err(NotSaved::Conflict) => false,
             Err(NotSaved::Unavailable) => {
                 self.loaded = None;
-                self.publish(terms);
+                self.publish(order.as_ref());
                 self.rest(self.ledger.wait()).await;
                 false
             }
+        }
+    }
+
+    fn saved(&mut self, before: &Record, order: &I::Order) {
+        let terms = order.as_ref();
+        let result = RefreshResult::between(before, &self.ledger.record, terms);
+        if let Some(result) = result {
+            self.tools.issuer.settled(order, result);
+        }
+        if result == Some(RefreshResult::Obtained) {
+            self.renewed(before, terms);
         }
     }
 
@@ -231,9 +243,6 @@ impl<S: TokenStore, I: Issuer> Task<S, I> {
     /// nothing is renewed together with what others obtained at that moment,
     /// if its first renewal is not spread.
     fn renewed(&mut self, before: &Record, terms: &Terms) {
-        if self.ledger.record.generation == before.generation {
-            return;
-        }
         let now = self.tools.clock.now();
         let was_usable = before
             .held_for(terms)

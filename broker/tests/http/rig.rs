@@ -61,6 +61,7 @@ fn order(url: &str, renewal: Renewal) -> Order {
     ]);
     let by_refresh_token = renewal == Renewal::ByRefreshToken;
     Order {
+        method: "oauth2RefreshToken",
         terms: Terms {
             order: [1; 32],
             identity: [2; 32],

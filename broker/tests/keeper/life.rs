@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use credence_broker::store::note_refusal;
 use credence_broker::{State, TokenStore as _};
-use credence_core::token::{ErrorCode, SetbackReason};
+use credence_core::token::{ErrorCode, RefreshResult, SetbackReason};
 
 use crate::fault::Fault;
 use crate::provider::Mood;
@@ -100,6 +100,28 @@ async fn wrong_configuration_is_tried_once_and_again_when_it_changes() {
     mended.order = OTHER_ORDER;
     process.assign(mended);
     process.until_token("t1").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_issuer_is_told_what_came_of_its_answers() {
+    let mut terms = anew();
+    terms.refreshes = true;
+    let rig = Rig::new(terms, 3600);
+    rig.provider.be(Mood::Down);
+    let mut process = rig.process("a");
+    process.until_setback().await;
+    rig.provider.be(Mood::Healthy);
+    process.until_token("t1").await;
+    rig.provider.be(Mood::InvalidClient);
+    process.until_setback().await;
+    // The last time with the refresh token first, and then without.
+    assert_eq!(rig.provider.requests().len(), 4);
+    let told = [
+        RefreshResult::Failed(SetbackReason::Unreachable),
+        RefreshResult::Obtained,
+        RefreshResult::Failed(SetbackReason::Refused),
+    ];
+    assert_eq!(rig.provider.results(), told);
 }
 
 #[tokio::test(start_paused = true)]

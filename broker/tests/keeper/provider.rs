@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use credence_broker::{Asking, Clock, Issuer, Unanswered};
-use credence_core::token::{RawAnswer, Terms};
+use credence_core::token::{RawAnswer, RefreshResult, Terms};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 
@@ -55,6 +55,7 @@ struct State {
     tokens: u64,
     requests: Vec<Timestamp>,
     reuses: u64,
+    results: Vec<RefreshResult>,
 }
 
 /// Lets through what comes, or holds it back.
@@ -108,6 +109,7 @@ impl Provider {
                 tokens: 0,
                 requests: Vec::new(),
                 reuses: 0,
+                results: Vec::new(),
             }),
             entrance: Gate::open_one(),
             exit: Gate::open_one(),
@@ -140,6 +142,11 @@ impl Provider {
     /// How often somebody showed a refresh token that was replaced.
     pub(crate) fn reuses(&self) -> u64 {
         self.with(|state| state.reuses)
+    }
+
+    /// What it was told that came of requests.
+    pub(crate) fn results(&self) -> Vec<RefreshResult> {
+        self.with(|state| state.results.clone())
     }
 
     /// Whether a call with this token would succeed.
@@ -220,5 +227,9 @@ impl Issuer for Provider {
         };
         self.exit.pass().await;
         Ok(answer(acted))
+    }
+
+    fn settled(&self, _order: &Order, result: RefreshResult) {
+        self.with(|state| state.results.push(result));
     }
 }

@@ -16,8 +16,8 @@ With --output json one object is printed:
   collection, ready (whether every token is there), message (the text below the
              tokens, if there is one)
   tokens     a list of objects with environment, obtainedAt, expiresAt,
-             nextRefreshAt, lastAttemptAt (RFC 3339), failures, error (of RFC 6749);
-             what is not known is left out
+             nextRefreshAt, lastAttemptAt (RFC 3339), scope, failures, error
+             (both of RFC 6749); what is not known is left out
 
 Exit status:
   0  there is a token

@@ -2,7 +2,7 @@
 
 use credence_broker::{Outcome, State, StoreError, TokenStore as _};
 use credence_core::token::decide::wanted;
-use credence_core::token::{Jitter, Record};
+use credence_core::token::{Jitter, Record, Terms};
 use credence_crds::TokenStatus;
 use jiff::Timestamp;
 
@@ -87,7 +87,7 @@ pub(super) async fn report(args: &TokenArgs) -> Result<Report, Unknown> {
     if let Some(record) = &record {
         let next = wanted(record, terms, "", now, Jitter::default());
         let outcome = Outcome::of(record, terms, now, next, None);
-        token = status(record, &outcome);
+        token = status(record, terms, &outcome);
         ready = matches!(outcome.state, State::Token(_));
         message = explained(&outcome, None).map(|news| news.text);
     }
@@ -121,7 +121,7 @@ fn without_order(args: &TokenArgs, namespace: String, row: Option<&Row>) -> Unkn
     }
 }
 
-fn status(record: &Record, outcome: &Outcome) -> TokenStatus {
+fn status(record: &Record, terms: &Terms, outcome: &Outcome) -> TokenStatus {
     let setback = outcome.setback.as_ref();
     let failures = setback.map_or(0, |setback| setback.failures);
     // What has ended is told, too: it says when this stopped to work.
@@ -129,6 +129,7 @@ fn status(record: &Record, outcome: &Outcome) -> TokenStatus {
     TokenStatus {
         obtained_at: held.map(|held| in_seconds(held.obtained_at)),
         expires_at: held.and_then(|held| held.expires_at).map(in_seconds),
+        scope: held.and_then(|held| held.scope(terms)),
         next_refresh_at: outcome.next_attempt_at.map(in_seconds),
         last_attempt_at: setback.map(|setback| in_seconds(setback.at)),
         failures: failures.try_into().unwrap_or(i32::MAX),

@@ -42,6 +42,7 @@ impl Report {
             for (name, value) in [
                 ("obtained", &token.obtained_at),
                 ("expires", &token.expires_at),
+                ("scope", &token.scope),
                 ("next refresh", &token.next_refresh_at),
                 ("failures", &failures),
                 ("last failure", &token.last_attempt_at),
@@ -74,6 +75,7 @@ mod tests {
                     environment: "live".to_owned(),
                     token: TokenStatus {
                         obtained_at: Some("2026-01-01T00:00:00Z".to_owned()),
+                        scope: Some("orders.read orders.write".to_owned()),
                         failures: 2,
                         error: Some("invalid_client".to_owned()),
                         ..TokenStatus::default()
@@ -87,8 +89,8 @@ mod tests {
         };
         assert_eq!(
             report.text(Paint::Plain),
-            "crm, live\n  obtained      2026-01-01T00:00:00Z\n  failures      2\n  \
-             last error    invalid_client\ncrm, development\n\
+            "crm, live\n  obtained      2026-01-01T00:00:00Z\n  \
+             scope         orders.read orders.write\n  failures      2\n  last error    invalid_client\ncrm, development\n\
              The token endpoint has not answered yet.\n"
         );
         let json = serde_json::to_value(&report).unwrap();

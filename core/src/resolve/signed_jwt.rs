@@ -37,6 +37,7 @@ impl Case<'_> {
         signers.add_claims_to(&mut identity);
         identity.text(&route.base_url.to_string());
         Ok(Order {
+            method: METHOD,
             terms: Terms {
                 order: order.finish(),
                 identity: identity.finish(),

@@ -186,6 +186,7 @@ impl<'c> Asking<'c, '_> {
         let scopes = self.scopes(&the_request(self.method))?;
         let scopes = scopes.iter().map(|scope| scope.expose().to_owned());
         Ok(Order {
+            method: self.method.flow.as_str(),
             terms: Terms {
                 order: order.finish(),
                 identity: identity.finish(),

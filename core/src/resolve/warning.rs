@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::placing::Source;
 use super::{Case, SecretObject};
 use crate::Environment;
+use crate::collection::{Flow, Method};
 
 /// Something that should be looked at. Names objects and keys, never values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub enum WarningKind {
     KeyOfOtherEnvironment,
     /// A client certificate that ends soon.
     CertificateExpiring,
+    /// A user's password that is exchanged for tokens.
+    PasswordGrant,
 }
 
 /// How long before its end a certificate is warned about.
@@ -99,6 +102,20 @@ impl Case<'_> {
                  Put the right key into the Secret or name another in {block}.secretRef.name."
             ),
         }
+    }
+
+    /// That a user's password is exchanged for tokens (RFC 9700 §2.4), if it is.
+    pub(super) fn password_grant(&self) -> Option<Warning> {
+        let Method::Token(method) = &self.collection.method else {
+            return None;
+        };
+        matches!(method.flow, Flow::Password { .. }).then(|| Warning {
+            kind: WarningKind::PasswordGrant,
+            field: format!("spec.auth.{}", method.flow.as_str()),
+            message: "Tokens are obtained with a user's name and password, which RFC 9700 advises \
+                      against: use another method if the provider has one."
+                .to_owned(),
+        })
     }
 
     /// That a client certificate ends soon, if it does.

@@ -20,6 +20,8 @@ use crate::template::Moment;
 /// shows nothing secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Order {
+    /// The method, as manifests spell it.
+    pub method: &'static str,
     /// Which token is meant, what its answer means, and when it is renewed.
     pub terms: Terms,
     /// What is asked before the grant's own request, in this order.

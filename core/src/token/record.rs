@@ -60,6 +60,18 @@ pub struct Held {
     pub missing_scopes: Vec<String>,
 }
 
+impl Held {
+    /// What it is good for (RFC 6749 §3.3): the scopes that were asked for and
+    /// granted, with spaces between them; none where none was asked for.
+    pub fn scope(&self, terms: &Terms) -> Option<String> {
+        let granted = |scope: &&String| !self.missing_scopes.contains(scope);
+        let granted: Vec<&str> = (terms.scopes.iter().filter(granted))
+            .map(String::as_str)
+            .collect();
+        (!granted.is_empty()).then(|| granted.join(" "))
+    }
+}
+
 /// A refresh token that a provider gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefreshToken {

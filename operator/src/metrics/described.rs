@@ -81,8 +81,16 @@ pub(super) const TOKEN_EXPIRY: Metric = Metric {
     help: "End of the token that a collection's calls are made with, in seconds since 1970, of several environments the first; namespace is empty for a ClusterApiCollection.",
 };
 
+/// Requests for tokens.
+pub(super) const TOKEN_REFRESHES: Metric = Metric {
+    name: "credence_token_refreshes_total",
+    kind: MetricKind::Counter,
+    labels: &["method", "result"],
+    help: "Times that the replica that leads asked for a token, by the method of the collection and what came of it: Obtained, or the reason that TokenReady then has.",
+};
+
 /// All of them, in the order in which they are shown.
-pub const METRICS: [Metric; 11] = [
+pub const METRICS: [Metric; 12] = [
     BUILD_INFO,
     ADMISSIONS,
     RECONCILES,
@@ -94,4 +102,5 @@ pub const METRICS: [Metric; 11] = [
     INJECTED_PODS,
     SECRET_AGE,
     TOKEN_EXPIRY,
+    TOKEN_REFRESHES,
 ];

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 /// An order; those of different numbers are for different tokens.
 pub(crate) fn order(number: u8) -> Arc<Order> {
     Arc::new(Order {
+        method: "oauth2ClientCredentials",
         terms: Terms {
             order: [number; 32],
             identity: [number; 32],

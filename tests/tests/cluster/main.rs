@@ -12,6 +12,7 @@ mod callers;
 mod calls;
 mod case;
 mod check;
+mod commands;
 mod crowd;
 mod environment;
 mod feed;
@@ -48,12 +49,13 @@ use credence_tests::state::State;
 use credence_tests::{Cluster, collect, interrupt, network, packages};
 
 /// In this order, as far as their turns leave it open.
-const CASES: [&[Case]; 23] = [
+const CASES: [&[Case]; 24] = [
     harness::CASES,
     calls::CASES,
     isolation::CASES,
     policies::CASES,
     check::CASES,
+    commands::CASES,
     feed::CASES,
     kinds::CASES,
     strangers::CASES,

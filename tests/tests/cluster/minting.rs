@@ -1,7 +1,9 @@
 //! Refresh tokens that the provider replaces each time, while the replica that
 //! refreshes them is lost.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::thread::sleep;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -24,12 +26,12 @@ const HERE: &str = "the processes of the operator are elsewhere";
 pub(crate) const CASES: &[Case] = &[
     Case::alone(
         "a leader lost between two refreshes costs nothing",
-        |shop| lost_between_refreshes(shop, 3),
+        |shop| lost_between_refreshes(shop, &[Loss::Killed, Loss::Paused, Loss::CutOff]),
     )
     .here(HERE),
     Case::alone(
         "a leader lost again and again between two refreshes costs nothing",
-        |shop| lost_between_refreshes(shop, 18),
+        |shop| lost_between_refreshes(shop, &at_random(18)),
     )
     .here(HERE)
     .soak(),
@@ -40,15 +42,39 @@ pub(crate) const CASES: &[Case] = &[
     .here(HERE),
 ];
 
+/// How a leader is lost.
+#[derive(Clone, Copy, Debug)]
+enum Loss {
+    /// Killed where it stands.
+    Killed,
+    /// Stopped for longer than its lease lasts, and then let go on.
+    Paused,
+    /// The API server is not reached for as long.
+    CutOff,
+}
+
+/// So many, each as likely as the others.
+fn at_random(times: usize) -> Vec<Loss> {
+    let losses = [Loss::Killed, Loss::Paused, Loss::CutOff];
+    (0..times)
+        .map(|_| losses[random(losses.len() as u64) as usize])
+        .collect()
+}
+
+/// From 0 to less than this.
+fn random(end: u64) -> u64 {
+    RandomState::new().hash_one(end) % end
+}
+
 /// Long enough for another to lead before the token ends.
 const LIFETIME: u64 = 60;
 /// Whoever refreshed may lose the answer within this without losing more.
 const GRACE: u64 = 120;
 
-/// With three replicas, the one that leads is killed, paused and cut off from
-/// the API server, in turns. The provider sees one refresh for each token and
+/// With three replicas, the one that leads is lost again and again, at a moment
+/// that nobody has chosen. The provider sees one refresh for each token and
 /// no refresh token twice, and no call fails.
-fn lost_between_refreshes(shop: &Shop, times: usize) -> Result<()> {
+fn lost_between_refreshes(shop: &Shop, losses: &[Loss]) -> Result<()> {
     with_three(shop, "minting", |branch| {
         let client = json!({"user": {
             "secrets": [shop.secret("client")], "identity": "a person",
@@ -59,22 +85,23 @@ fn lost_between_refreshes(shop: &Shop, times: usize) -> Result<()> {
         branch.wait_for("apicollection/person", "condition=Ready")?;
         let callers = Callers::of(branch, "person", 3)?;
         let state = State::of(branch, &issuer)?;
-        for time in 0..times {
+        for loss in losses {
+            sleep(Duration::from_millis(random(5_000)));
             let leader = Leader::wait_for(shop)?;
             issuer.tell("wait")?;
             state.until_written()?;
-            match time % 3 {
-                0 => {
+            match loss {
+                Loss::Killed => {
                     leader.kill(shop)?;
                     issuer.tell("answer")?;
                 }
-                1 => {
+                Loss::Paused => {
                     let paused = leader.pause()?;
                     issuer.tell("answer")?;
                     sleep(LEASE_IS_LOST);
                     drop(paused);
                 }
-                _ => {
+                Loss::CutOff => {
                     let cut_off = leader.cut_off()?;
                     // What it had begun before ends without an answer that
                     // it could write down: that is the other case.
@@ -101,7 +128,7 @@ fn lost_between_refreshes(shop: &Shop, times: usize) -> Result<()> {
         unharmed(&issuer)?;
         branch.wait_for("apicollection/person", "condition=Ready")?;
         note(format!(
-            "lost {times} times, {rotations} refreshes, {} calls, none failed",
+            "{losses:?}: {rotations} refreshes, {} calls, none failed",
             issuer.counters()?["answered"]
         ));
         Ok(())

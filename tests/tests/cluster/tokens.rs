@@ -24,6 +24,10 @@ pub(crate) const CASES: &[Case] = &[
         a_wrong_client_secret_is_told_and_a_right_one_is_used_at_once,
     ),
     Case::parallel(
+        "a token that the API takes back is renewed once and fails no call",
+        a_token_that_the_api_takes_back_is_renewed_once_and_fails_no_call,
+    ),
+    Case::parallel(
         "an outage of the token endpoint is felt when the token ends",
         an_outage_of_the_token_endpoint_is_felt_when_the_token_ends,
     ),
@@ -37,8 +41,8 @@ pub(crate) const CASES: &[Case] = &[
 const PODS: usize = 3;
 /// Renewed in the middle of it.
 const LIFETIME: u64 = 20;
-const COLLECTION: &str = "machine";
-const OBJECT: &str = "apicollection/machine";
+pub(crate) const COLLECTION: &str = "machine";
+pub(crate) const OBJECT: &str = "apicollection/machine";
 const STATE: &str = "--field-selector=type=credence.dev/token";
 
 /// Pods call through some renewals and a change of the client's secret without
@@ -120,6 +124,43 @@ fn a_wrong_client_secret_is_told_and_a_right_one_is_used_at_once(shop: &Shop) ->
         ));
         branch.wait_for(OBJECT, "condition=Ready")?;
         unharmed(&issuer)
+    })
+}
+
+/// All pods complain, the operator renews it once, and the calls that were
+/// refused are made again.
+fn a_token_that_the_api_takes_back_is_renewed_once_and_fails_no_call(shop: &Shop) -> Result<()> {
+    shop.with_branch("tokens-revoked", Environment::Development, |branch| {
+        let issuer = Issuer::start(
+            branch,
+            &json!({"app": {
+                "secrets": [shop.secret("client")], "identity": "machine app",
+                "lifetimeSeconds": 3600,
+            }}),
+        )?;
+        collect(branch, &issuer, shop.secret("client"))?;
+        branch.wait_for(OBJECT, "condition=Ready")?;
+        let callers = Callers::of(branch, COLLECTION, PODS)?;
+        ensure!(issuer.count("app", "issued")? == 1, "one token for all");
+        let begin = Instant::now();
+        issuer.tell("revoke")?;
+        until("another token", PATIENCE, || {
+            Ok((issuer.count("app", "issued")? > 1).then_some(()))
+        })?;
+        let calls = answered(&issuer)?;
+        until("calls with it", PATIENCE, || {
+            Ok((answered(&issuer)? > calls + 100).then_some(()))
+        })?;
+        callers.unfailed()?;
+        let counters = issuer.counters()?;
+        ensure!(counters["clients"]["app"]["issued"] == 2, "{counters}");
+        ensure!(counters["unknown"] != 0, "it was not refused: {counters}");
+        note(format!(
+            "{} calls refused, none of them to an app; {} ms",
+            counters["unknown"],
+            begin.elapsed().as_millis()
+        ));
+        Ok(())
     })
 }
 
@@ -225,7 +266,7 @@ fn no_sidecars_memory_holds_what_tokens_are_obtained_with(shop: &Shop) -> Result
 }
 
 /// An issuer, and a collection whose client shows it this secret.
-fn open<'a>(branch: &'a Branch<'a>, secret: &str) -> Result<Issuer<'a>> {
+pub(crate) fn open<'a>(branch: &'a Branch<'a>, secret: &str) -> Result<Issuer<'a>> {
     let shop = branch.shop();
     let issuer = Issuer::start(
         branch,
@@ -234,11 +275,16 @@ fn open<'a>(branch: &'a Branch<'a>, secret: &str) -> Result<Issuer<'a>> {
             "identity": "machine app", "lifetimeSeconds": LIFETIME,
         }}),
     )?;
+    collect(branch, &issuer, secret)?;
+    Ok(issuer)
+}
+
+/// A collection of the issuer's API whose client shows it this secret.
+fn collect(branch: &Branch<'_>, issuer: &Issuer<'_>, secret: &str) -> Result<()> {
     let client = json!({"id": "app", "secret": "${secret.client-secret}"});
     branch.write_secret(COLLECTION, "client-secret", secret)?;
     let auth = json!({"oauth2ClientCredentials": {"token": {"client": client}}});
-    branch.apply(&[issuer.collection(COLLECTION, &auth)])?;
-    Ok(issuer)
+    branch.apply(&[issuer.collection(COLLECTION, &auth)])
 }
 
 pub(crate) fn pod(branch: &Branch<'_>) -> Result<&'static str> {

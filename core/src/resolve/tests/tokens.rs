@@ -118,6 +118,16 @@ fn body(message: &Message) -> Option<&str> {
     Some(std::str::from_utf8(body).unwrap())
 }
 
+/// RFC 9700 §2.4.
+#[test]
+fn a_users_password_is_advised_against_and_nothing_else_is() {
+    for (flow, advised) in [(password(), true), (Flow::ClientCredentials, false)] {
+        let warnings = resolved(token_method(flow)).unwrap().warnings;
+        let kinds: Vec<_> = warnings.iter().map(|warning| warning.kind).collect();
+        assert_eq!(kinds.contains(&WarningKind::PasswordGrant), advised);
+    }
+}
+
 /// RFC 6749 §4.4.2, and §2.3.1 for the client.
 #[test]
 fn client_credentials_are_asked_for_as_the_standard_has_it() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use credence_core::Environment;
+use credence_core::resolve::WarningKind;
 use credence_core::token::decide::{standing, wanted};
 use credence_core::token::{Held, Jitter, Next, Order, Record, Setback, Standing};
 use credence_crds::TokenStatus;
@@ -22,6 +23,8 @@ pub(super) struct Tokens<'a> {
 
 struct Needed<'a> {
     order: &'a Order,
+    /// What should be looked at, though it works.
+    advice: Option<&'a str>,
     /// What is kept of it; none until the token endpoint was asked.
     record: Option<&'a Record>,
 }
@@ -35,7 +38,14 @@ impl<'a> Tokens<'a> {
         let needed = resolutions.iter().filter_map(|(environment, resolution)| {
             let order = resolution.order.as_deref()?;
             let record = records.get(environment).map(AsRef::as_ref);
-            Some((*environment, Needed { order, record }))
+            let mut warnings = resolution.warnings.iter();
+            let warning = warnings.find(|warning| warning.kind == WarningKind::PasswordGrant);
+            let needed = Needed {
+                order,
+                advice: warning.map(|warning| warning.message.as_str()),
+                record,
+            };
+            Some((*environment, needed))
         });
         Self {
             needed: needed.collect(),
@@ -69,7 +79,7 @@ impl<'a> Tokens<'a> {
     /// Until when a token counts as one that the API refuses though it was just
     /// obtained.
     pub(super) fn rejected_until(&self, environment: Environment) -> Option<Timestamp> {
-        let Needed { order, record } = self.needed.get(&environment)?;
+        let Needed { order, record, .. } = self.needed.get(&environment)?;
         (*record)?.rejected_until(&order.terms, self.now)
     }
 
@@ -82,7 +92,7 @@ impl<'a> Tokens<'a> {
 
     /// What the status tells of the token of an environment.
     pub(super) fn status(&self, environment: Environment) -> Option<TokenStatus> {
-        let Needed { order, record } = self.needed.get(&environment)?;
+        let Needed { order, record, .. } = self.needed.get(&environment)?;
         let terms = &order.terms;
         let held = record.and_then(|record| record.held.as_ref());
         let held = held.filter(|held| held.order == terms.order);
@@ -94,6 +104,7 @@ impl<'a> Tokens<'a> {
             expires_at: held
                 .and_then(|held| held.expires_at)
                 .map(|end| grain.ceiling(end)),
+            scope: held.and_then(|held| held.scope(terms)),
             next_refresh_at: next.map(|next| grain.ceiling(next)),
             last_attempt_at: setback.map(|setback| in_seconds(setback.at)),
             failures: setback.map_or(0, |setback| setback.failures.try_into().unwrap_or(i32::MAX)),
@@ -190,10 +201,12 @@ impl<'a> Needed<'a> {
                     Some(setback) => (setback.reason.as_str(), format!(" {}", told(setback))),
                 };
                 let skew = self.skew();
+                let advice = self.advice.map(|advice| format!(" {advice}"));
+                let advice = advice.unwrap_or_default();
                 Verdict::new(
                     Status::True,
                     reason,
-                    format!("{until}{scopes}{skew}{trouble}"),
+                    format!("{until}{scopes}{skew}{trouble}{advice}"),
                 )
             }
             (Some(Standing::ReauthorizationRequired), setback) => {

@@ -20,10 +20,12 @@ use serde_json::json;
 use super::*;
 use crate::catalogue::{Kept as KeptRecord, Outline, Planned};
 use crate::collection_key::CollectionKey;
+use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::resolution::Resolution;
 use crate::revision::Inputs;
 use crate::shutdown::{self, Trigger};
+use crate::tokens::counted::Counted;
 use crate::tokens::refusals::{Refusals, RefusedToken};
 use crate::tokens::state_secret;
 use crate::tokens::tests::{on_token, order};
@@ -133,6 +135,7 @@ impl Issuer for Provider {
 
 struct Replica {
     catalogue: Arc<Catalogue>,
+    metrics: Arc<Metrics>,
     leads: watch::Sender<bool>,
     drain: Trigger,
     running: tokio::task::JoinHandle<()>,
@@ -147,13 +150,16 @@ impl Replica {
         cluster.followers.lock().unwrap().push(catalogue.clone());
         cluster.tell();
         let store = SecretStore::new(cluster.client(), "credence-system");
-        let tools = Tools::new(store.clone(), provider.clone(), Clock::system(), name);
+        let metrics = Arc::new(Metrics::default());
+        let issuer = Counted::new(provider.clone(), metrics.clone());
+        let tools = Tools::new(store.clone(), issuer, Clock::system(), name);
         let (leads, leader) = watch::channel(false);
         let (drain, draining) = shutdown::channel();
         let keepers = Keepers::new(catalogue.clone(), store, tools, leader);
         let running = tokio::spawn(keepers.run(draining));
         Self {
             catalogue,
+            metrics,
             leads,
             drain,
             running,
@@ -225,8 +231,15 @@ async fn one_replica_obtains_a_token_and_all_know_it() {
     one.knows("t1").await;
     two.knows("t1").await;
     assert_eq!(provider.asked(), 1);
+    let shown = "credence_token_refreshes_total{method=\"oauth2ClientCredentials\",\
+                 result=\"Obtained\"} 1";
+    let counts = [&one, &two].map(|replica| {
+        let metrics = replica.metrics.render(&[], Timestamp::now());
+        metrics.lines().any(|line| line == shown)
+    });
     one.end().await;
     two.end().await;
+    assert_eq!(counts, [true, false]);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What is said about tokens.
 
+use credence_core::resolve::{Warning, WarningKind};
 use credence_core::token::refused::Forced;
 use credence_core::token::{Next, Order, Record, Setback, SetbackReason};
 use credence_crds::TokenStatus;
@@ -10,12 +11,23 @@ use crate::tokens::tests::{on_token, order, record};
 
 /// A collection whose calls need a token of this order, of which this is kept.
 fn planned_with(order: &Arc<Order>, kept: Option<Record>, now: i64) -> Plan {
+    planned_despite(Vec::new(), order, kept, now)
+}
+
+/// The same, with something that should be looked at.
+fn planned_despite(
+    warnings: Vec<Warning>,
+    order: &Arc<Order>,
+    kept: Option<Record>,
+    now: i64,
+) -> Plan {
     let object = openai();
     let inputs = inputs(Environment::Development, Found::At("7".to_owned()));
     let resolution = Resolution {
         revision: inputs.revision(None),
         entry: on_token(),
         order: Some(order.clone()),
+        warnings,
         ..Resolution::rejected(inputs)
     };
     let sight = Sight::Unchanged(Arc::new(resolution));
@@ -219,4 +231,29 @@ fn what_was_not_granted_and_clocks_that_differ_are_told_with_what_to_do() {
     near.clock_skew = SignedDuration::from_secs(30);
     let plan = planned_with(&order, Some(near), 100);
     assert!(!said(&plan, "TokenReady").unwrap().2.contains("clock"));
+}
+
+#[test]
+fn the_scopes_that_were_granted_are_told() {
+    let mut order = (*order(1)).clone();
+    order.terms.scopes = ["read", "write", "admin"].map(str::to_owned).into();
+    let mut kept = held(&order);
+    kept.held.as_mut().unwrap().missing_scopes = vec!["admin".to_owned()];
+    let plan = planned_with(&Arc::new(order), Some(kept), 100);
+    let token = plan.status.environments[0].token.as_ref().unwrap();
+    assert_eq!(token.scope.as_deref(), Some("read write"));
+}
+
+/// It works, so that nothing is false.
+#[test]
+fn a_password_that_is_exchanged_for_tokens_is_advised_against() {
+    let order = order(1);
+    let warning = Warning {
+        kind: WarningKind::PasswordGrant,
+        field: "spec.auth.oauth2Password".to_owned(),
+        message: "Use another.".to_owned(),
+    };
+    let plan = planned_despite(vec![warning], &order, Some(held(&order)), 100);
+    let told = "The token holds until 1970-01-01T01:00:00Z. Use another.";
+    assert_eq!(said(&plan, "TokenReady"), Some(("True", "Obtained", told)));
 }
