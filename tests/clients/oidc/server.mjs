@@ -80,6 +80,28 @@ provider.registerGrantType('urn:ietf:params:oauth:grant-type:jwt-bearer', async 
   ctx.body = { access_token: await token.save(), expires_in: token.expiration, token_type: 'Bearer' };
 }, ['assertion']);
 
+// RFC 8693 §2: a token that another client has been given, for one of whoever asks.
+const accessToken = 'urn:ietf:params:oauth:token-type:access_token';
+provider.registerGrantType('urn:ietf:params:oauth:grant-type:token-exchange', async (ctx) => {
+  const { client, params } = ctx.oidc;
+  if (params.subject_token_type !== accessToken) {
+    throw new errors.InvalidRequest('the subject token is of another type');
+  }
+  const subject = await provider.AccessToken.find(params.subject_token);
+  if (!subject || subject.isExpired || subject.clientId === client.clientId) {
+    throw new errors.InvalidRequest('the subject token is not good');
+  }
+  if (params.audience !== 'orders') throw new errors.InvalidTarget('no such audience');
+  const token = new provider.ClientCredentials({ client, scope: params.scope });
+  ctx.body = {
+    access_token: await token.save(),
+    issued_token_type: accessToken,
+    expires_in: token.expiration,
+    scope: token.scope,
+    token_type: 'Bearer',
+  };
+}, ['subject_token', 'subject_token_type', 'audience', 'scope']);
+
 const stats = { granted: {}, refused: [], revoked: 0, late: 0, calls: 0 };
 provider.on('grant.success', (ctx) => {
   const { clientId } = ctx.oidc.client;
@@ -104,6 +126,15 @@ async function seed(clientId) {
     scope: 'openid offline_access',
   });
   return refreshToken.save();
+}
+
+// As another client of the same provider has it.
+async function subject(clientId) {
+  const client = await provider.Client.find(clientId);
+  const token = new provider.AccessToken({
+    accountId: 'ann', client, expiresIn: 3600, scope: 'orders.read',
+  });
+  return token.save();
 }
 
 const ended = new Map();
@@ -153,6 +184,7 @@ server.on('request', async (request, response) => {
   let answer;
   if (pathname === '/stats') answer = [200, stats];
   else if (pathname === '/seed') answer = [200, { token: await seed(searchParams.get('client')) }];
+  else if (pathname === '/subject') answer = [200, { token: await subject(searchParams.get('client')) }];
   else if (pathname === '/steal') answer = await steal(searchParams);
   else if (pathname.startsWith('/api/')) answer = await call(request.headers.authorization);
   else {

@@ -1,5 +1,5 @@
 //! Each way in which a client proves who it is without sending a secret, and the
-//! grant that is a signed JSON Web Token.
+//! grants that are a signed JSON Web Token and another token.
 
 use anyhow::{Context as _, Result, ensure};
 use credence_tests::pki::{Identity, Signer};
@@ -12,6 +12,8 @@ use crate::stage::Stage;
 const SHARED: &str = "shared-secret-of-more-than-32-bytes-51c0";
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
+const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
 fn clients(key: &str) -> Value {
     let client = |id: &str, authentication: &str, grant: &str, further: Value| {
@@ -46,6 +48,12 @@ fn clients(key: &str) -> Value {
             json!({"tls_client_auth_subject_dn": "CN=payroll"})
         ),
         client("bearer", "none", JWT_BEARER, json!({})),
+        client(
+            "exchanged",
+            "client_secret_basic",
+            TOKEN_EXCHANGE,
+            json!({"client_secret": SHARED})
+        ),
     ])
 }
 
@@ -58,7 +66,11 @@ pub(crate) fn knows_each_client_by_its_proof(stage: &Stage) -> Result<String> {
         let line = key.lines().nth(1).context("a key")?;
         stage.plant(line.to_owned());
     }
-    stage.plant(SHARED.to_owned());
+    let subject = oidc.ask("/subject?client=signed")?["token"].clone();
+    let subject = subject.as_str().context("a token")?;
+    for planted in [SHARED, subject] {
+        stage.plant(planted.to_owned());
+    }
 
     let url = format!("{}/token", oidc.base);
     let machine = |client: Value| {
@@ -80,25 +92,30 @@ pub(crate) fn knows_each_client_by_its_proof(stage: &Stage) -> Result<String> {
         },
         "token": {"url": url, "client": {"id": "bearer"}},
     }});
-    let key = |key: &str| [("key", key.to_owned())];
+    let exchanged = json!({"tokenExchange": {"subjectToken": "${secret.subject-token}", "token": {
+        "url": url, "audience": "orders", "scopes": ["orders.read"],
+        "client": {"id": "exchanged", "secret": "${secret.key}"},
+    }}});
     let mut objects = Vec::new();
     for (name, auth, key) in [
-        ("signed", machine(signed), key(&client.private)),
-        ("shared", machine(shared), key(SHARED)),
-        ("shown", machine(shown), key("not-used")),
-        ("bearer", bearer, key(&service.private)),
+        ("signed", machine(signed), client.private.as_str()),
+        ("shared", machine(shared), SHARED),
+        ("shown", machine(shown), "not-used"),
+        ("bearer", bearer, &service.private),
+        ("exchanged", exchanged, SHARED),
     ] {
-        let [(name_of_key, key)] = &key;
-        objects.extend(oidc.collection(name, &auth, &[(name_of_key, key)]));
+        let held = [("key", key), ("subject-token", subject)];
+        objects.extend(oidc.collection(name, &auth, &held));
     }
     show(&mut objects, "shown", &identity);
 
     let credence = stage.credence(&objects)?;
-    for name in ["signed", "shared", "shown", "bearer"] {
+    let all = ["signed", "shared", "shown", "bearer", "exchanged"];
+    for name in all {
         answers_as(&credence, name, name)?;
     }
     // Each is signed anew: the server takes none twice.
-    let stats = oidc.granted_twice(&["signed", "shared", "shown", "bearer"])?;
+    let stats = oidc.granted_twice(&all)?;
     ensure!(stats["refused"] == json!([]), "{stats}");
     stage.end(credence)?;
     Ok(format!("granted {}", stats["granted"]))
