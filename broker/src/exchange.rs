@@ -18,7 +18,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use credence_core::Secret;
 use credence_core::template::{Captured, LateValues, Moment};
-use credence_core::token::{AnswerError, Message, Order, RawAnswer, TokenRequest, TokenStep};
+use credence_core::token::{
+    AccountToken, AnswerError, Message, Order, RawAnswer, TokenRequest, TokenStep,
+};
 use credence_net::{Dialer, Egress, Guard, Network};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
@@ -27,6 +29,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use crate::account_tokens::{AccountTokens, NoCluster, NotIssued};
 use crate::issuer::{Asking, Issuer, Unanswered};
 use connection::Connection;
 
@@ -34,9 +37,10 @@ pub use exchange_error::{ExchangeError, NotSent, OutcomeUnknown};
 
 /// How token endpoints are reached.
 #[derive(Clone, Debug)]
-pub struct Exchange {
+pub struct Exchange<A = NoCluster> {
     dialer: Dialer,
     private_networks: PrivateNetworks,
+    accounts: A,
     limits: Limits,
 }
 
@@ -72,7 +76,8 @@ impl Default for Limits {
 }
 
 impl Exchange {
-    /// One that goes through the proxies of this environment.
+    /// One that goes through the proxies of this environment, where there is no
+    /// cluster.
     pub fn new(egress: Egress, private_networks: PrivateNetworks) -> Self {
         let limits = Limits::default();
         let guard = Guard {
@@ -86,10 +91,29 @@ impl Exchange {
                 },
             ),
             private_networks,
+            accounts: NoCluster,
             limits,
         }
     }
 
+    /// The same, with a cluster that issues tokens of ServiceAccounts.
+    pub fn with_accounts<A>(self, accounts: A) -> Exchange<A> {
+        let Self {
+            dialer,
+            private_networks,
+            accounts: _,
+            limits,
+        } = self;
+        Exchange {
+            dialer,
+            private_networks,
+            accounts,
+            limits,
+        }
+    }
+}
+
+impl<A: AccountTokens> Exchange<A> {
     /// Sends one request and reads its answer, whatever its status is; where the
     /// order's JWT is the token, that is signed instead. `now` is
     /// what the request says that it is.
@@ -114,7 +138,12 @@ impl Exchange {
             let jwt = signed.jwt.ok_or(NotSent::NoRequest)?;
             return Ok(RawAnswer::of_token(&jwt));
         };
+        let subject = match order.subject.as_ref().filter(|_| own.is_none()) {
+            Some(token) => Some(self.subject(token, deadline).await?),
+            None => None,
+        };
         let values = LateValues {
+            subject_token: subject.as_ref(),
             refresh_token,
             jwt: signed.jwt.as_ref(),
             client_assertion: signed.client_assertion.as_ref(),
@@ -131,6 +160,17 @@ impl Exchange {
             ..values
         };
         self.request(order, request, &values, deadline).await
+    }
+
+    /// What the grant's own request exchanges; nothing was sent before.
+    async fn subject(&self, token: &AccountToken, deadline: Instant) -> Result<Secret, NotSent> {
+        let limit = deadline.min(Instant::now() + self.limits.connect);
+        let issued = tokio::time::timeout_at(limit, self.accounts.issue(token)).await;
+        let issued = issued.unwrap_or(Err(NotIssued::NoAnswer));
+        issued.map_err(|error| NotSent::Subject {
+            token: Box::new(token.clone()),
+            error,
+        })
     }
 
     /// Whatever becomes of a step, nothing was asked with the grant yet.
@@ -228,7 +268,7 @@ impl Exchange {
     }
 }
 
-impl Issuer for Exchange {
+impl<A: AccountTokens> Issuer for Exchange<A> {
     type Order = Order;
 
     async fn ask(

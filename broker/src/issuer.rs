@@ -62,6 +62,9 @@ pub enum Unanswered {
     /// Nothing was sent.
     #[error("{0}")]
     NotSent(String),
+    /// The cluster issues no token that could be exchanged, so nothing was sent.
+    #[error("{0}")]
+    NoSubject(String),
     /// Something was sent, and whether it was acted on is not known.
     #[error("{0}")]
     Unknown(String),
@@ -83,6 +86,7 @@ impl From<Unanswered> for Failure {
     fn from(unanswered: Unanswered) -> Self {
         match unanswered {
             Unanswered::NotSent(text) => Self::NotSent(text),
+            Unanswered::NoSubject(text) => Self::NoSubject(text),
             Unanswered::Unknown(text) => Self::Unknown(text),
             Unanswered::Step { name, error } => Self::Step { name, error },
             Unanswered::Redirected(status) => Self::Answer(AnswerError {

@@ -3,6 +3,7 @@
 //! What is done when, what is asked, and what an answer means is decided in
 //! `credence_core::token`, which knows neither clock nor network.
 
+pub mod account_tokens;
 pub mod clock;
 mod dice;
 pub mod exchange;
@@ -12,6 +13,7 @@ pub mod outcome;
 pub mod store;
 pub mod token_key;
 
+pub use account_tokens::{AccountTokens, NoCluster, NotIssued};
 pub use clock::Clock;
 /// How this process leaves its network, and what of that is private.
 pub use credence_net::{Egress, InvalidEgress, Network};

@@ -104,6 +104,7 @@ fn order(port: u16, trust: &str) -> Order {
             content: Content::Fields(FieldFormat::Form, vec![("grant_type".to_owned(), grant)]),
         }),
         signers: Signers::default(),
+        subject: None,
         refresh: None,
         trust: Some(trust.into()),
         client_certificate: None,

@@ -66,7 +66,9 @@ fn check(inventory: &Inventory, now: Timestamp) -> Vec<Problem> {
     for (object, collection) in inventory.collections() {
         for (namespace, environment) in places(inventory, object, collection) {
             let needs = needs(collection, environment);
-            let material = inventory.gather(namespace.as_deref(), &needs);
+            let mut material = inventory.gather(namespace.as_deref(), &needs);
+            // What is checked is for a cluster.
+            material.accounts_in = Some(namespace.unwrap_or_default());
             match resolve(collection, environment, &material, now) {
                 Ok(resolved) => problems.extend(resolved.warnings.into_iter().map(|warning| {
                     let Warning { field, message, .. } = warning;

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "cli/account.rs"]
+mod account;
 #[path = "cli/api_server.rs"]
 mod api_server;
 #[path = "cli/call.rs"]

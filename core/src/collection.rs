@@ -5,6 +5,7 @@ mod jwt;
 mod method;
 mod scope;
 mod settings;
+mod subject;
 mod token;
 
 use crate::bundle::{Forwarding, OnConflict, Refusal, Timeouts};
@@ -15,6 +16,7 @@ pub use jwt::{Audience, JwtSettings, SignedJwt};
 pub use method::{AwsSigV4, Method, Placement, SignedPayload};
 pub use scope::{AccountName, Consumer, Scope};
 pub use settings::{Settings, TrustKind, TrustRef};
+pub use subject::{AccountSettings, Subject};
 pub use token::{
     Client, ClientAuthentication, ContentSettings, FieldFormat, FieldValue, Flow, Literal,
     RefreshSettings, RequestHeader, RequestMethod, RequestSettings, StepSettings, TokenMethod,

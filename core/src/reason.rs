@@ -44,6 +44,11 @@ pub enum Reason {
     TokenUrlInvalid,
     /// It says `http://`, and the environment does not allow it.
     TokenUrlInsecure,
+    /// What a credential comes from is the same in both environments, and the
+    /// collection does not say that it is meant for this one.
+    EnvironmentMissing,
+    /// A cluster is to issue a token, and there is none.
+    ClusterMissing,
     /// The ConfigMap with certificates does not exist.
     ConfigMapNotFound,
     /// The ConfigMap with certificates has no such key.
@@ -68,7 +73,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::SecretRefMissing,
         Self::SecretNotFound,
         Self::SecretTypeForbidden,
@@ -88,6 +93,8 @@ impl Reason {
         Self::BaseUrlInsecure,
         Self::TokenUrlInvalid,
         Self::TokenUrlInsecure,
+        Self::EnvironmentMissing,
+        Self::ClusterMissing,
         Self::ConfigMapNotFound,
         Self::ConfigMapKeyMissing,
         Self::CertificatesInvalid,
@@ -122,6 +129,8 @@ impl Reason {
             Self::BaseUrlInsecure => "BaseUrlInsecure",
             Self::TokenUrlInvalid => "TokenUrlInvalid",
             Self::TokenUrlInsecure => "TokenUrlInsecure",
+            Self::EnvironmentMissing => "EnvironmentMissing",
+            Self::ClusterMissing => "ClusterMissing",
             Self::ConfigMapNotFound => "ConfigMapNotFound",
             Self::ConfigMapKeyMissing => "ConfigMapKeyMissing",
             Self::CertificatesInvalid => "CertificatesInvalid",
@@ -164,6 +173,8 @@ impl Reason {
             | Self::BaseUrlInsecure
             | Self::TokenUrlInvalid
             | Self::TokenUrlInsecure
+            | Self::EnvironmentMissing
+            | Self::ClusterMissing
             | Self::ConfigMapNotFound
             | Self::ConfigMapKeyMissing
             | Self::CertificatesInvalid => Unavailable::NotReady,

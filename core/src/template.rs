@@ -230,7 +230,8 @@ impl Template {
             LateVariable::RefreshToken
             | LateVariable::Jwt
             | LateVariable::Step { .. }
-            | LateVariable::ClientAssertion => Err(RenderError::NotHere(variable.clone())),
+            | LateVariable::ClientAssertion
+            | LateVariable::SubjectToken => Err(RenderError::NotHere(variable.clone())),
         };
         piece::replaced(&pieces, &of_calls).map(Value::of_pieces)
     }

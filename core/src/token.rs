@@ -15,6 +15,7 @@
 //! happens makes another record of it, which is stored before the next thing is
 //! done; [`decide::decide`] says what that is.
 
+pub mod account_token;
 mod advance;
 pub mod answer;
 pub mod answer_error;
@@ -38,6 +39,7 @@ pub mod shape;
 pub mod terms;
 pub mod token_step;
 
+pub use account_token::AccountToken;
 pub use answer::{Answer, Reading};
 pub use answer_error::{AnswerError, AnswerProblem, Remedy};
 pub use base_url_allow::{HostPattern, RefusedBaseUrl, base_url_of};

@@ -302,7 +302,8 @@ fn late(variable: &LateVariable) -> String {
         LateVariable::Jwt
         | LateVariable::Step { .. }
         | LateVariable::RefreshToken
-        | LateVariable::ClientAssertion => {
+        | LateVariable::ClientAssertion
+        | LateVariable::SubjectToken => {
             format!("must not refer to ${{{variable}}}: it can be used in requests for a token")
         }
         LateVariable::Call(_) => {

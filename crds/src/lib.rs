@@ -47,7 +47,7 @@ pub use status::{
 };
 pub use token::{
     BodyFormat, Capture, ClientAuthentication, ExpiresKind, HttpMethod, JwtBearer,
-    Oauth2ClientCredentials, Oauth2CustomToken, Oauth2Password, Oauth2RefreshToken, Success, Token,
-    TokenClient, TokenExchange, TokenHeader, TokenLifetime, TokenPlace, TokenPlacement,
-    TokenRefresh, TokenResponse, TokenStep,
+    Oauth2ClientCredentials, Oauth2CustomToken, Oauth2Password, Oauth2RefreshToken,
+    ServiceAccountToken, Success, Token, TokenClient, TokenExchange, TokenHeader, TokenLifetime,
+    TokenPlace, TokenPlacement, TokenRefresh, TokenResponse, TokenStep,
 };

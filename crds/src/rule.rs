@@ -6,7 +6,7 @@
 //! literal secret, before anything is stored.
 
 use credence_core::header_name::{PUNCTUATION, RESERVED, RESERVED_PREFIXES};
-use credence_core::names::{PROXY_PORT, SIDECAR_ADMIN_PORT};
+use credence_core::names::{AUDIENCE, PROXY_PORT, SIDECAR_ADMIN_PORT};
 use kube::core::Rule;
 use serde_json::{Value, json};
 
@@ -287,13 +287,45 @@ pub(crate) fn oauth2_refresh_token() -> Value {
 }
 
 pub(crate) fn token_exchange() -> Value {
-    json!([at(
-        ".subjectToken",
-        &format!("self.subjectToken.matches('{SECRET_REFERENCE}')"),
-        "subjectToken must come from the Secret, such as \"${secret.subject-token}\": \
-         whoever may read this object could read a token that is written here",
-    )])
+    json!([
+        at(
+            ".subjectToken",
+            &format!("!has(self.subjectToken) || self.subjectToken.matches('{SECRET_REFERENCE}')"),
+            "subjectToken must come from the Secret, such as \"${secret.subject-token}\": \
+             whoever may read this object could read a token that is written here",
+        ),
+        {
+            "rule": "has(self.subjectToken) != has(self.serviceAccountToken)",
+            "message": "tokenExchange takes exactly one of subjectToken, such as \"${secret.subject-token}\", \
+                and serviceAccountToken",
+        },
+        at(
+            ".token.body",
+            "!has(self.serviceAccountToken) || !has(self.token.body)",
+            "token.body cannot be written beside serviceAccountToken, which is sent as the field \
+             subject_token: write params instead",
+        ),
+    ])
 }
+
+/// The feed's audience is for kubelets alone: whoever holds a token for it might
+/// be taken for a sidecar.
+pub(crate) fn service_account_token() -> Value {
+    json!([
+        at(
+            ".audience",
+            &format!("self.audience != '{AUDIENCE}'"),
+            OWN_AUDIENCE
+        ),
+        at(
+            ".audience",
+            "!self.audience.matches('[\\\\x00-\\\\x20\\\\x7f]')",
+            "audience must be one word, without white space: what the provider demands of the claim aud",
+        ),
+    ])
+}
+
+const OWN_AUDIENCE: &str = "audience must not be credence, which is that of the feed: write the one that the provider demands";
 
 pub(crate) fn jwt() -> Value {
     json!([

@@ -16,7 +16,7 @@ use crate::rule;
 pub use client::{ClientAuthentication, TokenClient};
 pub use oauth2::{
     JwtBearer, Oauth2ClientCredentials, Oauth2CustomToken, Oauth2Password, Oauth2RefreshToken,
-    TokenExchange,
+    ServiceAccountToken, TokenExchange,
 };
 pub use placement::{TokenPlace, TokenPlacement};
 pub use request::{TokenRefresh, TokenStep};

@@ -6,10 +6,11 @@ use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
 use crate::settings::{LogFormat, Settings};
 
-/// What asks reports its errors; the library would repeat them.
+/// What asks reports its errors; the library would repeat them, and quote an
+/// answer that it cannot read: a Secret, or a token.
 const REPEATING: [(&str, LevelFilter); 2] = [
     ("kube_runtime", LevelFilter::ERROR),
-    ("kube_client::client::builder", LevelFilter::OFF),
+    ("kube_client::client", LevelFilter::OFF),
 ];
 
 /// Installs the log for the process. What libraries say is shown from
@@ -23,10 +24,7 @@ pub fn install(settings: &Settings) -> Result<(), TryInitError> {
         1 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    let filter = Targets::new()
-        .with_default(LevelFilter::WARN)
-        .with_targets(REPEATING)
-        .with_target("credence_operator", ours);
+    let filter = filter(ours);
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry().with(filter);
     match settings.log_format {
@@ -36,5 +34,27 @@ pub fn install(settings: &Settings) -> Result<(), TryInitError> {
             registry.with(json).try_init()
         }
         LogFormat::Text => registry.with(log).try_init(),
+    }
+}
+
+fn filter(ours: LevelFilter) -> Targets {
+    Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_targets(REPEATING)
+        .with_target("credence_operator", ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn what_an_api_server_answers_is_not_quoted() {
+        let filter = filter(LevelFilter::TRACE);
+        assert!(!filter.would_enable("kube_client::client", &Level::WARN));
+        assert!(filter.would_enable("credence_operator::run", &Level::TRACE));
+        assert!(filter.would_enable("rustls", &Level::WARN));
     }
 }

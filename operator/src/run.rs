@@ -34,6 +34,7 @@ use crate::server::{HTTP1, HTTP2, Server, bind};
 use crate::settings::Settings;
 use crate::shutdown::{self, PROPAGATION, Shutdown, Trigger};
 use crate::tasks::Tasks;
+use crate::tokens::cluster_accounts::ClusterAccounts;
 use crate::tokens::counted::Counted;
 use crate::tokens::follow;
 use crate::tokens::keepers::Keepers;
@@ -318,7 +319,9 @@ impl Shared {
         background.spawn("token states", follow);
         let egress = Egress::read(|name| std::env::var_os(name))?;
         let networks = self.settings.broker_private_network.as_slice().into();
-        let exchange = Exchange::new(egress, PrivateNetworks::Only(networks));
+        let accounts = ClusterAccounts::new(self.client.clone());
+        let exchange =
+            Exchange::new(egress, PrivateNetworks::Only(networks)).with_accounts(accounts);
         let store = SecretStore::new(self.client.clone(), namespace);
         // A container that is started again has the name of its pod, too.
         let holder = format!("{}-{}", self.settings.pod_name, random::name());

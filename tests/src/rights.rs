@@ -8,7 +8,12 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 /// The templates with roles.
-const FILES: [&str; 3] = ["rbac-operator", "rbac-credentials", "rbac-people"];
+const FILES: [&str; 4] = [
+    "rbac-operator",
+    "rbac-credentials",
+    "rbac-tokens",
+    "rbac-people",
+];
 
 /// A Role or ClusterRole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +94,8 @@ fn role(document: &str) -> Result<Option<Role>> {
     Ok(Some(Role { kind, name, rules }))
 }
 
-/// Comments belong to the rule below them; lines of Helm's to none.
+/// Comments belong to the rule below them; lines of Helm's to none. What Helm
+/// fills in is an ellipsis.
 fn rules_of(text: &str) -> Result<Vec<Rule>> {
     let mut found: Vec<(String, String)> = Vec::new();
     let mut comment = Vec::new();
@@ -100,7 +106,7 @@ fn rules_of(text: &str) -> Result<Vec<Rule>> {
             found.push((comment.join(" "), format!("{first}\n")));
             comment.clear();
         } else if let Some((_, rule)) = found.last_mut() {
-            rule.push_str(line.trim_start());
+            rule.push_str(&without_actions(line.trim_start()));
             rule.push('\n');
         }
     }
@@ -111,20 +117,29 @@ fn rules_of(text: &str) -> Result<Vec<Rule>> {
     found.into_iter().map(rule).collect()
 }
 
+fn without_actions(line: &str) -> String {
+    let mut parts = line.split("{{");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let after = part.split_once("}}").map_or("", |(_, after)| after);
+        format!("{text}…{after}")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_comment_above_a_rule_is_its_reason() -> Result<()> {
-        let text = "# A file.\nkind: Role\nmetadata:\n  name: one\nrules:\n# Because\n# of this.\n- apiGroups: [\"\"]\n  resources: [pods]\n  verbs: [get]\n{{- if .Values.x }}\n- apiGroups: [a]\n  resources: [b]\n  resourceNames: [c]\n  verbs: [d]\n{{- end }}\n---\nkind: RoleBinding\n";
+        let text = "# A file.\nkind: Role\nmetadata:\n  name: one\nrules:\n# Because\n# of this.\n- apiGroups: [\"\"]\n  resources: [pods]\n  verbs: [get]\n{{- if .Values.x }}\n- apiGroups: [a]\n  resources: [b]\n  resourceNames: [{{ $x }}]\n  verbs: [d]\n{{- end }}\n---\nkind: RoleBinding\n";
         let roles = parsed(text)?;
         assert_eq!(roles.len(), 1);
         let rules = &roles[0].rules;
         assert_eq!(rules[0].reason, "Because of this.");
         assert_eq!(rules[0].grant.resources, ["pods"]);
         assert_eq!(rules[1].reason, "");
-        assert_eq!(rules[1].grant.resource_names, ["c"]);
+        assert_eq!(rules[1].grant.resource_names, ["…"]);
         Ok(())
     }
 }

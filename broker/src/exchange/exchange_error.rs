@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use credence_core::jwt::signer::JwtError;
-use credence_core::token::{AnswerError, MessageError};
+use credence_core::token::{AccountToken, AnswerError, MessageError};
 use credence_net::{DialError, HandshakeError, TlsError};
 
+use crate::account_tokens::NotIssued;
 use crate::issuer::Unanswered;
 
 /// Why there is no answer, by what that says about the endpoint. Nothing that
@@ -50,6 +51,15 @@ pub enum NotSent {
     /// What it is to say cannot be signed.
     #[error("the JWT cannot be made: {0}")]
     Jwt(#[from] JwtError),
+    /// There is nothing to exchange.
+    #[error("{token} cannot be had: {error}")]
+    Subject {
+        /// What was to be exchanged.
+        token: Box<AccountToken>,
+        /// Why.
+        #[source]
+        error: NotIssued,
+    },
     /// A request before this one got no answer.
     #[error("step {name}: {error}")]
     Step {
@@ -102,6 +112,7 @@ pub enum OutcomeUnknown {
 impl From<ExchangeError> for Unanswered {
     fn from(error: ExchangeError) -> Self {
         match error {
+            ExchangeError::NotSent(NotSent::Subject { .. }) => Self::NoSubject(error.to_string()),
             ExchangeError::NotSent(_) => Self::NotSent(error.to_string()),
             ExchangeError::Redirected { status } => Self::Redirected(status),
             ExchangeError::Step { name, error } => Self::Step { name, error },

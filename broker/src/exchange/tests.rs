@@ -1,5 +1,6 @@
 //! Against servers on loopback that behave, and ones that do not.
 
+mod accounts;
 mod endpoint;
 mod misbehaving;
 mod secured;
@@ -50,6 +51,7 @@ fn order(url: &str) -> Order {
             known("client_credentials"),
         )])),
         signers: Signers::default(),
+        subject: None,
         refresh: Some(request(vec![
             field("grant_type", known("refresh_token")),
             field("refresh_token", LateText::of(LateVariable::RefreshToken)),

@@ -79,6 +79,7 @@ fn order(url: &str, renewal: Renewal) -> Order {
         steps: Vec::new(),
         request: Some(request(vec![field("grant_type", known("anew"))])),
         signers: Signers::default(),
+        subject: None,
         refresh: by_refresh_token.then_some(refresh),
         trust: None,
         client_certificate: None,

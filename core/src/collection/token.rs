@@ -1,6 +1,6 @@
 //! Methods that obtain a token and put that on calls.
 
-use super::{JwtSettings, Placement};
+use super::{JwtSettings, Placement, Subject};
 use crate::template::Template;
 use crate::token::{Capture, HostPattern, Lifetime, ResponseShape, Success};
 
@@ -57,7 +57,7 @@ pub enum Flow {
     /// Another token (RFC 8693).
     TokenExchange {
         /// That one.
-        subject_token: Template,
+        subject: Subject,
         /// What kind of token it is, as a URI (RFC 8693 §3).
         subject_token_type: String,
     },

@@ -94,6 +94,15 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// Whether the collection says nothing about the environment, so that it
+    /// may not have been meant for it.
+    pub(super) const fn has_no_block(&self) -> bool {
+        match self.environment {
+            Environment::Live => self.collection.live.is_none(),
+            Environment::Development => self.collection.development.is_none(),
+        }
+    }
+
     /// What templates are rendered with.
     pub(super) fn scope<'s>(
         &'s self,

@@ -23,6 +23,9 @@ pub struct Material {
     pub secrets: BTreeMap<String, SecretObject>,
     /// The `data` of ConfigMaps, by name.
     pub config_maps: BTreeMap<String, BTreeMap<String, String>>,
+    /// The namespace that the collection's ServiceAccounts are in; absent where
+    /// there is no cluster that could issue tokens of them.
+    pub accounts_in: Option<String>,
 }
 
 /// What matters of a Kubernetes Secret. Its `Debug` shows the keys only.

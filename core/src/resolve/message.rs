@@ -12,7 +12,7 @@ pub(super) use certificate::{
     trust_key,
 };
 pub(super) use object::{not_found, secret_key, secret_label, secret_type};
-pub(super) use token::{token_url, token_url_without_tls};
+pub(super) use token::{no_cluster, token_url, token_url_without_tls};
 pub(super) use value::base_url;
 
 use super::{Case, Unresolved};

@@ -59,6 +59,7 @@ impl Case<'_> {
             request: None,
             refresh: None,
             signers,
+            subject: None,
             trust: None,
             client_certificate: None,
             allow_private_networks: false,

@@ -112,7 +112,7 @@ fn material() -> Material {
             ),
             ("openai-dev".to_owned(), secret(&[("api-key", "sk-dev\n")])),
         ]),
-        config_maps: BTreeMap::new(),
+        ..Material::default()
     }
 }
 
@@ -306,7 +306,7 @@ fn a_label_keeps_a_secret_in_its_environment() {
             ("openai-live".to_owned(), labelled(label)),
             ("openai-dev".to_owned(), labelled(label)),
         ]),
-        config_maps: BTreeMap::new(),
+        ..Material::default()
     };
     let fallback = Collection {
         development: None,

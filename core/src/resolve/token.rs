@@ -1,5 +1,6 @@
 //! What is asked of a token endpoint.
 
+mod granted;
 mod known;
 mod request;
 
@@ -11,7 +12,7 @@ use super::{Case, SecretObject, Unresolved};
 use crate::Secret;
 use crate::bundle::{ClientCertificate, Route};
 use crate::collection::{
-    Client, ClientAuthentication, ContentSettings, FieldValue, Flow, Method, TokenMethod,
+    Client, ClientAuthentication, ContentSettings, FieldValue, Flow, Method, Subject, TokenMethod,
 };
 use crate::jwt::SigningKey;
 use crate::template::{LateText, LateVariable, Place, Scope, Template};
@@ -39,7 +40,10 @@ pub(super) fn sources(method: &Method) -> Vec<Source<'_>> {
             vec![source("username", username), source("password", password)]
         }
         Flow::RefreshToken { refresh_token } => vec![source("refreshToken", refresh_token)],
-        Flow::TokenExchange { subject_token, .. } => vec![source(SUBJECT_TOKEN, subject_token)],
+        Flow::TokenExchange { subject, .. } => match subject {
+            Subject::Held(token) => vec![source(SUBJECT_TOKEN, token)],
+            Subject::ServiceAccount(_) => vec![],
+        },
     };
     for block in [Block::of_method(method), Block::of_client(method)] {
         sources.extend(block.iter().flat_map(Block::sources));
@@ -160,6 +164,9 @@ impl<'c> Asking<'c, '_> {
         let id = client.as_ref().map(|client| client.id.expose());
         lineage.text(id.unwrap_or_default());
         lineage.text(granted_by);
+        if let Some(account) = &granted.account {
+            account.add_subject_to(&mut lineage);
+        }
         let refresh_shape = self.method.refresh.as_ref();
         let refresh_shape = refresh_shape.and_then(|refresh| refresh.response.clone());
         let client_certificate = self.client_certificate(route)?;
@@ -182,6 +189,10 @@ impl<'c> Asking<'c, '_> {
         signers.add_to(&mut order);
         let mut identity = printed(&unproved);
         signers.add_claims_to(&mut identity);
+        if let Some(account) = &granted.account {
+            account.add_to(&mut order);
+            account.add_subject_to(&mut identity);
+        }
         identity.text(&route.base_url.to_string());
         let scopes = self.scopes(&the_request(self.method))?;
         let scopes = scopes.iter().map(|scope| scope.expose().to_owned());
@@ -205,6 +216,7 @@ impl<'c> Asking<'c, '_> {
             request: Some(requests.request),
             refresh: requests.refresh,
             signers,
+            subject: granted.account,
             trust: route.trust.clone(),
             client_certificate,
             allow_private_networks: settings.allow_private_networks,
@@ -347,52 +359,6 @@ impl<'c> Asking<'c, '_> {
             ) => Ok(None),
         }
     }
-
-    /// What is exchanged for the token.
-    fn granted(&self) -> Result<Granted, Unresolved> {
-        Ok(match &self.method.flow {
-            Flow::ClientCredentials | Flow::Custom { .. } => Granted {
-                by: None,
-                fields: vec![],
-                proof: None,
-            },
-            // RFC 8693 §2.1.
-            Flow::TokenExchange {
-                subject_token,
-                subject_token_type,
-            } => {
-                let subject_token = self.fixed(SUBJECT_TOKEN, subject_token)?;
-                let kind = Secret::new(subject_token_type);
-                Granted {
-                    fields: vec![
-                        known("subject_token", &subject_token),
-                        known("subject_token_type", &kind),
-                    ],
-                    by: Some(subject_token),
-                    proof: None,
-                }
-            }
-            Flow::JwtBearer { .. } => Granted {
-                by: None,
-                fields: vec![late_field("assertion", LateVariable::Jwt)],
-                proof: None,
-            },
-            Flow::Password { username, password } => {
-                let username = self.fixed("username", username)?;
-                let password = self.fixed("password", password)?;
-                Granted {
-                    fields: vec![known("username", &username), known("password", &password)],
-                    by: Some(username),
-                    proof: Some("password"),
-                }
-            }
-            Flow::RefreshToken { refresh_token } => Granted {
-                by: Some(self.fixed("refreshToken", refresh_token)?),
-                fields: vec![late_field("refresh_token", LateVariable::RefreshToken)],
-                proof: None,
-            },
-        })
-    }
 }
 
 /// All that a method asks.
@@ -411,26 +377,6 @@ impl Requests {
         print.count(self.steps.len());
         self.steps.iter().for_each(|step| step.add_to(print));
         self.for_tokens().for_each(|request| request.add_to(print));
-    }
-}
-
-/// What is exchanged for a token.
-struct Granted {
-    /// Who or what gives it, as far as one can be told from another.
-    by: Option<Secret>,
-    fields: Vec<Field>,
-    /// Which of them only proves it.
-    proof: Option<&'static str>,
-}
-
-impl Granted {
-    /// The fields without the proof.
-    fn unproved(&self) -> Vec<Field> {
-        let fields = self.fields.iter();
-        fields
-            .filter(|(name, _)| self.proof != Some(name.as_str()))
-            .cloned()
-            .collect()
     }
 }
 

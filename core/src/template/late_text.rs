@@ -37,6 +37,8 @@ pub struct LateValues<'a> {
     pub jwt: Option<&'a Secret>,
     /// The JWT by which the client proves who it is.
     pub client_assertion: Option<&'a Secret>,
+    /// The token of a ServiceAccount that was issued for the request.
+    pub subject_token: Option<&'a Secret>,
     /// What the requests before this one have captured.
     pub steps: Option<&'a Captured>,
 }
@@ -131,6 +133,7 @@ impl LateValues<'_> {
             refresh_token: None,
             jwt: None,
             client_assertion: None,
+            subject_token: None,
             steps: None,
         }
     }
@@ -142,6 +145,7 @@ impl LateValues<'_> {
             LateVariable::RefreshToken => self.refresh_token.map(copied),
             LateVariable::Jwt => self.jwt.map(copied),
             LateVariable::ClientAssertion => self.client_assertion.map(copied),
+            LateVariable::SubjectToken => self.subject_token.map(copied),
             LateVariable::Step { step, field } => {
                 self.steps?.get(&**step)?.get(&**field).map(copied)
             }

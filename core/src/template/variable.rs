@@ -40,6 +40,9 @@ pub enum LateVariable {
     /// The JWT by which a client proves who it is (RFC 7523 §2.2). No template
     /// can refer to it.
     ClientAssertion,
+    /// The token of a ServiceAccount that is exchanged (RFC 8693 §2.1). No
+    /// template can refer to it.
+    SubjectToken,
 }
 
 /// As templates spell it.
@@ -97,6 +100,7 @@ impl fmt::Display for LateVariable {
             Self::Jwt => f.write_str(JWT),
             Self::Step { step, field } => write!(f, "{STEP}.{step}.{field}"),
             Self::ClientAssertion => f.write_str("client assertion"),
+            Self::SubjectToken => f.write_str("subject token"),
         }
     }
 }

@@ -304,6 +304,7 @@ fn message(failure: &Failure, reason: SetbackReason) -> String {
              belongs to another client. Put a new one into the Secret"
         ),
         SetbackReason::Unreachable
+        | SetbackReason::SubjectMissing
         | SetbackReason::NoAnswer
         | SetbackReason::Refused
         | SetbackReason::InvalidAnswer => failure.to_string(),

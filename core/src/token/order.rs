@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::account_token::AccountToken;
 use super::fingerprint::Fingerprint;
 use super::request::TokenRequest;
 use super::terms::Terms;
@@ -33,6 +34,8 @@ pub struct Order {
     pub refresh: Option<TokenRequest>,
     /// What is signed for each request.
     pub signers: Signers,
+    /// The token of a ServiceAccount that the grant's own request shows.
+    pub subject: Option<AccountToken>,
     /// PEM certificates that are trusted besides the public roots.
     pub trust: Option<Arc<str>>,
     /// What is shown to an endpoint that asks for a client certificate.

@@ -25,6 +25,10 @@ pub enum Failure {
     /// Nothing was sent. The text says why, and holds nothing secret.
     #[error("{0}")]
     NotSent(String),
+    /// The cluster issues no token that could be exchanged, so nothing was sent.
+    /// The text says why, and holds nothing secret.
+    #[error("{0}")]
+    NoSubject(String),
     /// Something was sent, and no answer came that can be trusted. The text
     /// holds nothing secret.
     #[error("{0}")]
@@ -88,6 +92,8 @@ pub enum Next {
 pub enum SetbackReason {
     /// Nothing could be sent.
     Unreachable,
+    /// The cluster issues no token that could be exchanged.
+    SubjectMissing,
     /// No answer came.
     NoAnswer,
     /// The token endpoint said no.
@@ -102,8 +108,9 @@ pub enum SetbackReason {
 }
 
 impl SetbackReason {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Unreachable,
+        Self::SubjectMissing,
         Self::NoAnswer,
         Self::Refused,
         Self::GrantRefused,
@@ -115,6 +122,7 @@ impl SetbackReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unreachable => "TokenEndpointUnreachable",
+            Self::SubjectMissing => "ServiceAccountTokenMissing",
             Self::NoAnswer => "TokenEndpointSilent",
             Self::Refused => "TokenRefused",
             Self::GrantRefused => "GrantRefused",
@@ -128,7 +136,7 @@ impl Failure {
     /// What helps.
     pub(super) fn remedy(&self) -> Remedy {
         match self {
-            Self::NotSent(_) | Self::Unknown(_) | Self::Ended => Remedy::Wait,
+            Self::NotSent(_) | Self::NoSubject(_) | Self::Unknown(_) | Self::Ended => Remedy::Wait,
             Self::Answer(error) => error.problem.remedy(),
             // No grant was shown yet that a person could give again.
             Self::Step { error, .. } => match error.problem.remedy() {
@@ -143,7 +151,11 @@ impl Failure {
     /// telling the new one.
     pub fn leaves_doubt(&self) -> bool {
         match self {
-            Self::NotSent(_) | Self::Step { .. } | Self::Ended | Self::BaseUrl(_) => false,
+            Self::NotSent(_)
+            | Self::NoSubject(_)
+            | Self::Step { .. }
+            | Self::Ended
+            | Self::BaseUrl(_) => false,
             Self::Unknown(_) => true,
             Self::Answer(error) => error.problem.leaves_doubt(),
         }
@@ -152,6 +164,7 @@ impl Failure {
     pub(super) fn reason(&self) -> SetbackReason {
         match self {
             Self::NotSent(_) => SetbackReason::Unreachable,
+            Self::NoSubject(_) => SetbackReason::SubjectMissing,
             Self::Unknown(_) => SetbackReason::NoAnswer,
             Self::Ended | Self::BaseUrl(_) => SetbackReason::InvalidAnswer,
             Self::Answer(error) | Self::Step { error, .. } => match error.problem {
@@ -188,6 +201,7 @@ impl Failure {
                 ..
             } => Some(*code),
             Self::NotSent(_)
+            | Self::NoSubject(_)
             | Self::Step { .. }
             | Self::Unknown(_)
             | Self::Answer(_)
@@ -202,7 +216,11 @@ impl Failure {
         let wait = doubled(failures);
         let asked = match self {
             Self::Answer(error) | Self::Step { error, .. } => error.retry_after.unwrap_or_default(),
-            Self::NotSent(_) | Self::Unknown(_) | Self::Ended | Self::BaseUrl(_) => Duration::ZERO,
+            Self::NotSent(_)
+            | Self::NoSubject(_)
+            | Self::Unknown(_)
+            | Self::Ended
+            | Self::BaseUrl(_) => Duration::ZERO,
         };
         SignedDuration::try_from(wait.max(asked)).unwrap_or(SignedDuration::MAX)
     }
@@ -287,6 +305,7 @@ mod tests {
             assert_eq!(failure.leaves_doubt(), doubt, "{status}");
         }
         assert!(!Failure::NotSent(String::new()).leaves_doubt());
+        assert!(!Failure::NoSubject(String::new()).leaves_doubt());
         assert!(Failure::Unknown(String::new()).leaves_doubt());
     }
 }

@@ -2,6 +2,7 @@
 
 mod client;
 mod content;
+mod exchange;
 mod response;
 mod steps;
 mod uses;
@@ -78,22 +79,7 @@ impl Reader {
             let flow = first.map(|refresh_token| Flow::RefreshToken { refresh_token });
             (flow, &method.token)
         } else if let Some(method) = &auth.token_exchange {
-            let of = "spec.auth.tokenExchange";
-            let field = format!("{of}.subjectToken");
-            let token = self.of_secret(&field, "subject-token", &method.subject_token);
-            let kind = &method.subject_token_type;
-            // RFC 8693 §2.1.
-            if kind.chars().any(|c| !c.is_ascii_graphic()) || !kind.contains(':') {
-                self.problem(
-                    format!("{of}.subjectTokenType"),
-                    "must be a URI, such as urn:ietf:params:oauth:token-type:jwt",
-                );
-            }
-            let flow = token.map(|subject_token| Flow::TokenExchange {
-                subject_token,
-                subject_token_type: kind.clone(),
-            });
-            (flow, &method.token)
+            (self.exchange(method), &method.token)
         } else if let Some(method) = &auth.jwt_bearer {
             let jwt = self.jwt_of(&method.token, "jwtBearer", &method.jwt);
             let flow = jwt.map(|jwt| Flow::JwtBearer { jwt: Box::new(jwt) });

@@ -3,6 +3,8 @@ use kube::core::cel::{ValidationErrors, validate_cel};
 use super::*;
 use crate::{ApiCollection, ClusterApiCollection};
 
+mod exchange;
+
 /// What the API server would say about an object with this name and spec: the
 /// messages of the rules that it breaks, with their fields.
 fn broken_of(name: &str, spec: &Value) -> Vec<String> {
@@ -156,7 +158,11 @@ fn good_tokens_break_no_rule() {
         custom(json!({"params": {"a": {"b": [1, true, null, "${secret.k}"]}}})),
         custom(json!({"placement": {"in": "None"}})),
         custom(json!({"placement": {"name": "X-Token"}})),
-        token("tokenExchange", json!({}), json!({})),
+        token(
+            "tokenExchange",
+            json!({"subjectToken": "${secret.t}"}),
+            json!({}),
+        ),
         token(
             "jwtBearer",
             json!({"jwt": {"key": "${secret.k}"}}),

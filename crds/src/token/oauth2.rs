@@ -86,20 +86,56 @@ pub struct JwtBearer {
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = rule::token_exchange()))]
 pub struct TokenExchange {
-    /// The token that is given, taken from the Secret. Whoever writes that
-    /// Secret renews it: each change gives a new token.
-    #[serde(default = "subject_token")]
+    /// The token that is given, taken from the Secret:
+    /// "${secret.subject-token}". Whoever writes that Secret renews it: each
+    /// change gives a new token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4096))]
-    pub subject_token: String,
+    pub subject_token: Option<String>,
 
-    /// What kind of token that is, as a URI.
-    #[serde(default = "access_token_type")]
+    /// Instead of one in the Secret, a token that the cluster issues to the
+    /// operator for each request, so that no secret is stored at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_account_token: Option<ServiceAccountToken>,
+
+    /// What kind of token that is, as a URI. Left out, it is
+    /// urn:ietf:params:oauth:token-type:access_token, and for
+    /// serviceAccountToken urn:ietf:params:oauth:token-type:jwt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
-    pub subject_token_type: String,
+    pub subject_token_type: Option<String>,
 
     /// How the token is obtained, and where it goes. The fields resource,
     /// requested_token_type and actor_token are written as params.
     pub token: Token,
+}
+
+/// A token by which the cluster vouches for one of its ServiceAccounts. The
+/// provider knows the cluster as an issuer, and this ServiceAccount at it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = rule::service_account_token()))]
+pub struct ServiceAccountToken {
+    /// The ServiceAccount, in the collection's namespace (of a
+    /// ClusterApiCollection: in the namespace of its Secrets). Whoever writes
+    /// the collection needs the verb create on serviceaccounts/token for it, and
+    /// the operator is given that by the chart's value serviceAccountTokens.
+    #[schemars(length(min = 1, max = 253), regex(pattern = rule::OBJECT_NAME))]
+    pub name: String,
+
+    /// For whom the token is: what the provider demands of the claim aud. Never
+    /// one that the cluster's own API server accepts.
+    #[schemars(length(min = 1, max = 1024))]
+    pub audience: String,
+
+    /// How long it is good for: it is asked for when it is sent, and used once.
+    #[serde(default = "an_hour")]
+    #[schemars(range(min = 600, max = 86_400))]
+    pub expiration_seconds: i32,
+}
+
+const fn an_hour() -> i32 {
+    3600
 }
 
 /// The key of a Secret of type kubernetes.io/basic-auth.
@@ -110,15 +146,6 @@ fn username() -> String {
 /// The key of a Secret of type kubernetes.io/basic-auth.
 fn password() -> String {
     "${secret.password}".to_owned()
-}
-
-fn subject_token() -> String {
-    "${secret.subject-token}".to_owned()
-}
-
-/// RFC 8693, section 3.
-fn access_token_type() -> String {
-    "urn:ietf:params:oauth:token-type:access_token".to_owned()
 }
 
 fn refresh_token() -> String {

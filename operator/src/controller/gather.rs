@@ -180,7 +180,10 @@ impl Gatherer {
         namespace: &str,
         objects: &mut Objects,
     ) -> Result<Material, Arc<Unanswered>> {
-        let mut material = Material::default();
+        let mut material = Material {
+            accounts_in: Some(namespace.to_owned()),
+            ..Material::default()
+        };
         for ((kind, name), found) in objects {
             let wanted = Wanted {
                 kind: *kind,

@@ -38,6 +38,7 @@ pub(crate) fn order(number: u8) -> Arc<Order> {
             content: Content::Fields(FieldFormat::Form, Vec::new()),
         }),
         signers: Signers::default(),
+        subject: None,
         refresh: None,
         trust: None,
         client_certificate: None,

@@ -30,6 +30,10 @@ fn values_that_do_nothing_are_refused() {
         "credentialNamespaces={Shop}",
         "clusterCredentials.namespace=",
         "clusterCredentials.create=true",
+        "serviceAccountTokens={reporter}",
+        "serviceAccountTokens[0].namespace=shop",
+        "serviceAccountTokens[0].name=*,serviceAccountTokens[0].namespace=shop",
+        "serviceAccountTokens[0].name=a,serviceAccountTokens[0].namespace=shop,serviceAccountTokens[0].audience=b",
     ] {
         let output = helm.template(&["--set", value]);
         let said = String::from_utf8_lossy(&output.stderr);
@@ -45,6 +49,17 @@ fn the_operators_own_namespace_is_none_for_credentials() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "it is accepted");
     assert!(said.contains("must not be the operator's own"), "{said}");
+}
+
+#[test]
+fn the_operator_issues_no_tokens_of_its_own_namespace() {
+    let Some(helm) = Helm::get() else { return };
+    let account = "serviceAccountTokens[0].name=credence-operator";
+    let namespace = "serviceAccountTokens[0].namespace=credence-system";
+    let output = helm.template(&["--set", account, "--set", namespace]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "it is accepted");
+    assert!(said.contains("of the operator's own namespace"), "{said}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::helm::Helm;
 
@@ -134,6 +134,89 @@ fn credentials_are_readable_where_the_values_say_and_nowhere_else() {
         assert!(["secrets", "configmaps"].contains(&resource));
         assert_eq!(verbs, ["get", "list", "watch"]);
     }
+}
+
+/// A token of a ServiceAccount is worth what that may do: none is asked for
+/// unless somebody has named it.
+#[test]
+fn tokens_are_made_of_the_service_accounts_that_are_named_and_of_no_others() {
+    let Some(helm) = Helm::get() else { return };
+    let about_tokens = |objects: &[Value]| -> Vec<Value> {
+        let rules = objects
+            .iter()
+            .filter_map(|object| object["rules"].as_array())
+            .flatten()
+            .filter(|rule| {
+                let resources = rule["resources"].as_array();
+                resources.is_some_and(|all| all.iter().any(|one| one == "serviceaccounts/token"))
+            });
+        rules.cloned().collect()
+    };
+    assert_eq!(about_tokens(&helm.objects(&[])), Vec::<Value>::new());
+    let objects = helm.objects(&[
+        "serviceAccountTokens[0].namespace=shop",
+        "serviceAccountTokens[0].name=reporter",
+        "serviceAccountTokens[1].namespace=crm",
+        "serviceAccountTokens[1].name=reporter",
+        "serviceAccountTokens[2].namespace=shop",
+        "serviceAccountTokens[2].name=exports.weekly",
+    ]);
+    let rule = |names: Value| {
+        json!({"apiGroups": [""], "resources": ["serviceaccounts/token"],
+            "resourceNames": names, "verbs": ["create"]})
+    };
+    assert_eq!(
+        about_tokens(&objects),
+        [
+            rule(json!(["reporter"])),
+            rule(json!(["exports.weekly", "reporter"]))
+        ]
+    );
+    for kind in ["Role", "RoleBinding"] {
+        let namespaces: Vec<_> = objects
+            .iter()
+            .filter(|o| o["kind"] == kind && o["metadata"]["name"] == "credence-tokens")
+            .map(|o| o["metadata"]["namespace"].as_str().unwrap())
+            .collect();
+        assert_eq!(namespaces, ["crm", "shop"], "{kind}");
+    }
+}
+
+/// The API server evaluates it; what it asks for must be what the operator
+/// needs, in the namespace that the operator would take.
+#[test]
+fn who_writes_a_collection_must_be_allowed_to_make_the_tokens_that_it_sends() {
+    let Some(helm) = Helm::get() else { return };
+    let objects = helm.objects(&[]);
+    let policy = objects.iter().find(|object| {
+        object["kind"] == "ValidatingAdmissionPolicy"
+            && object["metadata"]["name"] == "credence-references"
+    });
+    let spec = &policy.unwrap()["spec"];
+    assert_eq!(spec["failurePolicy"], "Fail");
+    assert_eq!(
+        spec["variables"][0],
+        json!({
+            "name": "place",
+            "expression": "request.?namespace.orValue(\"credence-credentials\")",
+        })
+    );
+    let asked: Vec<_> = spec["validations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|validation| validation["expression"].as_str())
+        .filter(|expression| expression.contains("serviceaccounts"))
+        .map(|expression| expression.split_whitespace().collect::<String>())
+        .collect();
+    assert_eq!(
+        asked,
+        [
+            "object.spec.?auth.?tokenExchange.?serviceAccountToken.?name.optMap(name,\
+          authorizer.group(\"\").resource(\"serviceaccounts\").subresource(\"token\")\
+          .namespace(variables.place).name(name).check(\"create\").allowed()).orValue(true)"
+        ]
+    );
 }
 
 #[test]

@@ -27,6 +27,9 @@ fn binding(role: &Role) -> &'static str {
             "The operator, in each namespace of the value `credentialNamespaces`, and wherever somebody binds it, and \
              in the namespace that `clusterCredentials` creates; in the whole cluster only where `rbac.clusterWideSecrets` is true."
         }
+        ("Role", "credence-tokens") => {
+            "The operator, in each namespace that the value `serviceAccountTokens` names; nowhere by default."
+        }
         ("ClusterRole", "credence-view") => "People, by aggregation to `view`, `edit` and `admin`.",
         ("ClusterRole", "credence-edit") => "People, by aggregation to `edit` and `admin`.",
         ("ClusterRole", "credence-cluster-edit" | "credence-promote") => {

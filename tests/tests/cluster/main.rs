@@ -15,6 +15,7 @@ mod check;
 mod commands;
 mod crowd;
 mod environment;
+mod exchange;
 mod feed;
 mod footprint;
 mod harness;
@@ -49,7 +50,7 @@ use credence_tests::state::State;
 use credence_tests::{Cluster, collect, interrupt, network, packages};
 
 /// In this order, as far as their turns leave it open.
-const CASES: [&[Case]; 24] = [
+const CASES: [&[Case]; 25] = [
     harness::CASES,
     calls::CASES,
     isolation::CASES,
@@ -66,6 +67,7 @@ const CASES: [&[Case]; 24] = [
     rotation::CASES,
     tokens::CASES,
     minting::CASES,
+    exchange::CASES,
     status::CASES,
     environment::CASES,
     outage::CASES,

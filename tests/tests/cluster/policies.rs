@@ -1,5 +1,6 @@
 //! What the API server refuses by the chart's policies, whoever asks.
 
+mod accounts;
 mod references;
 mod sidecars;
 mod tokens;
@@ -24,6 +25,10 @@ pub(crate) const CASES: &[Case] = &[
     Case::parallel(
         "a neighbour's Secret keeps its host",
         references::a_neighbours_secret_keeps_its_host,
+    ),
+    Case::parallel(
+        "a collection is written only by who may make the tokens that it sends",
+        accounts::a_collection_is_written_only_by_who_may_make_the_tokens_that_it_sends,
     ),
     Case::parallel(
         "only the sidecar holds the token",

@@ -42,7 +42,8 @@ fn material(case: &Case) -> Material {
     }
     Material {
         secrets,
-        config_maps: BTreeMap::new(),
+        accounts_in: Some("shop".to_owned()),
+        ..Material::default()
     }
 }
 

@@ -233,6 +233,17 @@ pub(crate) const CASES: &[Case] = &[
         demands: &[BEARER],
     },
     Case {
+        folder: "google-workload-identity",
+        call: (
+            "GET",
+            "/google-workload-identity/b/reports/o?maxResults=5",
+            None,
+        ),
+        hosts: ["storage.googleapis.com"; 2],
+        target: "/storage/v1/b/reports/o?maxResults=5",
+        demands: &[BEARER],
+    },
+    Case {
         folder: "amazon-sp-api",
         call: (
             "GET",

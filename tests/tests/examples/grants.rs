@@ -126,6 +126,36 @@ pub(crate) const GRANTS: &[Grant] = &[
         answer: r#"{"session": {"token": "{token}", "validSeconds": 1800}}"#,
     },
     Grant {
+        folder: "google-workload-identity",
+        hosts: ["sts.googleapis.com"; 2],
+        target: "/v1/token",
+        content: Content::Form(&[
+            (
+                "grant_type",
+                "urn:ietf:params:oauth:grant-type:token-exchange",
+            ),
+            (
+                "audience",
+                "//iam.googleapis.com/projects/YOUR-PROJECT-NUMBER/locations/global/\
+                 workloadIdentityPools/YOUR-POOL/providers/YOUR-PROVIDER",
+            ),
+            ("scope", "https://www.googleapis.com/auth/cloud-platform"),
+            (
+                "requested_token_type",
+                "urn:ietf:params:oauth:token-type:access_token",
+            ),
+            (
+                "subject_token",
+                "of reports in shop for https://iam.googleapis.com/projects/YOUR-PROJECT-NUMBER/\
+                 locations/global/workloadIdentityPools/YOUR-POOL/providers/YOUR-PROVIDER",
+            ),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"),
+        ]),
+        demands: &[],
+        answer: r#"{"access_token": "{token}", "token_type": "Bearer", "expires_in": 3599,
+            "issued_token_type": "urn:ietf:params:oauth:token-type:access_token"}"#,
+    },
+    Grant {
         folder: "adp",
         hosts: ["accounts.adp.com"; 2],
         target: "/auth/oauth/v2/token",

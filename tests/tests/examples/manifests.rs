@@ -82,7 +82,7 @@ fn every_providers_collection_resolves_in_both_environments() {
         assert!(name == "quickstart" || collection.name.as_str() == name);
         let material = Material {
             secrets: secrets(&folder),
-            config_maps: BTreeMap::new(),
+            ..Material::default()
         };
         let settings = collection.selected(Environment::Live).settings;
         if settings.tls_secret.is_some() || material.secrets.is_empty() {

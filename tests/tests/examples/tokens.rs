@@ -1,7 +1,5 @@
 //! Each example whose method obtains a token: the request for it, and a call.
 
-use std::collections::BTreeMap;
-
 use credence_broker::{Asking, Exchange, PrivateNetworks};
 use credence_core::Environment;
 use credence_core::bundle::Token;
@@ -35,7 +33,7 @@ fn scenes(case: &TokenCase) -> Vec<Scene> {
     let (secrets, keys) = keys::secrets(&collection);
     let material = Material {
         secrets,
-        config_maps: BTreeMap::new(),
+        ..Material::default()
     };
     let environments = [Environment::Development, Environment::Live];
     let scene = |(environment, host): (Environment, &'static str)| {

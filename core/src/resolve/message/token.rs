@@ -26,6 +26,15 @@ pub(in super::super) fn token_url_without_tls(source: &Source<'_>) -> Unresolved
     unresolved(Reason::TokenUrlInsecure, field, message)
 }
 
+pub(in super::super) fn no_cluster() -> Unresolved {
+    let field = "spec.auth.tokenExchange.serviceAccountToken";
+    let message = format!(
+        "{field} is a token that a cluster issues to its operator, and there is no cluster here. \
+         Call this collection from a pod, or give the token that is exchanged as subjectToken."
+    );
+    unresolved(Reason::ClusterMissing, field, message)
+}
+
 impl Case<'_> {
     pub(in super::super) fn insecure_token_url(&self, source: &Source<'_>) -> Unresolved {
         let field = &source.field;
@@ -38,6 +47,17 @@ impl Case<'_> {
                  Write https:// or set {block}.allowInsecureHttp to true."
             ),
         )
+    }
+
+    /// A ClusterApiCollection has one namespace for the ServiceAccounts of both.
+    pub(in super::super) fn account_of_other_environment(&self) -> Unresolved {
+        let environment = self.environment;
+        let field = self.selected.field();
+        let message = format!(
+            "spec.auth.tokenExchange.serviceAccountToken names one ServiceAccount for live and development, and \
+             the collection says nothing about {environment}. Add {field}, if it is meant for that, too."
+        );
+        unresolved(Reason::EnvironmentMissing, field, message)
     }
 
     pub(in super::super) fn colon_in_client_id(&self, id: &Source<'_>) -> Unresolved {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::collection::{Flow, SignedJwt};
+use crate::collection::{Flow, SignedJwt, TokenMethod};
 use client::{about_certificates, about_client_certificates, about_times};
 
 mod client;
@@ -306,6 +306,40 @@ fn about_token_urls() -> Vec<Told> {
     ]
 }
 
+fn about_clusters() -> Vec<Told> {
+    let method = tokens::token_method(tokens::exchanged::account());
+    let method = Method::Token(Box::new(TokenMethod {
+        client: None,
+        ..method
+    }));
+    let of_cluster = Collection {
+        scope: Scope::Cluster {
+            namespaces: None,
+            service_accounts: None,
+        },
+        development: None,
+        ..with_method(method.clone())
+    };
+    vec![
+        row(
+            of_cluster,
+            material(),
+            Reason::EnvironmentMissing,
+            "spec.development",
+            "spec.auth.tokenExchange.serviceAccountToken names one ServiceAccount for live and development, and the \
+             collection says nothing about development. Add spec.development, if it is meant for that, too.",
+        ),
+        row(
+            with_method(method),
+            material(),
+            Reason::ClusterMissing,
+            "spec.auth.tokenExchange.serviceAccountToken",
+            "spec.auth.tokenExchange.serviceAccountToken is a token that a cluster issues to its operator, and there \
+             is no cluster here. Call this collection from a pod, or give the token that is exchanged as subjectToken.",
+        ),
+    ]
+}
+
 fn about_signing_keys() -> Vec<Told> {
     let jwt = tokens::jwts::settings();
     let method = Method::SignedJwt(Box::new(SignedJwt {
@@ -366,6 +400,7 @@ fn every_reason_says_what_to_do() {
         about_their_content(),
         about_values_and_base_urls(),
         about_token_urls(),
+        about_clusters(),
         about_signing_keys(),
         about_certificates(),
     ];

@@ -136,7 +136,7 @@ fn a_key_of_the_other_environment_is_warned_about() {
             secrets: ["openai-live", "openai-dev"]
                 .map(|name| (name.to_owned(), secret(&[("api-key", key)])))
                 .into(),
-            config_maps: BTreeMap::new(),
+            ..Material::default()
         };
         let resolved = resolve(&openai(), environment, &material, now()).unwrap();
         resolved.warnings
@@ -180,7 +180,7 @@ fn a_live_key_by_a_stated_fallback_is_no_surprise() {
             "openai-live".to_owned(),
             secret(&[("api-key", "sk_live_1")]),
         )]),
-        config_maps: BTreeMap::new(),
+        ..Material::default()
     };
     let resolved = in_development(&collection, &material).unwrap();
     assert_eq!(resolved.warnings, []);

@@ -2,7 +2,7 @@
 
 mod clients;
 mod digests;
-mod exchanged;
+pub(super) mod exchanged;
 pub(super) mod jwts;
 mod mistakes;
 mod routes;

@@ -103,7 +103,8 @@ impl Reader {
             LateVariable::RefreshToken
             | LateVariable::Call(_)
             | LateVariable::Jwt
-            | LateVariable::ClientAssertion => {}
+            | LateVariable::ClientAssertion
+            | LateVariable::SubjectToken => {}
         }
     }
 }

@@ -1,16 +1,18 @@
 //! An OAuth 2.0 token endpoint and the API that wants its tokens. It gives
 //! tokens for a client's credentials, and for refresh tokens, which it replaces
-//! each time; who shows a replaced one again loses everything (RFC 9700 §4.14).
+//! each time; who shows a replaced one again loses everything (RFC 9700 §4.14);
+//! and for tokens of the cluster's ServiceAccounts that are its clients.
 //! It counts, and does as it is told over plain HTTP: answers late, or not at
 //! all.
 
 mod book;
+mod subject;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -170,7 +172,8 @@ impl Desk {
     }
 }
 
-/// RFC 6749 §4.4 and §6; the client shows its credentials by HTTP Basic.
+/// RFC 6749 §4.4 and §6, where the client shows its credentials by HTTP Basic,
+/// and RFC 8693 §2, where the token that it exchanges says which client it is.
 fn token(book: &mut Book, head: &Parts, body: &[u8]) -> Response<Full<Bytes>> {
     let form: Vec<_> = serving::pairs(&String::from_utf8_lossy(body)).collect();
     let field = |name: &str| {
@@ -181,6 +184,11 @@ fn token(book: &mut Book, head: &Parts, body: &[u8]) -> Response<Full<Bytes>> {
     let granted = match field("grant_type") {
         "client_credentials" => book.grant(&id, &secret),
         "refresh_token" => book.refresh(&id, &secret, field("refresh_token"), Instant::now()),
+        "urn:ietf:params:oauth:grant-type:token-exchange" => {
+            let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+            let client = subject::of(field("subject_token"), now.as_secs());
+            book.exchange(&client.unwrap_or_default())
+        }
         _ => Err("unsupported_grant_type"),
     };
     match granted {
