@@ -63,10 +63,16 @@ fn a_token_of_the_cluster_is_exchanged_and_no_secret_is_stored(shop: &Shop) -> R
             branch,
             "the API server itself accepts tokens for that audience",
         )?;
-        expect(&branch.call(pod, "/machine/x")?, 503, "token-unavailable")?;
+        let refused = until("calls to be refused", PATIENCE, || {
+            let answer = branch.call(pod, "/machine/x")?;
+            Ok((answer["status"] != 200).then_some(answer))
+        })?;
+        expect(&refused, 503, "token-unavailable")?;
         let counters = issuer.counters()?;
         ensure!(counters["clients"][""].is_null(), "it was sent: {counters}");
-        unharmed(&issuer)
+        unharmed(&issuer)?;
+        // Before the right to ask goes with the namespace.
+        branch.kubectl(&["delete", OBJECT]).map(drop)
     })
 }
 
