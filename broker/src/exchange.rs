@@ -5,9 +5,7 @@
 //! endpoint has acted. Nothing is tried twice here, and no redirect is followed:
 //! it would take the credentials along (RFC 9700 §4.12).
 
-mod connection;
 mod exchange_error;
-mod head;
 #[cfg(test)]
 mod tests;
 
@@ -30,8 +28,9 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::account_tokens::{AccountTokens, NoCluster, NotIssued};
+use crate::connection::{Connection, Peer};
+use crate::head::{self, Outgoing};
 use crate::issuer::{Asking, Issuer, Unanswered};
-use connection::Connection;
 
 pub use exchange_error::{ExchangeError, NotSent, OutcomeUnknown};
 
@@ -52,6 +51,28 @@ pub enum PrivateNetworks {
     Only(Arc<[Network]>),
     /// Each collection says so itself.
     AsOrdered,
+}
+
+impl PrivateNetworks {
+    /// What dials as far as this goes.
+    pub(crate) fn dialer(&self, egress: Egress, timeout: Duration) -> Dialer {
+        let guard = Guard {
+            allow_private: false,
+        };
+        let networks = match self {
+            Self::Only(networks) => Arc::clone(networks),
+            Self::AsOrdered => Arc::default(),
+        };
+        Dialer::new(guard, timeout).through(egress).within(networks)
+    }
+
+    /// Whether a collection that asks for them may have all of them.
+    pub(crate) const fn allow(&self, asked: bool) -> bool {
+        match self {
+            Self::Only(_) => false,
+            Self::AsOrdered => asked,
+        }
+    }
 }
 
 /// What one exchange may cost.
@@ -80,16 +101,8 @@ impl Exchange {
     /// cluster.
     pub fn new(egress: Egress, private_networks: PrivateNetworks) -> Self {
         let limits = Limits::default();
-        let guard = Guard {
-            allow_private: false,
-        };
         Self {
-            dialer: Dialer::new(guard, limits.connect).through(egress).within(
-                match &private_networks {
-                    PrivateNetworks::Only(networks) => Arc::clone(networks),
-                    PrivateNetworks::AsOrdered => Arc::default(),
-                },
-            ),
+            dialer: private_networks.dialer(egress, limits.connect),
             private_networks,
             accounts: NoCluster,
             limits,
@@ -215,7 +228,15 @@ impl<A: AccountTokens> Exchange<A> {
         let limit = deadline.min(Instant::now() + self.limits.connect);
         let connected = tokio::time::timeout_at(limit, connecting).await;
         let mut connection = connected.unwrap_or(Err(NotSent::TimedOut(self.limits.connect)))?;
-        let request = head::request(message, connection.version())?;
+        let outgoing = Outgoing {
+            method: message.method,
+            scheme: message.endpoint.scheme(),
+            authority: &message.endpoint.authority(),
+            target: message.endpoint.target(),
+            headers: &message.headers,
+            body: message.body.map(Bytes::from_owner).unwrap_or_default(),
+        };
+        let request = outgoing.request(connection.version())?;
         let answering = self.answer(&mut connection, request);
         let answered = tokio::time::timeout_at(deadline, answering).await;
         answered.unwrap_or(Err(OutcomeUnknown::TimedOut(self.limits.total).into()))
@@ -223,13 +244,16 @@ impl<A: AccountTokens> Exchange<A> {
 
     async fn connect(&self, order: &Order, message: &Message) -> Result<Connection, NotSent> {
         let mut dialer = self.dialer.clone();
-        dialer.guard.allow_private = match &self.private_networks {
-            PrivateNetworks::Only(_) => false,
-            PrivateNetworks::AsOrdered => order.allow_private_networks,
-        };
+        dialer.guard.allow_private = self.private_networks.allow(order.allow_private_networks);
         let endpoint = &message.endpoint;
         let stream = dialer.connect(endpoint.host(), endpoint.port()).await?;
-        Connection::open(stream, endpoint, order, self.limits.connect).await
+        let peer = Peer {
+            scheme: endpoint.scheme(),
+            host: endpoint.host(),
+            trust: order.trust.as_deref(),
+            client_certificate: order.client_certificate.as_deref(),
+        };
+        Ok(Connection::open(stream, &peer, self.limits.connect).await?)
     }
 
     async fn answer(
@@ -292,7 +316,7 @@ fn append(read: &mut Zeroizing<Vec<u8>>, data: &[u8]) {
     read.extend_from_slice(data);
 }
 
-fn moment(now: Timestamp) -> Moment {
+pub(crate) fn moment(now: Timestamp) -> Moment {
     let mut random = [0; 16];
     aws_lc_rs::rand::fill(&mut random).expect("the system has random numbers");
     Moment {

@@ -7,6 +7,7 @@ mod scope;
 mod settings;
 mod subject;
 mod token;
+mod verification;
 
 use crate::bundle::{Forwarding, OnConflict, Refusal, Timeouts};
 use crate::template::Template;
@@ -22,6 +23,7 @@ pub use token::{
     RefreshSettings, RequestHeader, RequestMethod, RequestSettings, StepSettings, TokenMethod,
     TokenPlacement,
 };
+pub use verification::Verification;
 
 /// One API, one authentication method, many calls.
 #[derive(Clone, Debug)]
@@ -52,6 +54,9 @@ pub struct Collection {
     pub refusal: Refusal,
     /// A loopback port of its own, whose root is the API.
     pub sidecar_port: Option<u16>,
+    /// The call by which the operator sees whether the credential works, if it
+    /// shall.
+    pub verification: Option<Verification>,
 }
 
 /// A named value set on every call.
@@ -156,6 +161,7 @@ mod tests {
             timeouts: Timeouts::default(),
             refusal: Refusal::default(),
             sidecar_port: None,
+            verification: None,
         }
     }
 

@@ -17,6 +17,7 @@
 
 pub mod base_url;
 pub mod bundle;
+pub mod call;
 pub mod closest;
 pub mod collection;
 pub mod collection_name;

@@ -11,6 +11,7 @@ use crate::environment_settings::EnvironmentSettings;
 use crate::named_value::{HeaderValue, QueryValue};
 use crate::refusal::{RefreshOn, RetryOnUnauthorized};
 use crate::status::ApiCollectionStatus;
+use crate::verification::Verification;
 use crate::{rule, schema};
 
 /// Describes one API: where it is, how calls to it are authenticated, and which
@@ -136,6 +137,13 @@ pub struct ApiCollectionSpec {
     /// done twice) or Never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_on_unauthorized: Option<RetryOnUnauthorized>,
+
+    /// A call that the operator makes from time to time, to see whether the API
+    /// accepts the credential: the condition Verified tells. Left out, no such
+    /// call is made. It goes to public addresses, and to those of the chart's
+    /// broker.privateNetworks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Verification>,
 
     /// A port on localhost whose root is the API, for programs that accept no
     /// path in an address: http://localhost:9001/models. The API stays at

@@ -9,6 +9,9 @@ pub const ACCEPTED: &str = "Accepted";
 pub const CREDENTIALS_RESOLVED: &str = "CredentialsResolved";
 /// There is a token to make calls with. Absent where calls need none.
 pub const TOKEN_READY: &str = "TokenReady";
+/// The API accepts the credential, as the call of `spec.verification` has shown.
+/// Absent without that, and no part of `Ready`.
+pub const VERIFIED: &str = "Verified";
 /// Every connected sidecar that may use it has acknowledged the current version.
 pub const PROGRAMMED: &str = "Programmed";
 /// Accepted and resolved, and a token is there where one is needed: calls can be
@@ -37,14 +40,15 @@ pub const DEVELOPMENT_USES_LIVE_CREDENTIALS: &str = "DevelopmentUsesLiveCredenti
 pub const ACCESS_FORBIDDEN: &str = "AccessForbidden";
 
 /// All types, in the order in which they are written: the first four are
-/// always there, `TokenReady` where calls need a token, the others while they
-/// are true.
-pub const ALL: [&str; 13] = [
+/// always there, `TokenReady` where calls need a token, `Verified` where that is
+/// asked for, the others while they are true.
+pub const ALL: [&str; 14] = [
     ACCEPTED,
     CREDENTIALS_RESOLVED,
     PROGRAMMED,
     READY,
     TOKEN_READY,
+    VERIFIED,
     REAUTHORIZATION_REQUIRED,
     CREDENTIAL_REJECTED,
     CERTIFICATE_EXPIRING,
@@ -72,13 +76,14 @@ pub mod reason {
     pub const NO_SIDECARS: &str = "NoSidecars";
     /// `Programmed=Unknown`: sidecars were sent the first version just now.
     /// `TokenReady=Unknown`: the token endpoint is asked for the first time.
+    /// `Verified=Unknown`: no call was made with what is in use now.
     pub const PENDING: &str = "Pending";
     /// `Programmed=False`: a sidecar has not acknowledged for a while.
     pub const SIDECARS_BEHIND: &str = "SidecarsBehind";
     /// `Programmed=False`: a sidecar cannot use this collection.
     pub const REFUSED: &str = "Refused";
-    /// `CredentialsResolved=Unknown` of a cluster collection that no namespace
-    /// may use.
+    /// `CredentialsResolved=Unknown` and `Verified=Unknown` of a cluster
+    /// collection that no namespace may use.
     pub const NO_NAMESPACES: &str = "NoNamespaces";
     /// `Shadowed=True`.
     pub const SHADOWED_BY_NAMESPACE: &str = "ShadowedByNamespace";
@@ -90,6 +95,15 @@ pub mod reason {
     pub const OBTAINED: &str = "Obtained";
     /// `TokenReady=False`: nobody has put one in yet.
     pub const NO_REFRESH_TOKEN: &str = "NoRefreshToken";
+    /// `Verified=True`: the API answered as expected.
+    pub const VERIFICATION_SUCCEEDED: &str = "VerificationSucceeded";
+    /// `Verified=False`: it answered otherwise. The message says what to do.
+    pub const VERIFICATION_FAILED: &str = "VerificationFailed";
+    /// `Verified=Unknown`: there is no token to make the call with.
+    pub const NO_TOKEN: &str = "NoToken";
+    /// `Verified=Unknown`: the operator got no answer, or does not dial the
+    /// address.
+    pub const UNREACHABLE: &str = "Unreachable";
     /// `Ready=True`.
     pub const READY: &str = "Ready";
     /// `CredentialRejected=True`: it was accepted before.

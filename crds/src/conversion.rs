@@ -7,6 +7,7 @@ mod refusal;
 mod scope;
 mod settings;
 mod token;
+mod verification;
 
 use credence_core::collection::{
     Collection, DevelopmentFallback, Method, Placement, Scope, TokenPlacement,
@@ -81,6 +82,7 @@ impl Reader {
         let timeouts = self.timeouts(spec.timeouts.as_ref());
         let refusal = self.refusal(spec, method.as_ref());
         let sidecar_port = self.sidecar_port(spec.sidecar_port);
+        let verification = self.verification(spec.verification.as_ref());
         let (Some(name), Some(method)) = (name, method) else {
             return Err(self.rejected());
         };
@@ -101,6 +103,7 @@ impl Reader {
             timeouts,
             refusal,
             sidecar_port,
+            verification,
         };
         self.as_a_whole(&collection);
         match self.problems.is_empty() {
@@ -161,6 +164,7 @@ impl Reader {
             Method::None | Method::ApiKey { .. } | Method::Basic { .. } | Method::AwsSigV4(_) => {}
         }
         self.tokens_in_fields(collection);
+        self.verification_without_body(collection);
     }
 
     fn no_cookies_beside(&mut self, method: &str, collection: &Collection) {

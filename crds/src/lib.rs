@@ -26,6 +26,7 @@ mod rule;
 mod schema;
 mod status;
 mod token;
+mod verification;
 
 pub use access::Access;
 pub use api_collection::{ApiCollection, ApiCollectionSpec, DevelopmentFallback};
@@ -51,3 +52,4 @@ pub use token::{
     ServiceAccountToken, Success, Token, TokenClient, TokenExchange, TokenHeader, TokenLifetime,
     TokenPlace, TokenPlacement, TokenRefresh, TokenResponse, TokenStep,
 };
+pub use verification::{Verification, VerificationMethod};

@@ -87,6 +87,12 @@ fn spec_rules(own: [(String, &str); 1]) -> Value {
                 .to_owned(),
             "headers must not set Cookie beside auth.apiKey in: Cookie: remove it, cookies of the caller are left alone",
         ),
+        (
+            "!has(self.verification) || !has(self.auth) || !has(self.auth.apiKey) || \
+             self.auth.apiKey.__in__ != 'Body'"
+                .to_owned(),
+            "verification is a call without a body, which a key of auth.apiKey in: Body has no place in: remove it",
+        ),
     ])
 }
 
@@ -121,6 +127,21 @@ pub(crate) fn sidecar_port() -> Value {
         format!("!(self in [{PROXY_PORT}, {SIDECAR_ADMIN_PORT}])"),
         "sidecarPort must not be 2733 or 2734, which the sidecar has already: choose another from 1024 to 65535",
     )])
+}
+
+pub(crate) fn verification() -> Value {
+    json!([
+        at(
+            ".path",
+            "!has(self.path) || self.path == '' || self.path.startsWith('/')",
+            "path must begin with a slash: write what follows the base URL, like /models",
+        ),
+        at(
+            ".path",
+            "!has(self.path) || (!self.path.contains('${') && !self.path.contains('#'))",
+            "path must hold neither ${...} nor #: it is sent as it is written",
+        ),
+    ])
 }
 
 pub(crate) fn refresh_on() -> Value {

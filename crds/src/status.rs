@@ -50,7 +50,7 @@ pub struct ApiCollectionStatus {
 
     /// Accepted: the object can be understood. CredentialsResolved: what it
     /// refers to is there. Ready: both. Programmed: every connected sidecar uses
-    /// the current version.
+    /// the current version. Verified: the API accepts the credential.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]

@@ -16,6 +16,7 @@ mod earlier;
 mod shelf;
 mod surroundings;
 mod tokens;
+mod verifications;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +33,8 @@ use crate::revision::SourceKind;
 pub use shelf::{Namespace, Orders, Outline, Planned, Records, Shelf, Slot, Trouble};
 pub use surroundings::{Rival, Shadow, Surroundings};
 pub use tokens::{Kept, Wanted, Worth};
+pub use verifications::Verifiable;
+use verifications::Verifications;
 
 /// The shelves of all namespaces, and the collections of the cluster.
 pub struct Catalogue {
@@ -49,6 +52,7 @@ struct State {
     /// By the names of their Secrets; those of collections that are not known
     /// (yet), too.
     records: HashMap<String, Kept>,
+    verifications: Verifications,
 }
 
 /// Which watches have shown all there is.

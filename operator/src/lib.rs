@@ -10,7 +10,8 @@
 //! ```
 //!
 //! All replicas watch, plan, inject and serve the feed; the one that holds the
-//! Lease writes the status, the certificates and `caBundle`. What is decided
+//! Lease writes the status, the certificates and `caBundle`, keeps tokens and
+//! verifies credentials. What is decided
 //! is decided in pure functions: [`inject::decide`], `controller::plan`,
 //! [`feed::identity::identify`], [`feed::consumer::admit`],
 //! [`feed::issue::issue`], [`certificates::rotation::decide`].
@@ -64,5 +65,6 @@ pub mod settings;
 pub mod shutdown;
 pub mod tasks;
 pub mod tokens;
+pub mod verification;
 pub mod watches;
 pub mod webhook;

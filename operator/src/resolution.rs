@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use credence_core::bundle::{Entry, Token, Unavailable};
-use credence_core::collection::Collection;
+use credence_core::collection::{Collection, Verification};
 use credence_core::resolve::{Material, Warning, resolve};
 use credence_core::token::Order;
 use credence_crds::condition::reason;
@@ -40,6 +40,8 @@ pub struct Resolution {
     /// What is asked of a token endpoint, where calls need a token. No sidecar
     /// is sent that.
     pub order: Option<Arc<Order>>,
+    /// The call that verifies the credential, if it shall be verified.
+    pub verification: Option<Arc<Verification>>,
     /// Name of the Secret in use.
     pub secret: Option<String>,
     /// When its values were last written.
@@ -100,6 +102,7 @@ impl Resolution {
                 inputs,
                 entry: Entry::Ready(Arc::new(resolved.route)),
                 order: resolved.order.map(Arc::new),
+                verification: collection.verification.clone().map(Arc::new),
                 secret: resolved.secret,
                 uses_live_fallback: resolved.uses_live_fallback,
                 certificate_secret: resolved.certificate_secret,
@@ -133,6 +136,7 @@ impl Resolution {
             inputs,
             entry: Entry::Unavailable(unavailable),
             order: None,
+            verification: None,
             secret: None,
             secret_written_at: None,
             uses_live_fallback: false,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use credence_broker::{Clock, Egress, Exchange, PrivateNetworks, Tools};
+use credence_broker::{Clock, Egress, Exchange, PrivateNetworks, Tools, Trial};
 use credence_core::names::{FEED_PORT, OPERATOR_ADMIN_PORT, WEBHOOK_PORT};
 use kube::{Client, Config};
 use tokio::net::TcpListener;
@@ -40,6 +40,7 @@ use crate::tokens::follow;
 use crate::tokens::keepers::Keepers;
 use crate::tokens::refusals::Refusals;
 use crate::tokens::secret_store::SecretStore;
+use crate::verification::verifier::{self, Verifier};
 use crate::watches::bounds::NamespaceBounds;
 use crate::watches::namespaces::Namespaces;
 use crate::watches::pods::Pods;
@@ -170,6 +171,7 @@ impl Operator {
         shared.serve_webhook(&mut servers, ports.webhook, held.clone())?;
         shared.serve_feed(&mut servers, ports.feed, held)?;
         shared.keep_tokens(&mut background, &mut servers)?;
+        shared.verify(&mut background)?;
         let mut election = JoinSet::new();
         let Shared {
             client,
@@ -318,10 +320,8 @@ impl Shared {
         );
         background.spawn("token states", follow);
         let egress = Egress::read(|name| std::env::var_os(name))?;
-        let networks = self.settings.broker_private_network.as_slice().into();
         let accounts = ClusterAccounts::new(self.client.clone());
-        let exchange =
-            Exchange::new(egress, PrivateNetworks::Only(networks)).with_accounts(accounts);
+        let exchange = Exchange::new(egress, self.private_networks()).with_accounts(accounts);
         let store = SecretStore::new(self.client.clone(), namespace);
         // A container that is started again has the name of its pod, too.
         let holder = format!("{}-{}", self.settings.pod_name, random::name());
@@ -331,6 +331,20 @@ impl Shared {
         let keepers = Keepers::new(catalogue, store, tools, leader);
         servers.spawn("keepers", keepers.run(self.draining.clone()));
         Ok(())
+    }
+
+    /// A call that only looks may be broken off at any time.
+    fn verify(&self, background: &mut Tasks) -> anyhow::Result<()> {
+        let egress = Egress::read(|name| std::env::var_os(name))?;
+        let trial = Trial::new(egress, self.private_networks(), verifier::TIMEOUT);
+        let (catalogue, leader) = (self.catalogue.clone(), self.leader.clone());
+        let verifier = Verifier::new(catalogue, trial, Clock::system(), leader);
+        background.spawn("verifications", verifier.run());
+        Ok(())
+    }
+
+    fn private_networks(&self) -> PrivateNetworks {
+        PrivateNetworks::Only(self.settings.broker_private_network.as_slice().into())
     }
 
     fn serve_webhook(

@@ -21,7 +21,7 @@ pub struct Settings {
     /// Image of the sidecar: injected, and looked for in pods that ask for a bundle
     #[arg(long)]
     pub sidecar_image: String,
-    /// Block of private addresses that token endpoints may have; may be repeated
+    /// Block of private addresses that token endpoints may have, and APIs that are verified; may be repeated
     #[arg(long, value_name = "CIDR")]
     pub broker_private_network: Vec<Network>,
     /// HTTP proxy that sidecars leave the network through, without credentials: http://HOST:PORT

@@ -391,3 +391,6 @@ fn refused(destination: &Destination, name: &str) -> Problem {
     )
     .of(&destination.collection)
 }
+
+#[cfg(test)]
+mod tests;

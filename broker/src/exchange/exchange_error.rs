@@ -7,6 +7,8 @@ use credence_core::token::{AccountToken, AnswerError, MessageError};
 use credence_net::{DialError, HandshakeError, TlsError};
 
 use crate::account_tokens::NotIssued;
+use crate::connection;
+use crate::head::Unwritable;
 use crate::issuer::Unanswered;
 
 /// Why there is no answer, by what that says about the endpoint. Nothing that
@@ -107,6 +109,32 @@ pub enum OutcomeUnknown {
     /// It took too long.
     #[error("the token endpoint gave no whole answer within {:.1} s", .0.as_secs_f32())]
     TimedOut(Duration),
+}
+
+impl From<connection::NotOpened> for NotSent {
+    fn from(error: connection::NotOpened) -> Self {
+        match error {
+            connection::NotOpened::Tls(error) => Self::Tls(error),
+            connection::NotOpened::Handshake(error) => Self::Handshake(error),
+            connection::NotOpened::Closed(error) => Self::Closed(error),
+        }
+    }
+}
+
+impl From<Unwritable> for ExchangeError {
+    fn from(Unwritable(name): Unwritable) -> Self {
+        NotSent::Header(name).into()
+    }
+}
+
+impl From<connection::Unanswered> for ExchangeError {
+    fn from(error: connection::Unanswered) -> Self {
+        match error {
+            connection::Unanswered::Unsent(error) => NotSent::Closed(error).into(),
+            connection::Unanswered::ClientCertificate => NotSent::ClientCertificate.into(),
+            connection::Unanswered::Broken(error) => OutcomeUnknown::Broken(error).into(),
+        }
+    }
 }
 
 impl From<ExchangeError> for Unanswered {

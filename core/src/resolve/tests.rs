@@ -69,6 +69,7 @@ fn openai() -> Collection {
         timeouts: Timeouts::default(),
         refusal: Refusal::default(),
         sidecar_port: None,
+        verification: None,
     }
 }
 

@@ -10,6 +10,7 @@ use super::fields;
 use super::fingerprint::Fingerprint;
 use crate::Secret;
 use crate::base_url::Scheme;
+use crate::call::USER_AGENT;
 use crate::collection::{FieldFormat, FieldValue, RequestMethod};
 use crate::template::{LateText, LateValues, NoValueYet};
 
@@ -189,7 +190,6 @@ impl TokenRequest {
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
-const USER_AGENT: &str = concat!("credence/", env!("CARGO_PKG_VERSION"));
 
 /// Sets a header that is not there.
 fn default(headers: &mut Vec<(String, Secret)>, name: &str, value: &str) {

@@ -11,6 +11,7 @@ mod aws_sig_v4;
 mod cluster;
 mod jwts;
 mod tokens;
+mod verification;
 
 fn object(spec: &Value) -> ApiCollection {
     let object = json!({

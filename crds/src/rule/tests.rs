@@ -4,6 +4,7 @@ use super::*;
 use crate::{ApiCollection, ClusterApiCollection};
 
 mod exchange;
+mod verification;
 
 /// What the API server would say about an object with this name and spec: the
 /// messages of the rules that it breaks, with their fields.

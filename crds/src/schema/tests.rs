@@ -188,6 +188,7 @@ fn lists_are_merged_by_what_names_their_items() {
             "spec.headers \"name\"",
             "spec.query \"name\"",
             "spec.refreshOn atomic",
+            "spec.verification.expectStatus set",
             "status.conditions \"type\"",
             "status.environments \"name\"",
             "status.feeds \"replica\"",
@@ -253,6 +254,9 @@ fn defaults_are_those_of_the_reference() {
             "spec.timeouts.connectSeconds 10",
             "spec.timeouts.firstByteSeconds 600",
             "spec.timeouts.idleSeconds 300",
+            "spec.verification.expectStatus [200]",
+            "spec.verification.intervalMinutes 60",
+            "spec.verification.method \"GET\"",
         ]
     );
 }

@@ -57,10 +57,11 @@ fn severity(before: Option<&Condition>, after: &Condition) -> Option<Severity> {
             condition::ACCEPTED
             | condition::CREDENTIALS_RESOLVED
             | condition::TOKEN_READY
+            | condition::VERIFIED
             | condition::PROGRAMMED,
             "False",
         ) => Some(Severity::Warning),
-        (condition::READY, "True") if changed => Some(Severity::Normal),
+        (condition::READY | condition::VERIFIED, "True") if changed => Some(Severity::Normal),
         (condition::PROGRAMMED, "True") if was.is_some_and(|(status, _)| status == "False") => {
             Some(Severity::Normal)
         }
@@ -169,6 +170,22 @@ mod tests {
             told(&rejected, &[]),
             [(Severity::Normal, "NoLongerRejected".to_owned())]
         );
+    }
+
+    #[test]
+    fn what_a_verification_shows_is_told_once() {
+        let good = [("Verified", "True", "VerificationSucceeded")];
+        let bad = [("Verified", "False", "VerificationFailed")];
+        let unknown = [("Verified", "Unknown", "Unreachable")];
+        let normal = [(Severity::Normal, "VerificationSucceeded".to_owned())];
+        let warned = [(Severity::Warning, "VerificationFailed".to_owned())];
+        assert_eq!(told(&[], &good), normal);
+        assert_eq!(told(&good, &good), []);
+        assert_eq!(told(&good, &bad), warned);
+        assert_eq!(told(&bad, &bad), []);
+        assert_eq!(told(&bad, &good), normal);
+        assert_eq!(told(&good, &unknown), []);
+        assert_eq!(told(&good, &[]), []);
     }
 
     #[test]

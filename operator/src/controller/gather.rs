@@ -82,6 +82,7 @@ impl Gatherer {
             lagging_since: self.lags.since(uid),
             rejections: self.rejections.observe(uid, feeds, now),
             records: self.catalogue.records(&manifest.key),
+            verified: self.catalogue.verified(uid),
             manifest,
             around,
             sights,

@@ -3,6 +3,7 @@
 mod findings;
 mod neighbours;
 mod token;
+mod verified;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,8 +26,10 @@ use super::rejections::Rejection;
 use crate::catalogue::{Outline, Planned, Records, Surroundings};
 use crate::resolution::{Gathered, Resolution};
 use crate::revision::Inputs;
+use crate::verification::Verified;
 use findings::Findings;
 use token::Tokens;
+use verified::Verifications;
 
 /// A sidecar that has not acknowledged for this long is behind; before, it is
 /// only busy.
@@ -51,6 +54,8 @@ pub(super) struct Observed {
     /// What sidecars say of refused credentials, by the revision of what they
     /// were sent.
     pub(super) rejections: BTreeMap<String, Rejection>,
+    /// What came of calls that verify credentials.
+    pub(super) verified: BTreeMap<Environment, Verified>,
 }
 
 /// What was found for one environment.
@@ -113,6 +118,20 @@ pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
     let condition =
         |type_: &str, verdict: Verdict| verdict.condition(type_, manifest.generation, before, now);
     let said = |type_: &str| before.iter().find(|before| before.type_ == type_).cloned();
+    let verification = manifest.collection.as_ref().ok();
+    let verification = verification.and_then(|collection| collection.verification.as_ref());
+    let verified = verification.and_then(|verification| {
+        let verifications = Verifications {
+            verification,
+            resolutions: &resolutions,
+            tokens: &tokens,
+            verified: &observed.verified,
+        };
+        match verifications.verdict(manifest.generation, before) {
+            Some(verdict) => Some(condition(condition::VERIFIED, verdict)),
+            None => said(condition::VERIFIED),
+        }
+    });
     let always = [
         Some(condition(condition::ACCEPTED, accepted)),
         Some(condition(condition::CREDENTIALS_RESOLVED, resolved)),
@@ -122,6 +141,7 @@ pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
         ),
         Some(condition(condition::READY, ready)),
         token_ready.map(|token_ready| condition(condition::TOKEN_READY, token_ready)),
+        verified,
         tokens
             .reauthorization()
             .map(|required| condition(condition::REAUTHORIZATION_REQUIRED, required)),

@@ -11,11 +11,13 @@ use crate::check::report::counted;
 
 /// Conditions that are good news when they are true. Any other is told of when
 /// it is true.
-const WELL: [&str; 4] = [
+const WELL: [&str; 6] = [
     condition::ACCEPTED,
     condition::CREDENTIALS_RESOLVED,
     condition::PROGRAMMED,
     condition::READY,
+    condition::TOKEN_READY,
+    condition::VERIFIED,
 ];
 
 pub(super) fn judge(places: &Places, found: &Installation) -> Vec<Finding> {
@@ -139,6 +141,15 @@ fn about(kind: &str, metadata: &ObjectMeta, status: Option<&ApiCollectionStatus>
                 "{name} is not yet used by all sidecars: {}: {}",
                 programmed.reason, programmed.message
             ),
+            look.clone(),
+        ));
+    }
+    if let Some(verified) = find(conditions, condition::VERIFIED)
+        && verified.status == "False"
+    {
+        findings.push(Finding::warning(
+            "collection",
+            format!("{name} is refused by its API: {}", verified.message),
             look.clone(),
         ));
     }

@@ -4,6 +4,7 @@ mod cluster;
 mod findings;
 mod signed;
 mod token;
+mod verified;
 
 use credence_core::bundle::{Entry, Unavailable};
 use credence_core::resolve::{Material, SecretObject};
@@ -86,6 +87,7 @@ fn observed(object: &ApiCollection) -> Observed {
         lagging_since: None,
         records: Records::new(),
         rejections: BTreeMap::new(),
+        verified: BTreeMap::new(),
     }
 }
 

@@ -85,6 +85,15 @@ fn collections_are_as_the_operator_says() {
         &["CredentialRejected: refused with 401"],
     );
     assert_only(
+        condition(
+            0,
+            json!({"type": "Verified", "status": "False", "message": "GET /models is answered 401"}),
+        ),
+        "collection",
+        Verdict::Warning,
+        &["is refused by its API: GET /models is answered 401"],
+    );
+    assert_only(
         |of| {
             let mut value = collection();
             value["status"] = Value::Null;
@@ -104,6 +113,18 @@ fn collections_are_as_the_operator_says() {
         Verdict::Warning,
         &["was changed"],
     );
+}
+
+#[test]
+fn what_is_well_with_a_token_and_a_verification_is_nothing_to_complain_of() {
+    for kind in ["TokenReady", "Verified"] {
+        let mut facts = well();
+        let mut value = collection();
+        value["status"]["conditions"][0]["type"] = kind.into();
+        let found = facts.installation.as_mut().unwrap();
+        found.collections = Look::Seen(vec![read(value)]);
+        assert_eq!(complaints(judge(&facts)), [], "{kind}");
+    }
 }
 
 #[test]

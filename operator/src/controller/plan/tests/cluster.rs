@@ -22,6 +22,7 @@ fn cluster_collection() -> Observed {
         lagging_since: None,
         records: Records::new(),
         rejections: BTreeMap::new(),
+        verified: BTreeMap::new(),
     }
 }
 

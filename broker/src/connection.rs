@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use credence_core::base_url::Scheme;
-use credence_core::token::{Endpoint, Order};
-use credence_net::{Identity, TlsError, handshake, tls};
+use credence_core::bundle::ClientCertificate;
+use credence_net::{HandshakeError, Identity, TlsError, handshake, tls};
 use http::{Request, Response, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -16,13 +16,48 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use super::{ExchangeError, NotSent, OutcomeUnknown};
-
 const H2: &[u8] = b"h2";
 const HTTP1: &[u8] = b"http/1.1";
 
+/// What of an answer may be on its way before anybody reads it, in bytes.
+const WINDOW: u32 = 64 * 1024;
+
+/// Who is spoken to, and how.
+pub(crate) struct Peer<'a> {
+    /// Whether by TLS.
+    pub(crate) scheme: Scheme,
+    /// Host name or address, which is also what its certificate must be for.
+    pub(crate) host: &'a str,
+    /// PEM certificates that are trusted besides the public roots.
+    pub(crate) trust: Option<&'a str>,
+    /// What is shown to a peer that asks for a certificate.
+    pub(crate) client_certificate: Option<&'a ClientCertificate>,
+}
+
+/// Why nothing can be said to a peer that was reached.
+#[derive(Debug)]
+pub(crate) enum NotOpened {
+    /// What is trusted or shown cannot be used.
+    Tls(TlsError),
+    /// There is no session.
+    Handshake(HandshakeError),
+    /// It closed the connection.
+    Closed(hyper::Error),
+}
+
+/// Why there is no head of an answer.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    /// None of the request went out.
+    Unsent(hyper::Error),
+    /// The peer does not accept our certificate, and has not read the request.
+    ClientCertificate,
+    /// The connection broke, or what came was no HTTP.
+    Broken(hyper::Error),
+}
+
 /// A connection for one request. It is closed when this is dropped.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     sender: Sender,
     /// What drives it; dropping the set ends the task.
     _driver: JoinSet<()>,
@@ -34,21 +69,24 @@ enum Sender {
 }
 
 impl Connection {
-    /// Begins to speak HTTP, over TLS where the endpoint is one of `https`.
-    pub(super) async fn open(
+    /// Begins to speak HTTP, over TLS where the scheme says so.
+    pub(crate) async fn open(
         stream: TcpStream,
-        endpoint: &Endpoint,
-        order: &Order,
+        peer: &Peer<'_>,
         timeout: Duration,
-    ) -> Result<Self, NotSent> {
-        match endpoint.scheme() {
+    ) -> Result<Self, NotOpened> {
+        match peer.scheme {
             Scheme::Http => Self::http1(stream).await,
             Scheme::Https => {
-                let shown = order.client_certificate.as_ref();
+                let shown = peer.client_certificate;
                 let shown = shown.map(|it| Identity::parse(&it.chain, it.key.expose()));
-                let shown = shown.transpose().map_err(TlsError::from)?;
-                let config = tls::client_config(order.trust.as_deref(), shown, &[H2, HTTP1])?;
-                let stream = handshake(&config, endpoint.host(), stream, timeout).await?;
+                let shown = shown.transpose().map_err(TlsError::from);
+                let config = shown
+                    .and_then(|shown| tls::client_config(peer.trust, shown, &[H2, HTTP1]))
+                    .map_err(NotOpened::Tls)?;
+                let stream = handshake(&config, peer.host, stream, timeout)
+                    .await
+                    .map_err(NotOpened::Handshake)?;
                 match stream.get_ref().1.alpn_protocol() {
                     Some(H2) => Self::http2(stream).await,
                     Some(_) | None => Self::http1(stream).await,
@@ -59,12 +97,12 @@ impl Connection {
 
     async fn http1(
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    ) -> Result<Self, NotSent> {
+    ) -> Result<Self, NotOpened> {
         let mut builder = http1::Builder::new();
         // A few servers look for names as they are usually written.
         builder.title_case_headers(true);
         let begun = builder.handshake(TokioIo::new(stream)).await;
-        let (sender, connection) = begun.map_err(NotSent::Closed)?;
+        let (sender, connection) = begun.map_err(NotOpened::Closed)?;
         Ok(Self {
             sender: Sender::Http1(sender),
             _driver: driven(connection),
@@ -73,10 +111,12 @@ impl Connection {
 
     async fn http2(
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    ) -> Result<Self, NotSent> {
-        let builder = http2::Builder::new(TokioExecutor::new());
+    ) -> Result<Self, NotOpened> {
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder.initial_stream_window_size(WINDOW);
+        builder.initial_connection_window_size(WINDOW);
         let begun = builder.handshake(TokioIo::new(stream)).await;
-        let (sender, connection) = begun.map_err(NotSent::Closed)?;
+        let (sender, connection) = begun.map_err(NotOpened::Closed)?;
         Ok(Self {
             sender: Sender::Http2(sender),
             _driver: driven(connection),
@@ -84,7 +124,7 @@ impl Connection {
     }
 
     /// The version of HTTP that is spoken.
-    pub(super) const fn version(&self) -> Version {
+    pub(crate) const fn version(&self) -> Version {
         match self.sender {
             Sender::Http1(_) => Version::HTTP_11,
             Sender::Http2(_) => Version::HTTP_2,
@@ -92,17 +132,17 @@ impl Connection {
     }
 
     /// Sends the request, and waits for the head of its answer.
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &mut self,
         request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, ExchangeError> {
+    ) -> Result<Response<Incoming>, Unanswered> {
         let sent = match &mut self.sender {
             Sender::Http1(sender) => {
-                sender.ready().await.map_err(NotSent::Closed)?;
+                sender.ready().await.map_err(Unanswered::Unsent)?;
                 sender.try_send_request(request).await
             }
             Sender::Http2(sender) => {
-                sender.ready().await.map_err(NotSent::Closed)?;
+                sender.ready().await.map_err(Unanswered::Unsent)?;
                 sender.try_send_request(request).await
             }
         };
@@ -111,11 +151,11 @@ impl Connection {
             let unsent = error.take_message().is_some();
             let error = error.into_error();
             if unsent {
-                NotSent::Closed(error).into()
+                Unanswered::Unsent(error)
             } else if refuses_client_certificate(&error) {
-                NotSent::ClientCertificate.into()
+                Unanswered::ClientCertificate
             } else {
-                OutcomeUnknown::Broken(error).into()
+                Unanswered::Broken(error)
             }
         })
     }
