@@ -35,6 +35,7 @@ mod runner;
 mod status;
 mod strangers;
 mod tokens;
+mod verification;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -50,7 +51,7 @@ use credence_tests::state::State;
 use credence_tests::{Cluster, collect, interrupt, network, packages};
 
 /// In this order, as far as their turns leave it open.
-const CASES: [&[Case]; 25] = [
+const CASES: [&[Case]; 26] = [
     harness::CASES,
     calls::CASES,
     isolation::CASES,
@@ -66,6 +67,7 @@ const CASES: [&[Case]; 25] = [
     lifetimes::CASES,
     rotation::CASES,
     tokens::CASES,
+    verification::CASES,
     minting::CASES,
     exchange::CASES,
     status::CASES,

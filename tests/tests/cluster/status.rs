@@ -21,10 +21,6 @@ pub(crate) const CASES: &[Case] = &[
         a_refused_key_is_a_condition_until_it_is_replaced,
     ),
     Case::alone(
-        "a wrong key is not verified and a right one is",
-        a_wrong_key_is_not_verified_and_a_right_one_is,
-    ),
-    Case::alone(
         "another method is an edit of the collection",
         another_method_is_an_edit_of_the_collection,
     ),
@@ -34,11 +30,6 @@ pub(crate) const CASES: &[Case] = &[
     ),
 ];
 
-/// A replica that leads since less than a minute spreads its first calls over
-/// five minutes.
-const FIRST_CALL: Duration = Duration::from_secs(370);
-/// Whatever changes, an API is called once a minute.
-const RECHECKED: Duration = Duration::from_secs(80);
 /// Within this the status must be right again after a replica is gone.
 const RIGHT_AGAIN: Duration = Duration::from_secs(20);
 
@@ -95,7 +86,7 @@ fn a_refused_key_is_a_condition_until_it_is_replaced(shop: &Shop) -> Result<()> 
         ensure!(message.contains(word), "no {word} in {message}");
     }
     ensure!(!message.contains("not-a-key"), "{message}");
-    until_event(shop, "payments", "Warning", "NeverAccepted")?;
+    until_event(shop, (DEVELOPMENT, "payments"), "Warning", "NeverAccepted")?;
     let ready = condition(shop, "payments", "Ready")?.context("Ready")?;
     ensure!(ready["status"] == "True", "{ready}");
 
@@ -111,59 +102,12 @@ fn a_refused_key_is_a_condition_until_it_is_replaced(shop: &Shop) -> Result<()> 
     })?;
     note(format!("gone after {:.1} s", begin.elapsed().as_secs_f64()));
     ensure!(begin.elapsed() < RIGHT_AGAIN, "{:?}", begin.elapsed());
-    until_event(shop, "payments", "Normal", "NoLongerRejected")
-}
-
-/// What the operator's own call shows of a key: that it is wrong, and when it is
-/// mended, that it is right.
-fn a_wrong_key_is_not_verified_and_a_right_one_is(shop: &Shop) -> Result<()> {
-    let write = |key: &str| shop.write_secret(DEVELOPMENT, "reports-dev", "api-key", key);
-    let until_verified = |status: &str| {
-        until(&format!("Verified to be {status}"), FIRST_CALL, || {
-            let verified = condition(shop, "reports", "Verified")?;
-            Ok(verified.filter(|verified| verified["status"] == status))
-        })
-    };
-    write("not-a-key-of-anybody")?;
-    let verification = json!({"path": "/verify?limit=1", "intervalMinutes": 5});
-    let add = json!([{"op": "add", "path": "/spec/verification", "value": verification}]);
-    let begin = Instant::now();
-    patch(shop, &add)?;
-    let failed = until_verified("False")?;
-    note(format!(
-        "refused after {:.1} s",
-        begin.elapsed().as_secs_f64()
-    ));
-    ensure!(failed["reason"] == "VerificationFailed", "{failed}");
-    let message = failed["message"].as_str().unwrap_or_default();
-    for word in [
-        "GET /verify?limit=1 is answered 401",
-        "Secret \"reports-dev\"",
-    ] {
-        ensure!(message.contains(word), "no {word} in {message}");
-    }
-    ensure!(!message.contains("not-a-key"), "{message}");
-    until_event(shop, "reports", "Warning", "VerificationFailed")?;
-    let ready = condition(shop, "reports", "Ready")?.context("Ready")?;
-    ensure!(ready["status"] == "True", "{ready}");
-
-    write(shop.key("reports-dev"))?;
-    let begin = Instant::now();
-    until_verified("True")?;
-    note(format!(
-        "accepted after {:.1} s",
-        begin.elapsed().as_secs_f64()
-    ));
-    ensure!(begin.elapsed() < RECHECKED, "{:?}", begin.elapsed());
-    until_event(shop, "reports", "Normal", "VerificationSucceeded")?;
-    patch(
+    until_event(
         shop,
-        &json!([{"op": "remove", "path": "/spec/verification"}]),
-    )?;
-    until("the condition to go", PATIENCE, || {
-        let verified = condition(shop, "reports", "Verified")?;
-        Ok(verified.is_none().then_some(()))
-    })
+        (DEVELOPMENT, "payments"),
+        "Normal",
+        "NoLongerRejected",
+    )
 }
 
 /// A Secret that is deleted is named by the condition and by an Event, and so
@@ -179,7 +123,7 @@ fn a_missing_secret_is_an_event_and_so_is_its_return(shop: &Shop) -> Result<()> 
     let resolved = condition(shop, "weather", "CredentialsResolved")?.context("the condition")?;
     let message = resolved["message"].as_str().unwrap_or_default();
     ensure!(message.contains("\"weather-dev\""), "{message}");
-    until_event(shop, "weather", "Warning", "SecretNotFound")?;
+    until_event(shop, (DEVELOPMENT, "weather"), "Warning", "SecretNotFound")?;
     shop.write_secret(
         DEVELOPMENT,
         "weather-dev",
@@ -187,7 +131,7 @@ fn a_missing_secret_is_an_event_and_so_is_its_return(shop: &Shop) -> Result<()> 
         shop.key("weather-dev"),
     )?;
     shop.wait_for(DEVELOPMENT, "apicollection/weather", "condition=Ready")?;
-    until_event(shop, "weather", "Normal", "Ready")
+    until_event(shop, (DEVELOPMENT, "weather"), "Normal", "Ready")
 }
 
 /// A provider that wants its key in another way takes an edit of the
@@ -313,10 +257,15 @@ fn condition(shop: &Shop, collection: &str, type_: &str) -> Result<Option<Value>
 }
 
 /// Waits for an Event about a collection.
-fn until_event(shop: &Shop, collection: &str, severity: &str, reason: &str) -> Result<()> {
+pub(crate) fn until_event(
+    shop: &Shop,
+    (namespace, collection): (&str, &str),
+    severity: &str,
+    reason: &str,
+) -> Result<()> {
     let kubectl = shop.cluster().kubectl();
     until(&format!("the Event {reason}"), PATIENCE, || {
-        let events = kubectl.json(&["-n", DEVELOPMENT, "get", "events"])?;
+        let events = kubectl.json(&["-n", namespace, "get", "events"])?;
         let events = events["items"].as_array().context("a list of Events")?;
         let found = events.iter().any(|event| {
             event["involvedObject"]["kind"] == "ApiCollection"
