@@ -43,6 +43,9 @@ struct Track {
     last: Option<Timestamp>,
     due: Timestamp,
     under_way: bool,
+    /// What is not any more is kept for a while: it may come back, and must not
+    /// be called more often by that.
+    wanted: bool,
 }
 
 impl Schedule {
@@ -78,11 +81,12 @@ impl Schedule {
                     last: None,
                     due: after(now, wait),
                     under_way: false,
+                    wanted: true,
                 };
                 self.tracks.insert(subject, track);
                 continue;
             };
-            if track.inputs != *inputs || track.interval != interval {
+            if !track.wanted || track.inputs != *inputs || track.interval != interval {
                 track.inputs = inputs.clone();
                 track.interval = interval;
                 let least = track.last.map(|last| after(last, LEAST));
@@ -91,7 +95,11 @@ impl Schedule {
             // A clock that was set back must not put a call off for longer.
             track.due = track.due.min(after(now, interval + interval / JITTER));
         }
-        self.tracks.retain(|subject, _| seen.contains(subject));
+        self.tracks.retain(|subject, track| {
+            track.wanted = seen.contains(subject);
+            let recent = |last| after(last, LEAST) > now;
+            track.wanted || track.last.is_some_and(recent)
+        });
     }
 
     /// The subjects whose calls begin now, those that are due for longest first:
@@ -104,7 +112,9 @@ impl Schedule {
         up_to: impl Fn(Duration) -> Duration,
     ) -> Vec<Subject> {
         let mut due: Vec<_> = (self.tracks.iter_mut())
-            .filter(|(subject, track)| track.due <= now && !track.under_way && can(subject))
+            .filter(|(subject, track)| {
+                track.wanted && track.due <= now && !track.under_way && can(subject)
+            })
             .collect();
         due.sort_by_key(|(_, track)| track.due);
         due.truncate(most);
@@ -126,7 +136,8 @@ impl Schedule {
 
     /// When something is due next that is not due now.
     pub(crate) fn next(&self, now: Timestamp) -> Option<Timestamp> {
-        let due = self.tracks.values().map(|track| track.due);
+        let wanted = self.tracks.values().filter(|track| track.wanted);
+        let due = wanted.map(|track| track.due);
         due.filter(|due| *due > now).min()
     }
 }

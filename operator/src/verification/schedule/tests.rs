@@ -166,13 +166,33 @@ fn what_has_no_token_is_called_as_soon_as_it_has_one() {
     assert_eq!(rig.begin(|_| true), [openai()]);
 }
 
+/// Such as when its Secret is deleted and written again and again.
+#[test]
+fn what_goes_and_comes_back_is_not_called_more_than_once_a_minute() {
+    let mut rig = Rig::settled();
+    rig.follow(&[(openai(), 1)]);
+    assert_eq!(rig.begun_at(1_000), [openai()]);
+    for second in [1_010, 1_030, 1_059] {
+        rig.now = second;
+        rig.follow(&[]);
+        assert_eq!(rig.begun_at(second), []);
+        assert_eq!(rig.next(), None);
+        rig.follow(&[(openai(), second)]);
+        assert_eq!(rig.begun_at(second), []);
+        assert_eq!(rig.next(), Some(1_060));
+    }
+    assert_eq!(rig.begun_at(1_060), [openai()]);
+}
+
 #[test]
 fn what_is_gone_is_forgotten() {
     let mut rig = Rig::settled();
     rig.follow(&[(openai(), 1)]);
+    assert_eq!(rig.begun_at(1_000), [openai()]);
+    rig.now = 1_060;
     rig.follow(&[]);
+    assert!(rig.schedule.tracks.is_empty());
     assert_eq!(rig.begun_at(9_000), []);
-    assert_eq!(rig.next(), None);
     rig.schedule.end(&openai());
 }
 
