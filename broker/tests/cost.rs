@@ -11,9 +11,7 @@ use credence_broker::store::MemoryStore;
 use credence_broker::{Clock, Exchange, Keeper, PrivateNetworks, State, TokenKey, Tools};
 use credence_core::collection::{FieldFormat, FieldValue, RequestMethod};
 use credence_core::template::LateText;
-use credence_core::token::{
-    Content, Lifetime, Order, Renewal, ResponseShape, Signers, Terms, TokenRequest,
-};
+use credence_core::token::{Content, Order, Renewal, Signers, Terms, TokenRequest};
 use credence_core::{Environment, Secret};
 use credence_net::Egress;
 use jiff::Timestamp;
@@ -81,20 +79,7 @@ fn order(port: u16, trust: &str) -> Order {
     let grant = FieldValue::Text(known("client_credentials"));
     Order {
         method: "oauth2ClientCredentials",
-        terms: Terms {
-            order: [1; 32],
-            identity: [2; 32],
-            lineage: [2; 32],
-            shape: ResponseShape::default(),
-            refresh_shape: None,
-            lifetime: Lifetime::default(),
-            renewal: Renewal::Anew,
-            seed: None,
-            refreshes: false,
-            scopes: vec![],
-            base_url: None,
-            base_url_allow: vec![],
-        },
+        terms: Terms::new([1; 32], [2; 32], [2; 32], Renewal::Anew),
         steps: Vec::new(),
         request: Some(TokenRequest {
             url: known(&format!("https://localhost:{port}/token")),

@@ -11,9 +11,7 @@ use std::sync::Arc;
 
 use credence_core::collection::{FieldFormat, FieldValue, RequestMethod};
 use credence_core::template::{LateText, LateVariable};
-use credence_core::token::{
-    Content, Lifetime, Renewal, ResponseShape, Signers, Terms, TokenRequest,
-};
+use credence_core::token::{Content, Renewal, Signers, Terms, TokenRequest};
 
 use super::*;
 use credence_core::Secret;
@@ -31,20 +29,7 @@ fn order(url: &str) -> Order {
     };
     Order {
         method: "oauth2ClientCredentials",
-        terms: Terms {
-            order: [0; 32],
-            identity: [0; 32],
-            lineage: [0; 32],
-            shape: ResponseShape::default(),
-            refresh_shape: None,
-            lifetime: Lifetime::default(),
-            renewal: Renewal::Anew,
-            seed: None,
-            refreshes: true,
-            scopes: vec![],
-            base_url: None,
-            base_url_allow: vec![],
-        },
+        terms: Terms::new([0; 32], [0; 32], [0; 32], Renewal::Anew),
         steps: Vec::new(),
         request: Some(request(vec![field(
             "grant_type",

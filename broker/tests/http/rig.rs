@@ -9,9 +9,7 @@ use credence_broker::store::FileStore;
 use credence_broker::{Clock, Exchange, Keeper, Outcome, State, TokenKey, Tools};
 use credence_core::collection::{FieldFormat, FieldValue, RequestMethod};
 use credence_core::template::{LateText, LateVariable};
-use credence_core::token::{
-    Content, Lifetime, Order, Renewal, ResponseShape, SetbackReason, Signers, Terms, TokenRequest,
-};
+use credence_core::token::{Content, Order, Renewal, SetbackReason, Signers, Terms, TokenRequest};
 use credence_core::{Environment, Secret};
 use credence_net::Egress;
 use jiff::Timestamp;
@@ -63,18 +61,9 @@ fn order(url: &str, renewal: Renewal) -> Order {
     Order {
         method: "oauth2RefreshToken",
         terms: Terms {
-            order: [1; 32],
-            identity: [2; 32],
-            lineage: [2; 32],
-            shape: ResponseShape::default(),
-            refresh_shape: None,
-            lifetime: Lifetime::default(),
-            renewal,
             seed: by_refresh_token.then(|| Secret::new("seed")),
             refreshes: by_refresh_token,
-            scopes: vec![],
-            base_url: None,
-            base_url_allow: vec![],
+            ..Terms::new([1; 32], [2; 32], [2; 32], renewal)
         },
         steps: Vec::new(),
         request: Some(request(vec![field("grant_type", known("anew"))])),

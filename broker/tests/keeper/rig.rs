@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use credence_broker::{Clock, Keeper, Outcome, State, TokenKey, Tools};
-use credence_core::token::{Digest, Lifetime, Renewal, ResponseShape, SetbackReason, Terms};
+use credence_core::token::{Digest, Renewal, SetbackReason, Terms};
 use credence_core::{Environment, Secret};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
@@ -34,29 +34,15 @@ pub(crate) fn paused_clock() -> Clock {
 /// Of a method that has a refresh token only.
 pub(crate) fn rotating() -> Terms {
     Terms {
-        order: [1; 32],
-        identity: [2; 32],
-        lineage: [2; 32],
-        shape: ResponseShape::default(),
-        refresh_shape: None,
-        lifetime: Lifetime::default(),
-        renewal: Renewal::ByRefreshToken,
         seed: Some(Secret::new("seed")),
         refreshes: true,
-        scopes: Vec::new(),
-        base_url: None,
-        base_url_allow: Vec::new(),
+        ..Terms::new([1; 32], [2; 32], [2; 32], Renewal::ByRefreshToken)
     }
 }
 
 /// Of a method that can always ask again.
 pub(crate) fn anew() -> Terms {
-    Terms {
-        renewal: Renewal::Anew,
-        seed: None,
-        refreshes: false,
-        ..rotating()
-    }
+    Terms::new([1; 32], [2; 32], [2; 32], Renewal::Anew)
 }
 
 pub(crate) struct Rig {

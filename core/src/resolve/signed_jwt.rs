@@ -6,7 +6,7 @@ use crate::bundle::Route;
 use crate::collection::SignedJwt;
 use crate::template::Scope;
 use crate::token::fingerprint::Fingerprint;
-use crate::token::{FieldPath, Lifetime, Order, Renewal, ResponseShape, Signers, Terms};
+use crate::token::{FieldPath, Order, Renewal, ResponseShape, Signers, Terms};
 
 impl Case<'_> {
     /// The order for a JWT that is itself the token: nobody is asked for it.
@@ -39,21 +39,17 @@ impl Case<'_> {
         Ok(Order {
             method: METHOD,
             terms: Terms {
-                order: order.finish(),
-                identity: identity.finish(),
-                lineage: lineage.finish(),
-                refresh_shape: None,
                 shape: ResponseShape {
                     access_token: FieldPath::whole(),
                     ..ResponseShape::default()
                 },
-                lifetime: Lifetime::default(),
-                renewal: Renewal::Anew,
-                seed: None,
-                refreshes: false,
-                scopes: Vec::new(),
                 base_url: Some(route.base_url.clone()),
-                base_url_allow: Vec::new(),
+                ..Terms::new(
+                    order.finish(),
+                    identity.finish(),
+                    lineage.finish(),
+                    Renewal::Anew,
+                )
             },
             steps: Vec::new(),
             request: None,

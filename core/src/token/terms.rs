@@ -53,6 +53,24 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// Those of a provider that keeps to RFC 6749, without a refresh token.
+    pub fn new(order: Digest, identity: Digest, lineage: Digest, renewal: Renewal) -> Self {
+        Self {
+            order,
+            identity,
+            lineage,
+            shape: ResponseShape::default(),
+            refresh_shape: None,
+            lifetime: Lifetime::default(),
+            renewal,
+            seed: None,
+            refreshes: false,
+            scopes: Vec::new(),
+            base_url: None,
+            base_url_allow: Vec::new(),
+        }
+    }
+
     /// What the answer to a request looks like, with a refresh token or without.
     pub(super) fn shape_of(&self, refreshed: bool) -> &ResponseShape {
         let own = self.refresh_shape.as_ref().filter(|_| refreshed);

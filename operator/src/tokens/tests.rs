@@ -8,27 +8,14 @@ use credence_core::bundle::{Entry, OnConflict, Placed, Route, Value};
 use credence_core::collection::{FieldFormat, RequestMethod};
 use credence_core::template::LateText;
 use credence_core::token::request::{Content, TokenRequest};
-use credence_core::token::{Held, Lifetime, Order, Record, Renewal, ResponseShape, Signers, Terms};
+use credence_core::token::{Held, Order, Record, Renewal, Signers, Terms};
 use jiff::Timestamp;
 
 /// An order; those of different numbers are for different tokens.
 pub(crate) fn order(number: u8) -> Arc<Order> {
     Arc::new(Order {
         method: "oauth2ClientCredentials",
-        terms: Terms {
-            order: [number; 32],
-            identity: [number; 32],
-            lineage: [number; 32],
-            shape: ResponseShape::default(),
-            refresh_shape: None,
-            lifetime: Lifetime::default(),
-            renewal: Renewal::Anew,
-            seed: None,
-            refreshes: false,
-            scopes: Vec::new(),
-            base_url: None,
-            base_url_allow: Vec::new(),
-        },
+        terms: Terms::new([number; 32], [number; 32], [number; 32], Renewal::Anew),
         steps: Vec::new(),
         request: Some(TokenRequest {
             url: LateText::known(&Secret::new("https://auth.test/token")),

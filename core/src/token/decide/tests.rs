@@ -10,7 +10,7 @@ use super::*;
 use crate::Secret;
 use crate::token::{
     AnswerError, AnswerProblem, Capture, ErrorCode, Failure, Lifetime, RawAnswer, RefusedBaseUrl,
-    ResponseShape, RoundTrip, SetbackReason, Spread,
+    RoundTrip, SetbackReason, Spread,
 };
 
 /// Seconds after the beginning of the story.
@@ -41,20 +41,7 @@ struct Story {
 fn anew() -> Story {
     Story {
         record: Record::default(),
-        terms: Terms {
-            order: [1; 32],
-            identity: [2; 32],
-            lineage: [2; 32],
-            shape: ResponseShape::default(),
-            refresh_shape: None,
-            lifetime: Lifetime::default(),
-            renewal: Renewal::Anew,
-            seed: None,
-            refreshes: false,
-            scopes: Vec::new(),
-            base_url: None,
-            base_url_allow: Vec::new(),
-        },
+        terms: Terms::new([1; 32], [2; 32], [2; 32], Renewal::Anew),
         jitter: Jitter::default(),
     }
 }
