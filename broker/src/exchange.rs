@@ -225,9 +225,9 @@ impl<A: AccountTokens> Exchange<A> {
             .message(values, order.allow_insecure_http)
             .map_err(NotSent::Message)?;
         let connecting = self.connect(order, &message);
-        let limit = deadline.min(Instant::now() + self.limits.connect);
-        let connected = tokio::time::timeout_at(limit, connecting).await;
-        let mut connection = connected.unwrap_or(Err(NotSent::TimedOut(self.limits.connect)))?;
+        let patience = (self.limits.connect).min(deadline.duration_since(Instant::now()));
+        let connected = tokio::time::timeout(patience, connecting).await;
+        let mut connection = connected.unwrap_or(Err(NotSent::TimedOut(patience)))?;
         let outgoing = Outgoing {
             method: message.method,
             scheme: message.endpoint.scheme(),

@@ -23,10 +23,6 @@ use crate::{TokenKey, TokenStore};
 /// and the machine may have slept.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// The longest answer that is stored before it is read, in bytes. Stores have
-/// limits of their own (a Kubernetes Secret 1 MiB, all in all).
-const LONGEST_STORED: usize = 256 * 1024;
-
 /// For how long it is tried to store what must not be lost, once the process
 /// wants to end.
 const LAST_TRIES: Duration = Duration::from_secs(10);
@@ -166,7 +162,7 @@ impl<S: TokenStore, I: Issuer> Task<S, I> {
     ) {
         let terms = order.as_ref();
         // What can be had again need not be stored twice.
-        let at_once = ask == Ask::Anew || raw.body.len() > LONGEST_STORED;
+        let at_once = ask == Ask::Anew || !raw.is_storable();
         let answered = |record: &Record| {
             let answered = record.answered(ask, raw.clone(), round_trip, terms);
             if at_once {

@@ -25,6 +25,8 @@ pub(crate) enum Act {
     Status(u16),
     /// Answers 429, with so many seconds to wait.
     TooMany(u32),
+    /// Answers with this status and this body.
+    Says(u16, &'static str),
     /// Answers with a page for people.
     Page,
     /// Answers 307.
@@ -174,6 +176,7 @@ async fn serve(mut stream: TcpStream, state: &Mutex<State>) {
             &format!("\r\nRetry-After: {seconds}\r\n"),
             1,
         ),
+        Some(Act::Says(status, body)) => answer(status, "text/html", body),
         Some(Act::Page) => answer(200, "text/html", "<!DOCTYPE html><title>Sign in</title>"),
         Some(Act::Redirect) => answer(307, "text/plain", "").replacen(
             "\r\n",

@@ -7,7 +7,7 @@ mod endpoint;
 mod rig;
 
 use credence_broker::State;
-use credence_core::token::{Next, Renewal, SetbackReason};
+use credence_core::token::{ErrorCode, Next, Renewal, SetbackReason};
 
 use endpoint::Act;
 use rig::Rig;
@@ -114,6 +114,61 @@ async fn what_is_no_token_is_waited_out_as_long_as_the_endpoint_says() {
         keeper.look();
         keeper.until_token("t1").await;
         assert_eq!(rig.endpoint.bodies().len(), 2, "{act:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_used_to_its_end_however_that_is_written() {
+    for (answer, end) in [
+        (r#"{"access_token": "t0", "expires_in": 3600}"#, 3600),
+        (r#"{"access_token": "t0", "expires_in": "3600"}"#, 3600),
+        (r#"{"access_token": "t0", "expires_in": 3599.5}"#, 3599),
+        (r#"{"access_token": "t0", "expires_in": 1767229200}"#, 3600),
+        (
+            r#"{"access_token": "t0", "expires_in": 1767229200000}"#,
+            3600,
+        ),
+        (
+            r#"{"access_token": "t0", "expires_in": "2026-01-01T02:00:00+01:00"}"#,
+            3600,
+        ),
+        ("access_token=t0&expires_in=3600", 3600),
+        // What says nothing is an hour that is not quite over.
+        (r#"{"access_token": "t0"}"#, 3300),
+        (r#"{"access_token": "t0", "expires_in": null}"#, 3300),
+        (r#"{"access_token": "t0", "expires_in": -1}"#, 3300),
+        (r#"{"access_token": "t0", "expires_in": "never"}"#, 3300),
+    ] {
+        let rig = Rig::new(Renewal::Anew).await;
+        rig.endpoint.next(Act::Says(200, answer));
+        let mut keeper = rig.keeper();
+        keeper.until_token("t0").await;
+        assert_eq!(keeper.end(), Some(end), "{answer}");
+        rig.clock.set(end);
+        keeper.look();
+        keeper.until_token("t1").await;
+        assert_eq!(rig.endpoint.bodies().len(), 2, "{answer}");
+    }
+}
+
+/// Nor is the client introduced in another way, in the hope that it is known
+/// by that: it costs a refresh token that may be sent once.
+#[tokio::test]
+async fn an_error_is_believed_with_any_status_and_the_same_is_not_asked_again() {
+    for status in [200, 400, 401, 403] {
+        for renewal in [Renewal::Anew, Renewal::ByRefreshToken] {
+            let rig = Rig::new(renewal).await;
+            let error = r#"{"error": "invalid_client", "access_token": "t0"}"#;
+            rig.endpoint.next(Act::Says(status, error));
+            let mut keeper = rig.keeper();
+            keeper.until_setback().await;
+            let setback = keeper.outcome().setback.clone().unwrap();
+            assert_eq!(setback.next, Next::Change, "{status}");
+            assert_eq!(setback.code, Some(ErrorCode::InvalidClient));
+            assert_eq!((keeper.token(), keeper.next_attempt()), (None, None));
+            keeper.stop().await;
+            assert_eq!(rig.endpoint.bodies().len(), 1, "{status}");
+        }
     }
 }
 

@@ -135,6 +135,11 @@ impl Kept {
             .map(|setback| setback.reason)
     }
 
+    /// The last second of the token.
+    pub(crate) fn end(&self) -> Option<i64> {
+        self.outcome().expires_at.map(|at| at.as_second() - START)
+    }
+
     /// When the endpoint is asked next.
     pub(crate) fn next_attempt(&self) -> Option<i64> {
         self.outcome()

@@ -5,10 +5,11 @@ use std::time::Duration;
 use credence_broker::{State, TokenStore as _};
 use credence_core::token::SetbackReason;
 use credence_core::token::decide::LAST_MOMENT;
+use tokio::time::timeout;
 
 use crate::fault::Fault;
 use crate::provider::Mood;
-use crate::rig::{Rig, pass, rotating};
+use crate::rig::{Process, Rig, pass, rotating};
 
 /// Two rotations, of three writes each: intent, raw answer, record.
 const WRITES: usize = 6;
@@ -102,6 +103,64 @@ async fn with_a_grace_period_no_crash_costs_anything() {
         let without = seconds_without_a_token(&rig, number, fault).await;
         assert!(without <= 1, "{number} {fault:?}: {without} seconds");
         assert_eq!(rig.provider.reuses(), 0, "{number} {fault:?}");
+    }
+}
+
+/// The successor ends, too, at each write of its first rotation.
+async fn after_two_crashes(rig: &Rig, first: (usize, Fault), second: (usize, Fault)) -> Process {
+    for ((number, fault), holder) in [(first, "a"), (second, "b")] {
+        rig.store.fault_at(number, fault);
+        let process = rig.process(holder);
+        // Where a person must help, nothing is written any more.
+        let _ = timeout(Duration::from_secs(7200), rig.store.crashed()).await;
+        drop(process);
+        rig.store.be_sound();
+        pass(5).await;
+    }
+    rig.process("c")
+}
+
+fn pairs() -> impl Iterator<Item = ((usize, Fault), (usize, Fault))> {
+    moments().flat_map(|first| {
+        let seconds = moments().filter(|(number, _)| *number <= WRITES / 2);
+        seconds.map(move |second| (first, second))
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_two_crashes_the_truth_is_told_and_only_a_lost_answer_costs_anything() {
+    for (first, second) in pairs() {
+        let rig = Rig::new(rotating(), 3600);
+        let mut last = after_two_crashes(&rig, first, second).await;
+        let lost = rig.store.has_lost_an_answer();
+        if lost {
+            last.until(|outcome| outcome.state == State::ReauthorizationRequired)
+                .await;
+            let reason = Some(SetbackReason::RefreshOutcomeUnknown);
+            assert_eq!(last.reason(), reason, "{first:?} {second:?}");
+        } else {
+            last.until(|outcome| matches!(outcome.state, State::Token(_)))
+                .await;
+            for _ in 0..72 {
+                pass(100).await;
+                rig.assert_works(&last);
+            }
+        }
+        let reuses = u64::from(lost);
+        assert_eq!(rig.provider.reuses(), reuses, "{first:?} {second:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_grace_period_two_crashes_cost_nothing_either() {
+    for (first, second) in pairs() {
+        let rig = Rig::new(rotating(), 3600).with_grace(Duration::from_secs(1800));
+        let last = after_two_crashes(&rig, first, second).await;
+        for _ in 0..72 {
+            pass(100).await;
+            rig.assert_works(&last);
+        }
+        assert_eq!(rig.provider.reuses(), 0, "{first:?} {second:?}");
     }
 }
 

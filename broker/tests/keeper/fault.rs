@@ -18,6 +18,9 @@ pub(crate) enum Fault {
     FailAfter,
 }
 
+/// What a Secret of Kubernetes holds at most.
+const LONGEST: usize = 1024 * 1024;
+
 /// Keeps everything in memory, which outlives the process that is meant.
 #[derive(Default)]
 pub(crate) struct FaultyStore {
@@ -33,6 +36,7 @@ struct Plan {
     down: bool,
     read_only: bool,
     refused: usize,
+    lost: bool,
 }
 
 impl FaultyStore {
@@ -40,6 +44,16 @@ impl FaultyStore {
     pub(crate) fn fault_at(&self, number: usize, fault: Fault) {
         let mut plan = self.plan.lock().unwrap();
         plan.at = Some((plan.saves + number, fault));
+    }
+
+    /// No more faults.
+    pub(crate) fn be_sound(&self) {
+        self.plan.lock().unwrap().at = None;
+    }
+
+    /// Whether a process ended between an answer and its being stored.
+    pub(crate) fn has_lost_an_answer(&self) -> bool {
+        self.plan.lock().unwrap().lost
     }
 
     /// Whether it can be reached.
@@ -110,10 +124,16 @@ impl TokenStore for FaultyStore {
         self.check_writable()?;
         let fault = self.planned();
         if fault == Some(Fault::CrashBefore) {
+            let is_answer = record.unread.as_ref().is_some_and(|unread| !unread.tried);
+            self.plan.lock().unwrap().lost |= is_answer;
             return self.crash().await;
         }
         // As it is stored, and not as it is in memory.
-        let stored = Record::of_bytes(&record.to_bytes()).unwrap();
+        let bytes = record.to_bytes();
+        if bytes.len() > LONGEST {
+            return Err(StoreError::Unavailable("too long".to_owned()));
+        }
+        let stored = Record::of_bytes(&bytes).unwrap();
         let saved = self.inner.save(key, &stored, expected).await;
         match fault {
             Some(Fault::CrashAfter) => self.crash().await,

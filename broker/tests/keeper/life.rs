@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use credence_broker::store::note_refusal;
 use credence_broker::{State, TokenStore as _};
+use credence_core::token::decide::LAST_MOMENT;
 use credence_core::token::{ErrorCode, RefreshResult, SetbackReason};
 
 use crate::fault::Fault;
@@ -279,6 +280,42 @@ async fn a_write_of_unknown_outcome_is_looked_up_and_nothing_is_asked_twice() {
             (rig.provider.tokens(), 0),
             "{number}"
         );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_no_store_would_hold_does_not_hold_up_the_next_one() {
+    let rig = Rig::new(rotating(), 3600);
+    rig.provider.be(Mood::Lengthy);
+    let mut process = rig.process("a");
+    process.until_token("t1").await;
+    rig.provider.be(Mood::LengthyPage);
+    process.until_setback().await;
+    assert_eq!(process.reason(), Some(SetbackReason::InvalidAnswer));
+    assert_eq!(process.outcome().store, None);
+    rig.assert_works(&process);
+    rig.provider.be(Mood::Healthy);
+    process.until_token("t2").await;
+    assert_eq!(rig.provider.reuses(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_endpoint_holds_up_nobody_who_has_a_token() {
+    for terms in [rotating(), anew()] {
+        let rig = Rig::new(terms, 3600);
+        let mut process = rig.process("a");
+        process.until_token("t1").await;
+        rig.provider.entrance.close();
+        rig.provider.entrance.reached().await;
+        let end = process.outcome().expires_at.unwrap();
+        while rig.clock.now() < end - LAST_MOMENT {
+            rig.assert_works(&process);
+            pass(1).await;
+        }
+        assert_eq!(process.reason(), Some(SetbackReason::NoAnswer));
+        rig.provider.entrance.open();
+        process.until_token("t2").await;
+        assert_eq!((rig.provider.tokens(), rig.provider.reuses()), (2, 0));
     }
 }
 

@@ -32,7 +32,14 @@ pub(crate) enum Mood {
     Lost,
     /// Refuses the client.
     InvalidClient,
+    /// Answers, with so much around it that it is nearly a mebibyte.
+    Lengthy,
+    /// Answers with a page of nearly a mebibyte, and does nothing.
+    LengthyPage,
 }
+
+/// So long that no Secret holds it in base64.
+const LENGTHY: usize = 900 * 1024;
 
 /// Replaces the refresh token each time; who shows an old one loses all.
 pub(crate) struct Provider {
@@ -224,6 +231,11 @@ impl Issuer for Provider {
                 return Err(Unanswered::Unknown("connection reset".to_owned()));
             }
             Mood::Healthy | Mood::InvalidClient => self.act(asking),
+            Mood::Lengthy => {
+                let (status, body) = self.act(asking);
+                (status, " ".repeat(LENGTHY) + &body)
+            }
+            Mood::LengthyPage => (200, format!("<html>{}", " ".repeat(LENGTHY))),
         };
         self.exit.pass().await;
         Ok(answer(acted))

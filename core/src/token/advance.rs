@@ -90,7 +90,8 @@ impl Record {
                     Ask::Anew
                 };
                 let mut failed = next.failing(ask, &failure, terms, now);
-                if unread.refreshed && unread.raw.is_success() && !saved {
+                let keep = unread.raw.is_success() && unread.raw.is_storable();
+                if unread.refreshed && keep && !saved {
                     failed.unread = Some(Unread {
                         tried: true,
                         ..unread.clone()

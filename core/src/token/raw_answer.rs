@@ -13,6 +13,10 @@ use crate::{Secret, http_date};
 /// be away for a day because of one header.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
+/// The longest answer that is stored as it is, in bytes. Stores have limits of
+/// their own (a Kubernetes Secret 1 MiB, all in all).
+const LONGEST_STORED: usize = 256 * 1024;
+
 /// An answer of a token endpoint before anything is made of it.
 ///
 /// Body and head may both hold tokens, so neither is ever shown.
@@ -43,6 +47,13 @@ impl RawAnswer {
             headers: Vec::new(),
             body: Zeroizing::new(token.expose().as_bytes().to_vec()),
         }
+    }
+
+    /// Whether it can be stored as it is.
+    pub fn is_storable(&self) -> bool {
+        let head = self.headers.iter();
+        let head: usize = head.map(|(name, value)| name.len() + value.len()).sum();
+        head + self.body.len() <= LONGEST_STORED
     }
 
     /// Whether the status is one of success.

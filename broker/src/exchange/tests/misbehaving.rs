@@ -65,6 +65,29 @@ async fn an_endpoint_that_never_answers_is_given_up() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_does_not_finish_a_handshake_has_not_acted() {
+    let endpoint = Endpoint::answering(ANSWER).await;
+    let order = order(&format!("https://{}/", endpoint.authority()));
+    let error = asked(&impatient(), &order).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no connection to the token endpoint within 0.2 s"
+    );
+    assert!(!is_doubtful(error));
+    assert_eq!(endpoint.heard().await, [""; 0]);
+}
+
+/// Whoever asks knows what came of it before others take it for lost.
+#[test]
+fn an_exchange_is_short() {
+    let limits = Limits::default();
+    let seconds = (limits.connect.as_secs(), limits.total.as_secs());
+    assert_eq!(seconds, (10, 30));
+    let lost = credence_core::token::decide::UNDER_WAY.unsigned_abs();
+    assert!(limits.total < lost);
+}
+
+#[tokio::test]
 async fn an_answer_that_stops_in_the_middle_is_given_up() {
     let cut = ANSWER.as_bytes()[..ANSWER.len() - 3].to_vec();
     let error = failing(&impatient(), Then::Write(cut)).await;

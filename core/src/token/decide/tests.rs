@@ -340,6 +340,21 @@ fn what_the_server_asks_for_is_waited_for() {
 }
 
 #[test]
+fn what_the_server_asks_for_outweighs_what_was_planned() {
+    let mut story = rotating()
+        .with(|lifetime| lifetime.refresh_before = Duration::from_secs(30))
+        .obtains(0, 600, "t1", "r1");
+    let (from, fraction) = (at(0), 0.0);
+    story.jitter.start = Some(Spread { from, fraction });
+    let failure = Failure::Answer(AnswerError {
+        problem: AnswerProblem::Status { status: 429 },
+        retry_after: Some(Duration::from_secs(590)),
+    });
+    let story = story.fails(0, &failure);
+    assert_eq!((story.step(570), story.step(590)), (wait(590), REFRESH));
+}
+
+#[test]
 fn an_error_of_configuration_waits_for_a_change() {
     for code in [
         ErrorCode::InvalidClient,

@@ -55,3 +55,32 @@ fn a_client_can_say_who_it_is_in_the_body() {
         assert_eq!(header(&message, "Authorization"), None);
     }
 }
+
+/// Providers that want it in the head want it there each time.
+#[test]
+fn a_client_says_who_it_is_with_each_refresh_as_it_did_before() {
+    for (authentication, in_head, in_body) in [
+        (ClientAuthentication::Basic, true, 0),
+        (ClientAuthentication::BasicRaw, true, 0),
+        (ClientAuthentication::Body, false, 2),
+        (ClientAuthentication::None, false, 1),
+    ] {
+        let method = TokenMethod {
+            client: Some(client(authentication)),
+            ..token_method(password())
+        };
+        let order = order(method);
+        let request = message(asked(&order));
+        let refresh = message(order.refresh.as_ref().unwrap());
+        let head = header(&refresh, "Authorization");
+        assert_eq!(head, header(&request, "Authorization"));
+        assert_eq!(head.is_some(), in_head, "{authentication:?}");
+        let fields = |message: &Message| {
+            let fields = body(message).unwrap().split('&');
+            let fields = fields.filter(|field| field.starts_with("client_"));
+            fields.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(fields(&refresh), fields(&request));
+        assert_eq!(fields(&refresh).len(), in_body, "{authentication:?}");
+    }
+}

@@ -112,11 +112,11 @@ fn only_a_proof_leaves_the_identity_of_an_order_as_it_is() {
     let changed = |change: &dyn Fn(&mut TokenMethod)| {
         let mut method = base();
         change(&mut method);
-        order(method).terms.identity
+        order(method).terms
     };
-    let before = order(base()).terms.identity;
+    let before = order(base()).terms;
     for (what, after) in [
-        ("client", with(base(), "id", "client-2").identity),
+        ("client", with(base(), "id", "client-2")),
         (
             "scopes",
             changed(&|it| it.request.scopes = vec![template("read")]),
@@ -144,22 +144,41 @@ fn only_a_proof_leaves_the_identity_of_an_order_as_it_is() {
             "response",
             changed(&|it| it.response.access_token = "id_token".parse().unwrap()),
         ),
-        ("flow", order(token_method(refresh_token())).terms.identity),
-        (
-            "user",
-            with(token_method(password()), "user", "joe").identity,
-        ),
-        (
-            "password's user",
-            order(token_method(password())).terms.identity,
-        ),
+        ("flow", order(token_method(refresh_token())).terms),
+        ("user", with(token_method(password()), "user", "joe")),
+        ("password's user", order(token_method(password())).terms),
     ] {
-        assert_ne!(before, after, "{what}");
+        assert_ne!(before.identity, after.identity, "{what}");
+        assert_ne!(before.order, after.order, "{what}");
     }
     let of_user = |user| with(token_method(password()), "user", user).identity;
     assert_ne!(of_user("jane"), of_user("joe"));
     let mut moved = with_token(base());
     moved.base_url = Some(template("https://other.test"));
     let moved = in_development(&moved, &with_dev(secret(&HELD)));
-    assert_ne!(before, moved.unwrap().order.unwrap().terms.identity);
+    let moved = moved.unwrap().order.unwrap().terms;
+    assert_ne!(before.identity, moved.identity);
+}
+
+/// Else one could be served with what another was given.
+#[test]
+fn no_two_requests_have_one_digest() {
+    let digest = |params: &[(&str, &str)]| {
+        let mut method = custom();
+        let params = params.iter().map(|(name, text)| text_field(name, text));
+        method.request.params = params.collect();
+        order(method).terms.order
+    };
+    let digests = [
+        digest(&[]),
+        digest(&[("a", "bc")]),
+        digest(&[("ab", "c")]),
+        digest(&[("a", "b"), ("c", "d")]),
+        digest(&[("c", "d"), ("a", "b")]),
+        digest(&[("a", "b&c=d")]),
+        digest(&[("a", "b"), ("cd", "")]),
+    ];
+    for (at, one) in digests.iter().enumerate() {
+        assert!(!digests[at + 1..].contains(one), "{at}");
+    }
 }

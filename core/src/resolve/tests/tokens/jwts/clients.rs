@@ -95,3 +95,28 @@ fn a_client_can_be_known_by_its_certificate() {
         Some("grant_type=client_credentials&client_id=client-1")
     );
 }
+
+#[test]
+fn a_refresh_is_proved_by_a_jwt_as_well() {
+    let identity = Identity::new();
+    let method = TokenMethod {
+        client: asserting(ClientAuthentication::PrivateKeyJwt, settings()).client,
+        ..token_method(password())
+    };
+    let order = order_with(method, &identity.key());
+    let signed = order.signers.sign(moment(0)).unwrap();
+    let refresh_token = Secret::new("r1");
+    let values = LateValues {
+        refresh_token: Some(&refresh_token),
+        client_assertion: signed.client_assertion.as_ref(),
+        ..LateValues::at(moment(0))
+    };
+    let message = order.refresh.unwrap().message(&values, false).unwrap();
+    assert_eq!(form_field(&message, "refresh_token"), Some("r1"));
+    let jwt = form_field(&message, "client_assertion").unwrap();
+    let (_, claims) = verified(jwt, by(&identity));
+    assert_eq!(
+        (&claims["iss"], &claims["sub"]),
+        (&json!("client-1"), &json!("client-1"))
+    );
+}
