@@ -23,6 +23,8 @@ mod expiry;
 mod flags;
 #[path = "cli/folder.rs"]
 mod folder;
+#[path = "cli/https.rs"]
+mod https;
 #[path = "cli/inject.rs"]
 mod inject;
 #[path = "cli/issuer.rs"]

@@ -1,15 +1,12 @@
-//! An HTTPS server that issues tokens, and answers only calls with one of them
-//! that has not ended.
+//! An issuer of tokens, and an API that answers only calls with one of them that
+//! has not ended.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use rcgen::{CertificateParams, KeyPair, SanType};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use crate::https::{Https, Request};
 
 /// Of the client `app`, in `Authorization`.
 pub(crate) const CLIENT_SECRET: &str = "cl1ent-S3cret-91af";
@@ -47,22 +44,6 @@ pub(crate) struct Issuer {
 impl Issuer {
     /// Serves until the test's process ends. Tokens hold for so many seconds.
     pub(crate) fn start(life: u64) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = listener.local_addr().unwrap();
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-        let ip = SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        params.subject_alt_names.push(ip);
-        let certificate = params.self_signed(&key).unwrap();
-        let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], private)
-            .unwrap();
-        let tls = Arc::new(tls);
         let state = State {
             life: Duration::from_secs(life),
             refresh_token: FIRST_REFRESH_TOKEN.to_owned(),
@@ -70,15 +51,14 @@ impl Issuer {
         };
         let state = Arc::new((Mutex::new(state), Condvar::new()));
         let shared = state.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (tls, state) = (tls.clone(), shared.clone());
-                std::thread::spawn(move || converse(stream, tls, &state, address.port()));
-            }
+        let Https { address, pem } = Https::start(move |request| {
+            let answer = shared.0.lock().unwrap().answer(request);
+            shared.1.notify_all();
+            answer
         });
         Self {
             address,
-            pem: certificate.pem(),
+            pem,
             state,
         }
     }
@@ -136,53 +116,17 @@ impl Issuer {
     }
 }
 
-/// Answers requests until the caller goes.
-fn converse(stream: TcpStream, tls: Arc<ServerConfig>, state: &(Mutex<State>, Condvar), port: u16) {
-    let mut stream = StreamOwned::new(ServerConnection::new(tls).unwrap(), stream);
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while let Ok(1) = stream.read(&mut byte) {
-        head.push(byte[0]);
-        if !head.ends_with(b"\r\n\r\n") {
-            continue;
-        }
-        let text = String::from_utf8_lossy(&head).into_owned();
-        head.clear();
-        let header = |name: &str| {
-            let mut lines = text.lines().filter_map(|line| line.split_once(": "));
-            let found = lines.find(|(field, _)| field.eq_ignore_ascii_case(name));
-            found.map(|(_, value)| value.to_owned())
-        };
-        let length = header("content-length").map_or(0, |length| length.parse().unwrap());
-        let mut body = vec![0; length];
-        if stream.read_exact(&mut body).is_err() {
-            return;
-        }
-        let body = String::from_utf8(body).unwrap();
-        let target = text.split(' ').nth(1).unwrap_or_default();
-        let authorization = header("authorization").unwrap_or_default();
-        let (status, answer) = {
-            let mut state = state.0.lock().unwrap();
-            match target {
-                "/token" | "/signin" => state.issue(target, &authorization, &body, port),
-                _ => {
-                    let session = header("x-session");
-                    state.call(target, session.as_deref(), &authorization)
-                }
-            }
-        };
-        state.1.notify_all();
-        let length = answer.len();
-        let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n\r\n{answer}");
-        if stream.write_all(answer.as_bytes()).is_err() {
-            return;
+impl State {
+    fn answer(&mut self, request: &Request) -> (u16, String) {
+        match request.target() {
+            "/token" | "/signin" => self.issue(request),
+            _ => self.call(request),
         }
     }
-}
 
-impl State {
-    fn issue(&mut self, target: &str, authorization: &str, body: &str, port: u16) -> (u16, String) {
-        self.asked.push(body.to_owned());
+    fn issue(&mut self, request: &Request) -> (u16, String) {
+        let body = &request.body;
+        self.asked.push(body.clone());
         if self.down {
             return (503, "out of order".to_owned());
         }
@@ -190,13 +134,13 @@ impl State {
         let end = Instant::now() + self.life;
         let life = self.life.as_secs();
         let refused = |code: &str| (400, format!("{{\"error\":\"{code}\"}}"));
-        if target == "/signin" {
+        if request.target() == "/signin" {
             let expected = format!("{{\"user\":\"ann\",\"password\":\"{PASSWORD}\"}}");
-            if body != expected {
+            if *body != expected {
                 return (401, "{}".to_owned());
             }
             self.tokens.insert(token.clone(), end);
-            let host = format!("https://localhost:{port}/tenant-7");
+            let host = format!("https://localhost:{}/tenant-7", request.port);
             return (
                 200,
                 format!(
@@ -204,7 +148,7 @@ impl State {
                 ),
             );
         }
-        if authorization != BASIC {
+        if request.header("authorization") != Some(BASIC) {
             self.strangers += 1;
             return refused("invalid_client");
         }
@@ -233,8 +177,10 @@ impl State {
         (200, answer)
     }
 
-    fn call(&mut self, target: &str, session: Option<&str>, authorization: &str) -> (u16, String) {
-        let token = session.or_else(|| authorization.strip_prefix("Bearer "));
+    fn call(&mut self, request: &Request) -> (u16, String) {
+        let bearer = || request.header("authorization")?.strip_prefix("Bearer ");
+        let token = request.header("x-session").or_else(bearer);
+        let target = request.target();
         match token.and_then(|token| self.tokens.get(token)) {
             Some(end) if *end > Instant::now() => (200, format!("{target} {}", token.unwrap())),
             Some(_) => {
