@@ -38,6 +38,7 @@ pub mod setback;
 pub mod shape;
 pub mod terms;
 pub mod token_step;
+pub mod told;
 
 pub use account_token::AccountToken;
 pub use answer::{Answer, Reading};

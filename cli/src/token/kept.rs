@@ -2,6 +2,7 @@
 
 use credence_broker::{Outcome, State, StoreError, TokenStore as _};
 use credence_core::token::decide::wanted;
+use credence_core::token::told::in_seconds;
 use credence_core::token::{Jitter, Record, Terms};
 use credence_crds::TokenStatus;
 use jiff::Timestamp;
@@ -14,7 +15,7 @@ use crate::plan::Row;
 use crate::schema::Schemas;
 use crate::session::StartError;
 use crate::source::Source;
-use crate::tokens::news::{explained, in_seconds};
+use crate::tokens::news::explained;
 use crate::tokens::storage::Storage;
 use crate::tokens::token_key;
 use crate::variables::Variables;

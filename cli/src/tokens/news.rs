@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use credence_broker::{Outcome, State, StoreError};
-use credence_core::token::{ErrorCode, Next, Setback, SetbackReason};
-use jiff::Timestamp;
+use credence_core::token::{ErrorCode, SetbackReason, told};
 
 /// Something that is told once, when it begins. Holds nothing secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,27 +50,24 @@ pub(crate) fn explained(outcome: &Outcome, folder: Option<&Path>) -> Option<News
     let mut sentences = Vec::new();
     match &outcome.state {
         State::Token(token) => {
-            sentences.push(match token.expires_at {
-                Some(end) => format!("The token holds until {}.", in_seconds(end)),
-                None => "The token holds until the API refuses it.".to_owned(),
-            });
+            sentences.push(told::until(token.expires_at));
             if !outcome.missing_scopes.is_empty() {
                 let missing = outcome.missing_scopes.join(" ");
                 sentences.push(format!(
                     "The provider did not grant all scopes: {missing} missing."
                 ));
             }
-            sentences.extend(setback.map(told));
+            sentences.extend(setback.map(told::setback));
         }
-        State::ReauthorizationRequired => sentences.push(reauthorization(setback)),
-        State::Unavailable { .. } => sentences.extend(setback.map(told)),
+        State::ReauthorizationRequired => sentences.push(told::reauthorization(setback)),
+        State::Unavailable { .. } => sentences.extend(setback.map(told::setback)),
     }
     if let Some(error) = &outcome.store {
         let advice = folder.map_or_else(
             || "Set one of them".to_owned(),
             |folder| format!("Look at {}", folder.display()),
         );
-        let error = sentence(&error.to_string());
+        let error = told::capitalised(&error.to_string());
         sentences.push(format!("{error}. {advice}, or use --ephemeral."));
     }
     let good = matches!(outcome.state, State::Token(_))
@@ -84,43 +80,14 @@ pub(crate) fn explained(outcome: &Outcome, folder: Option<&Path>) -> Option<News
     })
 }
 
-fn reauthorization(setback: Option<&Setback>) -> String {
-    let cause = setback.map_or_else(
-        || "There is no refresh token.".to_owned(),
-        |setback| format!("{}.", sentence(&setback.message)),
-    );
-    format!("{cause} Have access granted again and put the new refresh token into the Secret.")
-}
-
-/// What went wrong, and what happens next.
-fn told(setback: &Setback) -> String {
-    let next = match setback.next {
-        Next::At(time) => format!("It is asked again at {}.", in_seconds(time)),
-        Next::Change => "It is asked again when the manifest or its Secret changes.".to_owned(),
-        Next::Person => "Have access granted again.".to_owned(),
-    };
-    format!("{}. {next}", sentence(&setback.message))
-}
-
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|first| first.to_uppercase().to_string());
-    first.unwrap_or_default() + chars.as_str()
-}
-
-/// RFC 3339, in whole seconds.
-pub(crate) fn in_seconds(time: Timestamp) -> String {
-    let whole = Timestamp::from_second(time.as_second()).unwrap_or(time);
-    whole.to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use credence_core::Secret;
     use credence_core::bundle::Token;
-    use jiff::SignedDuration;
+    use credence_core::token::{Next, Setback};
+    use jiff::{SignedDuration, Timestamp};
 
     use super::*;
 

@@ -51,7 +51,7 @@ fn a_refusal_is_told_by_its_code() {
     let wrong = CLIENT_CREDENTIALS.replace("id: app", "id: nobody");
     let laptop = Laptop::new(&issuer, &wrong);
     let running = laptop.run(&[]);
-    running.wait_for("It is asked again when the manifest or its Secret changes.");
+    running.wait_for("It is asked again when the collection or its Secret changes.");
     let shown = laptop.output(&["token", "api", "-f", "."]);
     assert_eq!(shown.status.code(), Some(1));
     let told = text(&shown.stdout);

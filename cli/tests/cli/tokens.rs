@@ -229,7 +229,7 @@ fn a_run_with_a_wrong_secret_is_not_made_to_ask_again_by_another() {
         ("API_DEV_CLIENT_SECRET", "another-secret"),
     ];
     let wrong = Running::serve_with(laptop.folder.path(), &["--env-secrets"], &variables);
-    wrong.wait_for("It is asked again when the manifest or its Secret changes.");
+    wrong.wait_for("It is asked again when the collection or its Secret changes.");
     let right = laptop.run(&[]);
     let proxy = right.address("proxy");
     get_until(proxy, "/api/a", "HTTP/1.1 200");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use credence_core::Environment;
 use credence_core::resolve::WarningKind;
 use credence_core::token::decide::{standing, wanted};
-use credence_core::token::{Held, Jitter, Next, Order, Record, Setback, Standing};
+use credence_core::token::{Held, Jitter, Order, Record, Standing, told};
 use credence_crds::TokenStatus;
 use credence_crds::condition::reason;
 use jiff::{SignedDuration, Timestamp};
@@ -106,7 +106,7 @@ impl<'a> Tokens<'a> {
                 .map(|end| grain.ceiling(end)),
             scope: held.and_then(|held| held.scope(terms)),
             next_refresh_at: next.map(|next| grain.ceiling(next)),
-            last_attempt_at: setback.map(|setback| in_seconds(setback.at)),
+            last_attempt_at: setback.map(|setback| told::in_seconds(setback.at)),
             failures: setback.map_or(0, |setback| setback.failures.try_into().unwrap_or(i32::MAX)),
             error: setback.and_then(|setback| Some(setback.code?.to_string())),
         })
@@ -185,8 +185,7 @@ impl<'a> Needed<'a> {
                     Some(_) if Grain::of(held) != Grain::Second && setback.is_none() => {
                         "The token is renewed every few minutes.".to_owned()
                     }
-                    Some(end) => format!("The token holds until {}.", in_seconds(end)),
-                    None => "The token holds until the API refuses it.".to_owned(),
+                    end => told::until(end),
                 };
                 let scopes = match held.missing_scopes.as_slice() {
                     [] => String::new(),
@@ -198,7 +197,10 @@ impl<'a> Needed<'a> {
                 };
                 let (reason, trouble) = match setback {
                     None => (reason::OBTAINED, String::new()),
-                    Some(setback) => (setback.reason.as_str(), format!(" {}", told(setback))),
+                    Some(setback) => (
+                        setback.reason.as_str(),
+                        format!(" {}", told::setback(setback)),
+                    ),
                 };
                 let skew = self.skew();
                 let advice = self.advice.map(|advice| format!(" {advice}"));
@@ -210,18 +212,12 @@ impl<'a> Needed<'a> {
                 )
             }
             (Some(Standing::ReauthorizationRequired), setback) => {
-                let cause = setback.map_or_else(
-                    || "There is no refresh token.".to_owned(),
-                    |setback| format!("{}.", sentence(&setback.message)),
-                );
-                let (reason, advice) = (
-                    setback.map_or(reason::NO_REFRESH_TOKEN, |setback| setback.reason.as_str()),
-                    "Have access granted again and put the new refresh token into the Secret.",
-                );
-                Verdict::new(Status::False, reason, format!("{cause} {advice}"))
+                let reason =
+                    setback.map_or(reason::NO_REFRESH_TOKEN, |setback| setback.reason.as_str());
+                Verdict::new(Status::False, reason, told::reauthorization(setback))
             }
             (Some(Standing::Unavailable { .. }), Some(setback)) => {
-                let message = format!("{}{}", told(setback), self.skew());
+                let message = format!("{}{}", told::setback(setback), self.skew());
                 Verdict::new(Status::False, setback.reason.as_str(), message)
             }
             (Some(Standing::Unavailable { .. }) | None, _) => Verdict::new(
@@ -258,25 +254,3 @@ impl Needed<'_> {
 
 /// From here on a difference of two clocks is told.
 const SKEWED: SignedDuration = SignedDuration::from_secs(30);
-
-/// What went wrong, and what happens next.
-fn told(setback: &Setback) -> String {
-    let next = match setback.next {
-        Next::At(time) => format!("It is asked again at {}.", in_seconds(time)),
-        Next::Change => "It is asked again when the object or its Secret changes.".to_owned(),
-        Next::Person => "Have access granted again.".to_owned(),
-    };
-    format!("{}. {next}", sentence(&setback.message))
-}
-
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|first| first.to_uppercase().to_string());
-    first.unwrap_or_default() + chars.as_str()
-}
-
-/// RFC 3339, in whole seconds.
-fn in_seconds(time: Timestamp) -> String {
-    let whole = Timestamp::from_second(time.as_second()).unwrap_or(time);
-    whole.to_string()
-}

@@ -176,7 +176,7 @@ fn what_waits_for_a_change_says_so() {
     };
     let plan = planned_with(&order, Some(refused), 100);
     let (_, _, message) = said(&plan, "TokenReady").unwrap();
-    assert!(message.ends_with("It is asked again when the object or its Secret changes."));
+    assert!(message.ends_with("It is asked again when the collection or its Secret changes."));
     assert_eq!(said(&plan, "ReauthorizationRequired"), None);
 }
 
