@@ -226,26 +226,14 @@ pub(crate) fn basic() -> Value {
 }
 
 pub(crate) fn aws_sig_v4() -> Value {
-    let of_secret = |member: &str, rule: &str, key: &str| {
-        let message = format!(
-            "{member} must come from the Secret, such as \"${{secret.{key}}}\": \
-             whoever may read this object could read a key that is written here"
-        );
-        let rule = format!("{rule}self.{member}.matches('{SECRET_REFERENCE}')");
-        at(&format!(".{member}"), &rule, &message)
-    };
     let one_line = |member: &str| {
         let rule = one_line_of(&format!("self.{member}"));
         let message = format!("{member} must be one line");
         at(&format!(".{member}"), &rule, &message)
     };
     let mut rules = vec![
-        of_secret("secretAccessKey", "", "secret-access-key"),
-        of_secret(
-            "sessionToken",
-            "!has(self.sessionToken) || ",
-            "session-token",
-        ),
+        from_secret("secretAccessKey", "secret-access-key", "key"),
+        optional_from_secret("sessionToken", "session-token", "key"),
     ];
     let members = ["region", "service", "accessKeyId", "secretAccessKey"];
     rules.extend(members.map(one_line));
@@ -281,30 +269,15 @@ pub(crate) fn token() -> Value {
 }
 
 pub(crate) fn token_client() -> Value {
-    json!([at(
-        ".secret",
-        &format!("!has(self.secret) || self.secret.matches('{SECRET_REFERENCE}')"),
-        "secret must come from the Secret, such as \"${secret.client-secret}\": \
-         whoever may read this object could read a secret that is written here",
-    )])
+    json!([optional_from_secret("secret", "client-secret", "secret")])
 }
 
 pub(crate) fn oauth2_password() -> Value {
-    json!([at(
-        ".password",
-        &format!("self.password.matches('{SECRET_REFERENCE}')"),
-        "password must come from the Secret, such as \"${secret.password}\": \
-         whoever may read this object could read a password that is written here",
-    )])
+    json!([from_secret("password", "password", "password")])
 }
 
 pub(crate) fn oauth2_refresh_token() -> Value {
-    json!([at(
-        ".refreshToken",
-        &format!("self.refreshToken.matches('{SECRET_REFERENCE}')"),
-        "refreshToken must come from the Secret, such as \"${secret.refresh-token}\": \
-         whoever may read this object could read a token that is written here",
-    )])
+    json!([from_secret("refreshToken", "refresh-token", "token")])
 }
 
 pub(crate) fn token_exchange() -> Value {
@@ -350,12 +323,7 @@ const OWN_AUDIENCE: &str = "audience must not be credence, which is that of the 
 
 pub(crate) fn jwt() -> Value {
     json!([
-        at(
-            ".key",
-            &format!("!has(self.key) || self.key.matches('{SECRET_REFERENCE}')"),
-            "key must come from the Secret, such as \"${secret.private-key}\": \
-             whoever may read this object could read a key that is written here",
-        ),
+        optional_from_secret("key", "private-key", "key"),
         at(
             ".backdateSeconds",
             "self.backdateSeconds < self.lifetimeSeconds",
@@ -377,6 +345,26 @@ pub(crate) fn token_placement() -> Value {
             "name and prefix are not used for None: remove them, and write ${token} into headers or query",
         ),
     ])
+}
+
+/// A rule of an object about a field that must not hold a secret itself. Its
+/// message names a key that may be in the Secret, and what could be read.
+fn from_secret(field: &str, key: &str, noun: &str) -> Value {
+    let rule = format!("self.{field}.matches('{SECRET_REFERENCE}')");
+    at(&format!(".{field}"), &rule, &literal(field, key, noun))
+}
+
+/// The same about a field that may be left out.
+fn optional_from_secret(field: &str, key: &str, noun: &str) -> Value {
+    let rule = format!("!has(self.{field}) || self.{field}.matches('{SECRET_REFERENCE}')");
+    at(&format!(".{field}"), &rule, &literal(field, key, noun))
+}
+
+fn literal(field: &str, key: &str, noun: &str) -> String {
+    format!(
+        "{field} must come from the Secret, such as \"${{secret.{key}}}\": \
+         whoever may read this object could read a {noun} that is written here"
+    )
 }
 
 /// A rule of an object about one of its fields.
