@@ -26,6 +26,10 @@ pub struct Said {
     /// token is said by the manifest, so any status may come with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
+    /// Whether the answer itself named the credential as its reason: then any
+    /// status may come with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub named: bool,
 }
 
 impl Reception {
@@ -46,6 +50,9 @@ impl Reception {
 impl Said {
     /// What it says; none for a status that says nothing.
     pub fn reception(self) -> Option<Reception> {
+        if self.named {
+            return Some(Reception::Refused);
+        }
         match (self.generation, self.status) {
             (Some(_), _) | (None, None) => Some(Reception::Refused),
             (None, Some(status)) => Reception::of_status(status),
@@ -59,6 +66,7 @@ impl Said {
             status: self.status.max(other.status),
             worked: self.worked || other.worked,
             generation: self.generation.max(other.generation),
+            named: self.named || other.named,
         }
     }
 }
@@ -94,11 +102,13 @@ mod tests {
             status: Some(401),
             worked: false,
             generation: None,
+            named: false,
         };
         let certificate = Said {
             status: None,
             worked: true,
             generation: None,
+            named: false,
         };
         let both = refused.and(certificate);
         assert_eq!((both.status, both.worked), (Some(401), true));
@@ -110,9 +120,22 @@ mod tests {
             status: Some(200),
             worked: false,
             generation,
+            named: false,
         };
         assert_eq!(said(Some(7)).reception(), Some(Reception::Refused));
         assert_eq!(said(None).reception(), Some(Reception::Accepted));
+    }
+
+    #[test]
+    fn an_answer_may_name_the_credential_with_any_status() {
+        let said = |named| Said {
+            status: Some(403),
+            worked: true,
+            generation: None,
+            named,
+        };
+        assert_eq!(said(true).reception(), Some(Reception::Refused));
+        assert_eq!(said(false).reception(), None);
     }
 
     #[test]
@@ -121,6 +144,7 @@ mod tests {
             status: None,
             worked: true,
             generation: None,
+            named: false,
         };
         assert_eq!(said.reception(), Some(Reception::Refused));
     }

@@ -8,6 +8,7 @@ use credence_core::bundle::Route;
 use credence_core::placement::CompiledQuery;
 use jiff::Timestamp;
 
+use crate::aws_error;
 use crate::body_copy::BodyCopy;
 use crate::budget::Budget;
 use crate::http1::ResponseHead;
@@ -72,7 +73,18 @@ impl Destination {
         refused
     }
 
-    /// A place for the body of an answer that may refuse the token by it.
+    /// Takes note of what the head of an answer says about the key that the call
+    /// was signed with.
+    pub(crate) fn key_answered(&self, head: &ResponseHead<'_, '_>) {
+        if self.signer.is_some()
+            && let Some(error) = aws_error::of_head(head)
+        {
+            self.standing.key_refused(head.status, error);
+        }
+    }
+
+    /// A place for the body of an answer that may refuse the token, or the key,
+    /// by it.
     pub(crate) fn copy_of_answer(
         &self,
         head: &ResponseHead<'_, '_>,
@@ -80,7 +92,8 @@ impl Destination {
         budget: &Arc<Budget>,
     ) -> Option<Box<BodyCopy>> {
         let has_token = has_token && self.generation.is_some();
-        let looked_at = has_token && self.route.refusal.depends_on_body(head.status);
+        let looked_at = (has_token && self.route.refusal.depends_on_body(head.status))
+            || (self.signer.is_some() && aws_error::may_be_in_body(head.status));
         let copy = looked_at.then(|| BodyCopy::of(head.framing, LONGEST_LOOKED_AT, budget))?;
         copy.map(Box::new)
     }
@@ -92,9 +105,14 @@ impl Destination {
             && self.headers.on_conflict("Accept-Encoding").is_none()
     }
 
-    /// Takes note of what the body of an answer says about the token.
+    /// Takes note of what the body of an answer says about the token, or the
+    /// key.
     pub(crate) fn answered_with(&self, status: u16, body: &[u8]) {
-        if self.route.refusal.by_body(status, body) {
+        if self.signer.is_some() {
+            if let Some(error) = aws_error::of_body(body) {
+                self.standing.key_refused(status, error);
+            }
+        } else if self.route.refusal.by_body(status, body) {
             self.standing.token_refused(status);
         }
     }

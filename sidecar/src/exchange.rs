@@ -355,8 +355,11 @@ impl Exchange {
             switching,
         };
         let refused = around.destination.answered(&head, has_token);
-        if let Some(signer) = &around.destination.signer {
-            signer.answered(&head, Timestamp::now());
+        let signer = around.destination.signer.as_ref();
+        // A clock that is wrong spoils the signatures of a good key.
+        let is_late = signer.is_some_and(|signer| signer.answered(&head, Timestamp::now()));
+        if !is_late {
+            around.destination.key_answered(&head);
         }
         let retries =
             (around.destination.route.refusal).retries(head.status, self.request.idempotent);
@@ -390,9 +393,11 @@ impl Exchange {
             let passing = answer::write(&head, &caller, around.destination, room);
             self.close = passing.close;
             self.status = Some(head.status);
-            let copy = around
-                .destination
-                .copy_of_answer(&head, has_token, around.bodies);
+            let destination = around.destination;
+            let copy = match is_late {
+                true => None,
+                false => destination.copy_of_answer(&head, has_token, around.bodies),
+            };
             self.download = Download::Body {
                 pump: Pump::new(head.framing, passing.chunked).copying(copy),
                 reusable: !head.close,

@@ -20,6 +20,7 @@ pub mod admin;
 mod answer;
 mod authority;
 mod authorized;
+mod aws_error;
 mod bind;
 mod body_copy;
 mod budget;

@@ -221,6 +221,7 @@ mod tests {
                     status: Some(401),
                     worked: false,
                     generation: None,
+                    named: false,
                 },
             };
             assert_eq!(operator.report().await, expected("r1"));

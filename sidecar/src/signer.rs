@@ -167,10 +167,10 @@ impl Signer {
     }
 
     /// Takes note of an answer: where one is refused and the provider's clock
-    /// is another, later calls are signed by the provider's.
-    pub(crate) fn answered(&self, head: &ResponseHead<'_, '_>, now: Timestamp) {
+    /// is another, later calls are signed by the provider's. Says whether it is.
+    pub(crate) fn answered(&self, head: &ResponseHead<'_, '_>, now: Timestamp) -> bool {
         if !matches!(head.status, 400 | 401 | 403) {
-            return;
+            return false;
         }
         let named = |name: &str| {
             let fields = head.fields.iter();
@@ -181,17 +181,20 @@ impl Signer {
         };
         // The date of an answer that was kept on the way is an old one.
         if named("Age").is_some() {
-            return;
+            return false;
         }
         let date = named("Date").and_then(|date| std::str::from_utf8(date).ok());
         let Some(theirs) = date.and_then(http_date::parse) else {
-            return;
+            return false;
         };
         let apart = self.skew.adjusted(now).duration_until(theirs).abs();
+        if apart <= TOLERANCE {
+            return false;
+        }
         // By a clock of other days nothing could be signed, not even what is
         // needed to learn the right time.
-        if apart <= TOLERANCE || !self.signing.has_key_at(theirs) {
-            return;
+        if !self.signing.has_key_at(theirs) {
+            return true;
         }
         let ahead = now.duration_until(theirs).as_secs();
         self.skew.0.store(ahead, Ordering::Relaxed);
@@ -200,6 +203,7 @@ impl Signer {
             seconds = ahead,
             "the provider's clock is ahead of this one by more than it allows: calls are signed by the provider's"
         );
+        true
     }
 }
 

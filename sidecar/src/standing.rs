@@ -13,6 +13,8 @@ use credence_core::reception::{Reception, Said};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::aws_error::KeyError;
+
 /// A refused credential is good again when a call succeeds so long after the
 /// last refusal: many APIs answer some calls whoever asks, and these do not
 /// say anything while others are refused.
@@ -140,7 +142,7 @@ impl Standing {
     pub(crate) fn answered(&self, status: u16) {
         match Reception::of_status(status) {
             Some(Reception::Accepted) => self.accepted(status),
-            Some(Reception::Refused) => self.refused(Some(status)),
+            Some(Reception::Refused) => self.refused(Some(status), false),
             None => {}
         }
     }
@@ -149,12 +151,21 @@ impl Standing {
     /// collection says to do so.
     pub(crate) fn token_refused(&self, status: u16) {
         self.refused_since.get_or_init(Instant::now);
-        self.refused(Some(status));
+        self.refused(Some(status), false);
+    }
+
+    /// Takes note of an answer of AWS that names the key as its reason. Where the
+    /// key has made a good signature before, it is not the cause of a bad one.
+    pub(crate) fn key_refused(&self, status: u16, error: KeyError) {
+        let doubtful = error == KeyError::Mismatch && self.worked.load(Ordering::Relaxed);
+        if !doubtful {
+            self.refused(Some(status), true);
+        }
     }
 
     /// Takes note of a handshake that failed for the client certificate.
     pub(crate) fn certificate_refused(&self) {
-        self.refused(None);
+        self.refused(None, false);
     }
 
     /// Takes what it said off the board: another credential is in its place.
@@ -190,6 +201,7 @@ impl Standing {
                 status: Some(status),
                 worked: true,
                 generation: None,
+                named: false,
             };
             true
         });
@@ -198,7 +210,7 @@ impl Standing {
         }
     }
 
-    fn refused(&self, status: Option<u16>) {
+    fn refused(&self, status: Option<u16>, named: bool) {
         if !self.of_ours {
             return;
         }
@@ -207,6 +219,7 @@ impl Standing {
             status,
             worked: self.worked.load(Ordering::Relaxed),
             generation: self.generation,
+            named,
         };
         let told = self.board.0.send_if_modified(|board| {
             if self.over.load(Ordering::Relaxed) {

@@ -166,6 +166,7 @@ fn a_report_holds_a_status_and_nothing_of_the_answer() {
             status,
             worked: true,
             generation,
+            named: false,
         },
     };
     for (said, expected) in [

@@ -76,6 +76,7 @@ fn told(feeds: &[FeedStatus]) -> BTreeMap<String, Said> {
             status: rejected.status.and_then(|status| status.try_into().ok()),
             worked: rejected.worked,
             generation: None,
+            named: false,
         };
         told.entry(rejected.revision.clone())
             .and_modify(|all| *all = all.and(said))

@@ -88,6 +88,7 @@ mod tests {
             status: Some(status),
             worked: false,
             generation: None,
+            named: false,
         }
     }
 
@@ -133,5 +134,12 @@ mod tests {
             let taken = reports.take(&openai(), "1", said(status), Instant::now());
             assert_eq!(taken, Err(Refusal::BadReport), "{status}");
         }
+        let named = Said {
+            named: true,
+            ..said(403)
+        };
+        let taken = reports.take(&openai(), "1", named, Instant::now());
+        assert_eq!(taken, Ok(true));
+        assert_eq!(reports.refusal(&openai(), "1"), Some(named));
     }
 }

@@ -368,6 +368,7 @@ mod tests {
                 status: Some(401),
                 worked: false,
                 generation,
+                named: false,
             },
         };
         streams.report("s", &report, Instant::now())

@@ -108,6 +108,7 @@ async fn a_sidecar_reports_for_itself_and_of_what_it_was_sent() {
         status: Some(401),
         worked: true,
         generation: None,
+        named: false,
     };
     assert_eq!(said, [expected]);
     operator.plan(Environment::Development, 2, "two.test");

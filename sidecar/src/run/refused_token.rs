@@ -74,6 +74,7 @@ async fn a_refused_token_is_reported_and_the_call_made_again_with_the_one_that_c
             status: Some(401),
             worked: false,
             generation: Some(7),
+            named: false,
         };
         assert_eq!((report.collection.as_str(), report.said), ("api", expected));
         stream.event(&Event::Tokens(tokens("t2", 8)));

@@ -1,6 +1,8 @@
 //! Calls that are signed for AWS, at a provider that checks the signature of
 //! what has arrived.
 
+mod refused;
+
 use credence_core::Secret;
 use credence_core::bundle::Route;
 use credence_core::sigv4::{self, Content, Head, Payload, Signing, SigningKey};

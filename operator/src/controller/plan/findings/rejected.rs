@@ -115,6 +115,7 @@ mod tests {
                 status,
                 worked,
                 generation: None,
+                named: false,
             },
         }
     }

@@ -10,6 +10,7 @@ fn rejection(status: u16, until: Option<Timestamp>) -> Rejection {
             status: Some(status),
             worked: true,
             generation: None,
+            named: false,
         },
         until,
     }
