@@ -32,6 +32,7 @@ pub mod metric;
 pub mod names;
 mod pem;
 mod percent;
+pub mod pkce;
 pub mod placement;
 pub mod port_claim;
 pub mod reason;

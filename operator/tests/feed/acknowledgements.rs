@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use credence_core::Environment;
-use credence_core::names::{ACK_PATH, FEED_PATH};
-use credence_core::wire::{Ack, Event};
+use credence_core::names::ACK_PATH;
+use credence_core::wire::Ack;
 use http::{Method, StatusCode};
 use http_body_util::Full;
 use hyper::client::conn::http2::SendRequest;
 
-use crate::rig::{Operator, ask, bundle, event, good_token, host};
+use crate::rig::{Operator, ask, bundle, follow, good_token, hello, host};
 
 /// The status of an acknowledgement by the sidecar.
 async fn acknowledge(sidecar: &mut SendRequest<Full<Bytes>>, ack: &Ack) -> StatusCode {
@@ -24,18 +24,9 @@ async fn acknowledgements_that_are_no_sidecars_are_refused() {
     let operator = Operator::start().await;
     operator.plan(Environment::Development, 1, "one.test");
     let mut sidecar = operator.connect().await;
-    let response = ask(
-        &mut sidecar,
-        Method::GET,
-        FEED_PATH,
-        &good_token(),
-        Vec::new(),
-    )
-    .await;
+    let response = follow(&mut sidecar).await;
     let mut lines = response.into_body();
-    let Event::Hello { stream, .. } = event(&mut lines).await else {
-        panic!("a stream begins with hello");
-    };
+    let stream = hello(&mut lines).await;
     let revision = bundle(&mut lines).await.revision;
     let good = Ack {
         stream: stream.clone(),

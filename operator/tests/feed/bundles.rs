@@ -9,21 +9,14 @@ use credence_core::wire::{Ack, Event};
 use credence_operator::readiness::Check;
 use http::{Method, StatusCode};
 
-use crate::rig::{Operator, ask, bundle, event, good_token, host, key, token};
+use crate::rig::{Operator, ask, bundle, event, follow, good_token, host, key, token};
 
 #[tokio::test]
 async fn a_sidecar_follows_what_is_planned_and_acknowledges_it() {
     let operator = Operator::start().await;
     operator.plan(Environment::Development, 1, "one.test");
     let mut sidecar = operator.connect().await;
-    let response = ask(
-        &mut sidecar,
-        Method::GET,
-        FEED_PATH,
-        &good_token(),
-        Vec::new(),
-    )
-    .await;
+    let response = follow(&mut sidecar).await;
     assert_eq!(response.status(), StatusCode::OK);
     let mut lines = response.into_body();
     let Event::Hello {
@@ -81,14 +74,7 @@ async fn what_was_planned_for_live_is_gone_before_development_is_planned() {
     operator.label(Environment::Live);
     operator.plan(Environment::Live, 1, "live.test");
     let mut sidecar = operator.connect().await;
-    let response = ask(
-        &mut sidecar,
-        Method::GET,
-        FEED_PATH,
-        &good_token(),
-        Vec::new(),
-    )
-    .await;
+    let response = follow(&mut sidecar).await;
     let mut lines = response.into_body();
     event(&mut lines).await;
     assert_eq!(
@@ -114,14 +100,7 @@ async fn a_replica_that_has_not_listed_everything_sends_nothing() {
     let operator = Operator::start().await;
     operator.readiness.set(Check::Collections, false);
     let mut sidecar = operator.connect().await;
-    let response = ask(
-        &mut sidecar,
-        Method::GET,
-        FEED_PATH,
-        &good_token(),
-        Vec::new(),
-    )
-    .await;
+    let response = follow(&mut sidecar).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
 }
 

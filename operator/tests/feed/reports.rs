@@ -1,31 +1,21 @@
 //! What sidecars say of credentials.
 
 use credence_core::Environment;
-use credence_core::names::{FEED_PATH, REPORT_PATH};
+use credence_core::names::REPORT_PATH;
 use credence_core::reception::Said;
-use credence_core::wire::Event;
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use crate::rig::{Operator, ask, bundle, event, good_token, key};
+use crate::rig::{Operator, ask, bundle, follow, good_token, hello, key};
 
 #[tokio::test]
 async fn a_sidecar_reports_for_itself_and_of_what_it_was_sent() {
     let operator = Operator::start().await;
     operator.plan(Environment::Development, 1, "one.test");
     let mut sidecar = operator.connect().await;
-    let response = ask(
-        &mut sidecar,
-        Method::GET,
-        FEED_PATH,
-        &good_token(),
-        Vec::new(),
-    )
-    .await;
+    let response = follow(&mut sidecar).await;
     let mut lines = response.into_body();
-    let Event::Hello { stream, .. } = event(&mut lines).await else {
-        panic!("a stream begins with hello");
-    };
+    let stream = hello(&mut lines).await;
     let revision = bundle(&mut lines).await.revision;
     let report = |stream: &str, collection: &str, status: u16| {
         json!({

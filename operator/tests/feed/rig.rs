@@ -13,7 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use credence_core::bundle::{Bundle, Entry, Route};
 use credence_core::collection::Scope;
-use credence_core::names::{CONTAINER, INJECTED};
+use credence_core::names::{CONTAINER, FEED_PATH, INJECTED};
 use credence_core::wire::Event;
 use credence_core::{CollectionName, Environment};
 use credence_operator::catalogue::{Catalogue, Namespace, Outline, Planned};
@@ -268,6 +268,19 @@ pub(crate) async fn ask(
         .body(Full::from(body))
         .unwrap();
     sender.send_request(request).await.unwrap()
+}
+
+/// Opens the feed, as a sidecar does.
+pub(crate) async fn follow(sidecar: &mut SendRequest<Full<Bytes>>) -> Response<Incoming> {
+    ask(sidecar, Method::GET, FEED_PATH, &good_token(), Vec::new()).await
+}
+
+/// The name of the stream, with which it begins.
+pub(crate) async fn hello(lines: &mut Incoming) -> String {
+    match event(lines).await {
+        Event::Hello { stream, .. } => stream,
+        other => panic!("{other:?} is no hello"),
+    }
 }
 
 /// The next line, which arrives long before this gives up.

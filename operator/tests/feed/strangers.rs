@@ -7,7 +7,7 @@ use credence_core::Environment;
 use credence_core::names::FEED_PATH;
 use http::{Method, StatusCode};
 
-use crate::rig::{Operator, ask, good_token, token};
+use crate::rig::{Operator, ask, follow, good_token, token};
 
 #[tokio::test]
 async fn nobody_without_the_token_gets_anything() {
@@ -45,14 +45,7 @@ async fn bad_attempts_without_end_are_not_passed_on_and_keep_nobody_waiting() {
     assert_eq!(refused.get(&429), Some(&(1000 - reviews)), "{refused:?}");
 
     let mut sidecar = operator.connect().await;
-    let response = ask(
-        &mut sidecar,
-        Method::GET,
-        FEED_PATH,
-        &good_token(),
-        Vec::new(),
-    )
-    .await;
+    let response = follow(&mut sidecar).await;
     assert_eq!(response.status(), StatusCode::OK);
 }
 
@@ -69,13 +62,6 @@ async fn connections_that_prove_nothing_are_bounded_for_each_address() {
     }
     assert_eq!((held.len(), hung_up), (64, 6));
     let mut sidecar = operator.connect().await;
-    let response = ask(
-        &mut sidecar,
-        Method::GET,
-        FEED_PATH,
-        &good_token(),
-        Vec::new(),
-    )
-    .await;
+    let response = follow(&mut sidecar).await;
     assert_eq!(response.status(), StatusCode::OK);
 }

@@ -26,7 +26,7 @@ const HERE: &str = "the processes of the operator are elsewhere";
 pub(crate) const CASES: &[Case] = &[
     Case::alone(
         "a leader lost between two refreshes costs nothing",
-        |shop| lost_between_refreshes(shop, &[Loss::Killed, Loss::Paused, Loss::CutOff]),
+        |shop| lost_between_refreshes(shop, &LOSSES.map(|loss| (Duration::ZERO, loss))),
     )
     .here(HERE),
     Case::alone(
@@ -53,12 +53,13 @@ enum Loss {
     CutOff,
 }
 
-/// So many, each as likely as the others.
-fn at_random(times: usize) -> Vec<Loss> {
-    let losses = [Loss::Killed, Loss::Paused, Loss::CutOff];
-    (0..times)
-        .map(|_| losses[random(losses.len() as u64) as usize])
-        .collect()
+const LOSSES: [Loss; 3] = [Loss::Killed, Loss::Paused, Loss::CutOff];
+
+/// So many, each as likely as the others, and each within some seconds.
+fn at_random(times: usize) -> Vec<(Duration, Loss)> {
+    let loss = || LOSSES[random(LOSSES.len() as u64) as usize];
+    let losses = std::iter::repeat_with(|| (Duration::from_millis(random(5_000)), loss()));
+    losses.take(times).collect()
 }
 
 /// From 0 to less than this.
@@ -74,7 +75,7 @@ const GRACE: u64 = 120;
 /// With three replicas, the one that leads is lost again and again, at a moment
 /// that nobody has chosen. The provider sees one refresh for each token and
 /// no refresh token twice, and no call fails.
-fn lost_between_refreshes(shop: &Shop, losses: &[Loss]) -> Result<()> {
+fn lost_between_refreshes(shop: &Shop, losses: &[(Duration, Loss)]) -> Result<()> {
     with_three(shop, "minting", |branch| {
         let client = json!({"user": {
             "secrets": [shop.secret("client")], "identity": "a person",
@@ -85,8 +86,8 @@ fn lost_between_refreshes(shop: &Shop, losses: &[Loss]) -> Result<()> {
         branch.wait_for("apicollection/person", "condition=Ready")?;
         let callers = Callers::of(branch, "person", 3)?;
         let state = State::of(branch, &issuer)?;
-        for loss in losses {
-            sleep(Duration::from_millis(random(5_000)));
+        for (after, loss) in losses {
+            sleep(*after);
             let leader = Leader::wait_for(shop)?;
             issuer.tell("wait")?;
             state.until_written()?;
