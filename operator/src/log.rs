@@ -37,7 +37,7 @@ pub fn install(settings: &Settings) -> Result<(), TryInitError> {
     }
 }
 
-fn filter(ours: LevelFilter) -> Targets {
+pub(crate) fn filter(ours: LevelFilter) -> Targets {
     Targets::new()
         .with_default(LevelFilter::WARN)
         .with_targets(REPEATING)
@@ -45,10 +45,39 @@ fn filter(ours: LevelFilter) -> Targets {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
     use tracing::Level;
 
     use super::*;
+
+    /// All that is logged.
+    #[derive(Clone, Default)]
+    pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Log {
+        pub(crate) fn writer(&self) -> impl Fn() -> Self + 'static {
+            let log = self.clone();
+            move || log.clone()
+        }
+
+        pub(crate) fn said(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
 
     #[test]
     fn what_an_api_server_answers_is_not_quoted() {

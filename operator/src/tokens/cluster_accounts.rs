@@ -55,10 +55,7 @@ impl ClusterAccounts {
             status: None,
         };
         let answer = api.create(&PostParams::default(), &question).await;
-        let answer = answer.map_err(|error| {
-            warn!(%error, "a token of a ServiceAccount cannot be reviewed");
-            NotIssued::NoAnswer
-        })?;
+        let answer = answer.map_err(|error| no_answer(&error))?;
         let status = answer.status.ok_or(NotIssued::NoAnswer)?;
         Ok(status.authenticated == Some(true))
     }
@@ -81,16 +78,19 @@ fn refusal(error: &kube::Error) -> NotIssued {
         kube::Error::Api(status) if matches!(status.code, 400 | 405 | 422) => {
             NotIssued::Refused(status.code)
         }
+        error => no_answer(error),
+    }
+}
+
+fn no_answer(error: &kube::Error) -> NotIssued {
+    match error {
         // It would quote what it cannot read.
         kube::Error::SerdeError(_) => {
-            warn!("the answer to a request for a token of a ServiceAccount cannot be read");
-            NotIssued::NoAnswer
+            warn!("an answer about a token of a ServiceAccount cannot be read");
         }
-        error => {
-            warn!(%error, "a token of a ServiceAccount cannot be asked for");
-            NotIssued::NoAnswer
-        }
+        error => warn!(%error, "a token of a ServiceAccount cannot be had"),
     }
+    NotIssued::NoAnswer
 }
 
 #[cfg(test)]

@@ -3,8 +3,7 @@
 mod provider;
 mod rig;
 
-use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use credence_broker::{Egress, Network, PrivateNetworks, Trial};
@@ -15,6 +14,7 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 
 use super::Outcome;
+use crate::log::tests::Log;
 use crate::tokens;
 use provider::{Provider, Then};
 use rig::{KEY, Rig, route, until, verification};
@@ -255,28 +255,12 @@ async fn what_needs_a_token_is_verified_when_it_has_one_of_the_order_in_force() 
     );
 }
 
-/// All that is logged, at whatever level.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn no_verification_writes_a_secret_down() {
     let log = Log::default();
-    let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
+        .with_writer(log.writer())
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let answer = format!("HTTP/1.1 401 {KEY}\r\nX-Echo: {KEY}\r\nContent-Length: 15\r\n\r\n{KEY}");
@@ -284,7 +268,7 @@ async fn no_verification_writes_a_secret_down() {
     let rig = Rig::leading().await;
     rig.plan(1, &[(Live, route(&provider))]);
     assert_eq!(rig.outcome(1, Live).await, Outcome::Answered(401));
-    let said = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let said = log.said();
     assert!(said.contains("a credential was verified"), "{said}");
     assert!(!said.contains(KEY), "{said}");
     let kept = format!(

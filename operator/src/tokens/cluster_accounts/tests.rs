@@ -8,8 +8,11 @@ use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use kube::client::Body;
 use serde_json::{Value, json};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::*;
+use crate::log::tests::Log;
 
 const TOKEN: &str = "acc.0unt.t0ken";
 
@@ -144,4 +147,24 @@ async fn what_the_api_server_refuses_is_told_by_its_cause() {
         assert_eq!(server.issue().await, Err(expected));
         assert_eq!(server.asked().len(), 1, "it was reviewed");
     }
+}
+
+/// What does not fit is quoted by whoever reads it.
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_not_written_down() {
+    let log = Log::default();
+    let layer = tracing_subscriber::fmt::layer().with_writer(log.writer());
+    let filter = crate::log::filter(LevelFilter::TRACE);
+    let subscriber = tracing_subscriber::registry().with(filter).with(layer);
+    let _guard = tracing::subscriber::set_default(subscriber);
+    for (issued, reviewed) in [
+        (issued(&json!(TOKEN)), reviewed(&json!({}))),
+        (good(), reviewed(&json!(TOKEN))),
+    ] {
+        let server = ApiServer::that(issued, reviewed);
+        assert_eq!(server.issue().await, Err(NotIssued::NoAnswer));
+    }
+    let said = log.said();
+    assert_eq!(said.matches("cannot be read").count(), 2, "{said}");
+    assert!(!said.contains(TOKEN), "{said}");
 }
