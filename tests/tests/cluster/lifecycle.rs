@@ -2,17 +2,19 @@
 //! goes on calling. These come last: each leaves the shop as it found it, but
 //! with other replicas.
 
-use std::process::{Child, Stdio};
+use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
 use credence_core::names::CONTAINER;
 use credence_tests::Cluster;
-use credence_tests::shop::{APIS, APP, DEVELOPMENT, LIVE, PATIENCE, SYSTEM, Shop, restricted_pod};
+use credence_tests::shop::{APIS, DEVELOPMENT, LIVE, PATIENCE, SYSTEM, Shop, restricted_pod};
 use credence_tests::thirdparty::HELM_3;
 use credence_tests::wait::until;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::case::Case;
+use crate::lifetimes::report_of_deleted;
 use crate::runner::note;
 
 pub(crate) const CASES: &[Case] = &[
@@ -31,28 +33,42 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 const RELEASE: &str = "credence";
+const OPERATOR: &str = "app.kubernetes.io/name=credence-operator";
 
-/// Helm 4 applies on the server's side: what it writes and the operator writes
-/// as well would be a conflict at the second upgrade.
+/// Each replaces every replica. Helm 4 applies on the server's side: what it
+/// writes and the operator writes as well would be a conflict at the second
+/// upgrade.
 fn upgrades_and_a_rollback_fail_no_call(shop: &Shop) -> Result<()> {
     let cluster = shop.cluster();
-    let load = Load::start(shop, 60)?;
-    shop.install(cluster, &[])?;
+    let load = Load::start(shop)?;
+    let mut known = replicas(shop)?;
+    let mut replaced_by = |wanted: usize| {
+        let now = replicas(shop)?;
+        ensure!(now.len() == wanted, "{} replicas, not {wanted}", now.len());
+        ensure!(known.is_disjoint(&now), "a replica is an old one");
+        known.extend(now);
+        anyhow::Ok(())
+    };
+    let annotated = "operator.podAnnotations.upgraded=once";
+    shop.install(cluster, &["--set", annotated])?;
+    replaced_by(2)?;
     shop.install(cluster, &["--set", "operator.replicas=1"])?;
+    replaced_by(1)?;
     cluster.helm(&["rollback", RELEASE, "--namespace", SYSTEM, "--wait"])?;
-    let calls = load.finish()?;
+    replaced_by(2)?;
+    let calls = load.until_after(Timestamp::now())?;
     note(format!("{calls} calls, none failed"));
-    let deployment = [
-        "-n",
-        SYSTEM,
-        "get",
-        "deployment/credence-operator",
-        "-o",
-        "jsonpath={.spec.replicas}",
-    ];
-    let replicas = cluster.kubectl().run(&deployment)?;
-    ensure!(replicas == "2", "{replicas} replicas after the rollback");
     changes_arrive(shop)
+}
+
+/// The uids of the operator's pods that are not about to go.
+fn replicas(shop: &Shop) -> Result<BTreeSet<String>> {
+    let of = ["-n", SYSTEM, "get", "pods", "-l", OPERATOR];
+    let pods = shop.cluster().kubectl().json(&of)?;
+    let pods = pods["items"].as_array().context("pods")?;
+    let stay = |pod: &&Value| pod["metadata"]["deletionTimestamp"].is_null();
+    let uids = pods.iter().filter(stay).map(|pod| &pod["metadata"]["uid"]);
+    Ok(uids.map(Value::to_string).collect())
 }
 
 /// Running pods keep what they have, new pods start, collections stay; what is
@@ -144,31 +160,38 @@ fn sidecar_of_a_new_pod(shop: &Shop) -> Result<bool> {
     Ok(containers.any(|container| container["name"] == CONTAINER))
 }
 
-/// Calls of the live app, one after another.
-struct Load(Child);
+/// A live pod that calls without a pause.
+struct Load<'a>(&'a Shop);
 
-impl Load {
-    fn start(shop: &Shop, seconds: u32) -> Result<Self> {
-        let app = shop.app(LIVE)?;
-        let seconds = seconds.to_string();
+impl<'a> Load<'a> {
+    fn start(shop: &'a Shop) -> Result<Self> {
         let url = "http://localhost:2733/payments/x";
-        let load = ["/probe", "load", url, "--seconds", &seconds, "--rest", "10"];
-        let exec = ["-n", LIVE, "exec", &app, "-c", APP, "--"];
-        let mut command = shop
-            .cluster()
-            .kubectl()
-            .command(&[&exec[..], &load].concat());
-        Ok(Self(command.stdout(Stdio::piped()).spawn()?))
+        let load = ["load", url, "--seconds=900", "--linger=2", "--rest=10"];
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "load", "namespace": LIVE},
+            "spec": restricted_pod(&load),
+        });
+        shop.cluster().kubectl().apply(&pod.to_string())?;
+        shop.wait_for(LIVE, "pod/load", "condition=Ready")?;
+        Ok(Self(shop))
     }
 
-    /// How many there were, when none failed.
-    fn finish(self) -> Result<u64> {
-        let output = self.0.wait_with_output()?;
-        let report: Value = serde_json::from_slice(&output.stdout).context("the load's report")?;
+    /// How many calls there were, when none failed and some were made after
+    /// this time.
+    fn until_after(self, time: Timestamp) -> Result<u64> {
+        let report = report_of_deleted(self.0.cluster().kubectl(), LIVE, "load")?;
         let outcomes = report["outcomes"].as_array().context("outcomes")?;
         ensure!(
             outcomes.iter().all(|outcome| outcome["status"] == 200),
             "calls failed: {report:#}"
+        );
+        let last = outcomes
+            .iter()
+            .filter_map(|outcome| outcome["last"].as_i64());
+        let last = last.max().context("a call")?;
+        ensure!(
+            last > time.as_millisecond(),
+            "none was made after {time}: {report:#}"
         );
         report["calls"].as_u64().context("calls")
     }

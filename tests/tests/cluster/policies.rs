@@ -1,6 +1,7 @@
 //! What the API server refuses by the chart's policies, whoever asks.
 
 mod accounts;
+mod cluster_references;
 mod references;
 mod sidecars;
 mod tokens;
@@ -21,6 +22,10 @@ pub(crate) const CASES: &[Case] = &[
     Case::parallel(
         "a collection is written only by who may read its Secrets",
         references::a_collection_is_written_only_by_who_may_read_its_secrets,
+    ),
+    Case::parallel(
+        "a cluster collection is written only by who may read its Secrets",
+        cluster_references::a_cluster_collection_is_written_only_by_who_may_read_its_secrets,
     ),
     Case::parallel(
         "a neighbour's Secret keeps its host",
@@ -93,21 +98,27 @@ impl<'a> Namespace<'a> {
 
     /// Lets a user do something in it.
     fn allow(&self, user: &str, rules: &Value) -> Result<()> {
-        let named = |kind: &str| {
-            json!({
-                "apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind,
-                "metadata": {"name": user, "namespace": self.name},
-            })
-        };
-        let (mut role, mut binding) = (named("Role"), named("RoleBinding"));
-        role["rules"] = rules.clone();
-        binding["roleRef"] =
-            json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": user});
-        binding["subjects"] =
-            json!([{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}]);
-        self.kubectl.apply(&format!("{role}\n---\n{binding}"))?;
-        Ok(())
+        allow(self.kubectl, self.name, user, rules)
     }
+}
+
+/// Lets a user do something in a namespace, by a Role and a RoleBinding of his
+/// name.
+fn allow(kubectl: &Kubectl, namespace: &str, user: &str, rules: &Value) -> Result<()> {
+    let named = |kind: &str| {
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind,
+            "metadata": {"name": user, "namespace": namespace},
+        })
+    };
+    let (mut role, mut binding) = (named("Role"), named("RoleBinding"));
+    role["rules"] = rules.clone();
+    binding["roleRef"] =
+        json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": user});
+    binding["subjects"] =
+        json!([{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}]);
+    kubectl.apply(&format!("{role}\n---\n{binding}"))?;
+    Ok(())
 }
 
 impl Drop for Namespace<'_> {
