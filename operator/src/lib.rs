@@ -32,8 +32,7 @@
 //! | cluster | events | create | what changed, for `kubectl describe` |
 //! | cluster | mutatingwebhookconfigurations, by name | list, watch, patch | `caBundle` |
 //! | each credential namespace, and the one of the cluster's credentials | secrets, configmaps | get, list, watch | the credentials; watched by metadata, read by name |
-//! | own namespace | secrets, by name | list, watch, update | the certificates |
-//! | own namespace | secrets | create | their first version |
+//! | own namespace | secrets | get, list, watch, create, update, delete | the certificates, and what is kept of tokens |
 //! | own namespace | leases, by name | get, patch | which replica leads |
 //! | own namespace | leases | create | the first Lease |
 //!

@@ -87,7 +87,8 @@ impl Resolution {
                 let problem = Problem {
                     reason: reason::ACCESS_FORBIDDEN,
                     message: format!(
-                        "The operator may not read {} in namespace \"{namespace}\". Allow it: {command}",
+                        "The operator may not get, list and watch {} in namespace \"{namespace}\": it needs all \
+                         of them, so a Role with resourceNames does not do. Allow it: {command}",
                         kind.resource()
                     ),
                 };

@@ -239,7 +239,8 @@ fn a_forbidden_namespace_says_how_to_allow_it() {
     );
     assert_eq!(
         message(&plan, "CredentialsResolved"),
-        "The operator may not read secrets in namespace \"shop\". Allow it: kubectl create rolebinding x"
+        "The operator may not get, list and watch secrets in namespace \"shop\": it needs all of them, \
+         so a Role with resourceNames does not do. Allow it: kubectl create rolebinding x"
     );
 }
 
