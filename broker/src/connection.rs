@@ -101,6 +101,7 @@ impl Connection {
         let mut builder = http1::Builder::new();
         // A few servers look for names as they are usually written.
         builder.title_case_headers(true);
+        builder.max_buf_size(WINDOW as usize);
         let begun = builder.handshake(TokioIo::new(stream)).await;
         let (sender, connection) = begun.map_err(NotOpened::Closed)?;
         Ok(Self {

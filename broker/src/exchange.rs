@@ -91,7 +91,7 @@ impl Default for Limits {
         Self {
             connect: Duration::from_secs(10),
             total: Duration::from_secs(30),
-            bytes: 1024 * 1024,
+            bytes: 256 * 1024,
         }
     }
 }

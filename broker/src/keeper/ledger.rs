@@ -57,7 +57,8 @@ impl<S: TokenStore, I> Ledger<S, I> {
         (FIRST_WAIT * 2_u32.pow(doublings)).min(LONGEST_WAIT)
     }
 
-    /// Takes over what the store holds.
+    /// Takes over what the store holds. What has vanished from there is put
+    /// back.
     pub(super) async fn load(&mut self) -> Result<(), NotSaved> {
         match self.tools.store.load(&self.key).await {
             Ok(Some(Stored { record, version })) => {
@@ -65,13 +66,27 @@ impl<S: TokenStore, I> Ledger<S, I> {
                 self.was_read();
                 Ok(())
             }
-            Ok(None) => {
-                (self.record, self.version) = (Record::default(), None);
-                self.was_read();
-                Ok(())
-            }
+            Ok(None) => match self.version.take() {
+                Some(version) => self.restore(version).await,
+                None => {
+                    self.record = Record::default();
+                    self.was_read();
+                    Ok(())
+                }
+            },
             Err(error) => Err(self.went_wrong(error)),
         }
+    }
+
+    /// Somebody has deleted what may have been the only copy of a refresh token
+    /// but for this one.
+    async fn restore(&mut self, deleted: Version) -> Result<(), NotSaved> {
+        let known = self.record.clone();
+        let restored = Box::pin(self.save(known)).await;
+        if restored == Err(NotSaved::Unavailable) {
+            self.version = Some(deleted);
+        }
+        restored
     }
 
     /// Puts `next` in the place of the record that is known.

@@ -10,7 +10,7 @@ use credence_core::token::{
 };
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::ledger::{Ledger, NotSaved};
 use super::{Tools, Wishes};
@@ -118,13 +118,16 @@ impl<S: TokenStore, I: Issuer> Task<S, I> {
     async fn attempt(&mut self, ask: Ask, order: &Arc<I::Order>) {
         let terms = (**order).as_ref();
         let tools = Arc::clone(&self.tools);
-        let Ok(_permit) = tools.permits.acquire().await else {
-            return;
+        let permit = tokio::select! {
+            permit = tools.permits.acquire() => permit,
+            () = another(&mut self.wishes, order) => return,
         };
         let token = match ask {
             Ask::Anew => None,
             Ask::Refresh => self.ledger.record.refresh_token_for(terms).cloned(),
         };
+        // Others count from what is written down, however long that took.
+        let began = Instant::now();
         if token.is_some() {
             let now = tools.clock.now();
             let next = self.ledger.record.intending(&tools.holder, terms, now);
@@ -133,10 +136,17 @@ impl<S: TokenStore, I: Issuer> Task<S, I> {
                 self.unsent = intent.filter(|_| self.loaded.is_none());
                 return;
             }
+            if began.elapsed() >= LONGEST_REQUEST {
+                (self.unsent, self.loaded) = (intent, None);
+                return;
+            }
         }
         let asking = token.as_ref().map_or(Asking::Anew, Asking::Refresh);
         let sent = tools.clock.now();
-        let answer = timeout(LONGEST_REQUEST, tools.issuer.ask(order, asking, sent)).await;
+        let asked = tools.issuer.ask(order, asking, sent);
+        let answer = timeout_at(began + LONGEST_REQUEST, asked).await;
+        // Who cannot store an answer holds up nobody who could.
+        drop(permit);
         let received = tools.clock.now();
         let round_trip = RoundTrip { sent, received };
         let answer = answer.unwrap_or_else(|_| {
@@ -291,4 +301,11 @@ impl<S: TokenStore, I: Issuer> Task<S, I> {
             news
         });
     }
+}
+
+/// Until another order is wanted, or none.
+async fn another<O>(wishes: &mut watch::Receiver<Wishes<O>>, order: &Arc<O>) {
+    let is_another = |wishes: &Wishes<O>| wishes.stopped || !Arc::ptr_eq(&wishes.order, order);
+    // That nobody is left to wish is noticed by who goes on.
+    drop(wishes.wait_for(is_another).await);
 }

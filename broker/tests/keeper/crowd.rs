@@ -9,6 +9,7 @@ use credence_core::Environment;
 use credence_core::token::Terms;
 use jiff::Timestamp;
 
+use crate::fault::FaultyStore;
 use crate::provider::{Order, Provider};
 use crate::rig::{anew, pass, paused_clock};
 
@@ -70,6 +71,33 @@ fn assert_spread(provider: &Provider, from: Timestamp, seconds: u32, what: &str)
         most <= 5.0 * mean,
         "{what}: {most} in one second, {mean} in the mean"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_that_cannot_be_stored_keep_no_other_waiting() {
+    let clock = paused_clock();
+    let store = Arc::new(FaultyStore::default());
+    let tools = Arc::new(Tools::new(
+        Arc::clone(&store),
+        Arc::new(Provider::new(clock.clone(), 60)),
+        clock,
+        "process",
+    ));
+    let keep = |number: u64| {
+        let key = TokenKey::new(&number.to_string(), Environment::Live);
+        let order = Arc::new(Order(anew()));
+        (
+            key.clone(),
+            Keeper::start(Arc::clone(&tools), key, order, number),
+        )
+    };
+    let stuck: Vec<_> = (1..KEEPERS).map(keep).collect();
+    stuck.iter().for_each(|(key, _)| store.refuse(key));
+    pass(1).await;
+    let (_, healthy) = keep(0);
+    pass(1).await;
+    let outcome = healthy.outcome().borrow().clone();
+    assert!(matches!(outcome.state, State::Token(_)), "{outcome:?}");
 }
 
 /// Also after a restart, and after a pause in which everything has ended.

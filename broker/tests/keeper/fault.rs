@@ -1,11 +1,14 @@
 //! A store that fails when it is told to.
 
+use std::collections::HashSet;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use credence_broker::store::MemoryStore;
 use credence_broker::{StoreError, Stored, TokenKey, TokenStore, Version};
 use credence_core::token::Record;
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
 /// What happens at a save.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +19,8 @@ pub(crate) enum Fault {
     CrashAfter,
     /// It is done, and said not to be.
     FailAfter,
+    /// It takes nine seconds.
+    Slow,
 }
 
 /// What a Secret of Kubernetes holds at most.
@@ -35,6 +40,7 @@ struct Plan {
     at: Option<(usize, Fault)>,
     down: bool,
     read_only: bool,
+    unwritable: HashSet<String>,
     refused: usize,
     lost: bool,
 }
@@ -66,6 +72,12 @@ impl FaultyStore {
         self.plan.lock().unwrap().read_only = read_only;
     }
 
+    /// One token that nobody may write, for whatever reason.
+    pub(crate) fn refuse(&self, key: &TokenKey) {
+        let key = key.as_str().to_owned();
+        self.plan.lock().unwrap().unwritable.insert(key);
+    }
+
     /// How often it was tried to write while it could not be.
     pub(crate) fn refused(&self) -> usize {
         self.plan.lock().unwrap().refused
@@ -83,9 +95,9 @@ impl FaultyStore {
         Ok(())
     }
 
-    fn check_writable(&self) -> Result<(), StoreError> {
+    fn check_writable(&self, key: &TokenKey) -> Result<(), StoreError> {
         let mut plan = self.plan.lock().unwrap();
-        if plan.read_only {
+        if plan.read_only || plan.unwritable.contains(key.as_str()) {
             plan.refused += 1;
             return Err(StoreError::Unavailable("no space".to_owned()));
         }
@@ -121,12 +133,15 @@ impl TokenStore for FaultyStore {
         expected: Option<&Version>,
     ) -> Result<Version, StoreError> {
         self.check()?;
-        self.check_writable()?;
+        self.check_writable(key)?;
         let fault = self.planned();
         if fault == Some(Fault::CrashBefore) {
             let is_answer = record.unread.as_ref().is_some_and(|unread| !unread.tried);
             self.plan.lock().unwrap().lost |= is_answer;
             return self.crash().await;
+        }
+        if fault == Some(Fault::Slow) {
+            sleep(Duration::from_secs(9)).await;
         }
         // As it is stored, and not as it is in memory.
         let bytes = record.to_bytes();
@@ -138,7 +153,7 @@ impl TokenStore for FaultyStore {
         match fault {
             Some(Fault::CrashAfter) => self.crash().await,
             Some(Fault::FailAfter) => Err(StoreError::Unavailable("no answer".to_owned())),
-            Some(Fault::CrashBefore) | None => saved,
+            Some(Fault::CrashBefore | Fault::Slow) | None => saved,
         }
     }
 

@@ -331,3 +331,26 @@ async fn no_outcome_shows_its_token() {
     );
     assert_eq!(Arc::strong_count(&rig.store), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_deletes_from_the_store_is_put_back() {
+    let rig = Rig::new(rotating(), 3600);
+    let mut process = rig.process("a");
+    process.until_token("t1").await;
+    let kept = rig.store.load(&rig.key()).await.unwrap().unwrap().record;
+    rig.store.remove(&rig.key()).await.unwrap();
+    process.keeper.reload();
+    pass(1).await;
+    let back = rig.store.load(&rig.key()).await.unwrap().unwrap().record;
+    assert_eq!((back, rig.provider.requests().len()), (kept, 1));
+
+    // While an answer is under way, and nobody says anything of it.
+    rig.provider.exit.close();
+    rig.provider.exit.reached().await;
+    rig.store.remove(&rig.key()).await.unwrap();
+    rig.provider.exit.open();
+    process.until_token("t2").await;
+    pass(7200).await;
+    rig.assert_works(&process);
+    assert_eq!(rig.provider.reuses(), 0);
+}

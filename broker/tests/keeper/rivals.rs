@@ -1,7 +1,9 @@
 //! More than one process that believes the token to be its own.
 
 use credence_broker::TokenStore as _;
+use credence_core::token::SetbackReason;
 
+use crate::fault::Fault;
 use crate::rig::{Rig, generation, pass, rotating};
 
 #[tokio::test(start_paused = true)]
@@ -42,6 +44,18 @@ async fn a_refresh_token_that_another_has_replaced_is_not_sent() {
         (requests, rig.provider.reuses()),
         (rig.provider.tokens(), 0)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_given_up_before_another_may_try_however_long_it_took_to_begin() {
+    let rig = Rig::new(rotating(), 3600);
+    rig.store.fault_at(1, Fault::Slow);
+    rig.provider.exit.close();
+    let process = rig.process("a");
+    pass(32).await;
+    assert_eq!(process.reason(), None);
+    pass(2).await;
+    assert_eq!(process.reason(), Some(SetbackReason::NoAnswer));
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,6 +12,11 @@ use super::setback::{Failure, Next, REFUSED_GRANT, Setback, SetbackReason};
 use super::shape::{CaptureFrom, Renewal};
 use super::terms::{Jitter, Terms, digest_of};
 
+/// What is kept of one access token at most, with its captured fields, in
+/// bytes. A store must be able to hold twice that, for quotes are escaped, and
+/// an answer that is not read yet, in base64 (a Kubernetes Secret has 1 MiB).
+const LONGEST_HELD: usize = 256 * 1024;
+
 impl Record {
     /// A refresh token is about to be sent.
     #[must_use]
@@ -77,8 +82,18 @@ impl Record {
         if unread.order != terms.order {
             // Its access token is another order's. Its refresh token is the
             // only one that the provider still knows.
-            next.save_refresh_token(unread, terms);
-            return next;
+            let saved = next.save_refresh_token(unread, terms);
+            return match next.hidden_refresh_token(unread, terms) {
+                Some(failure) if !saved => Self {
+                    unread: Some(Unread {
+                        order: terms.order,
+                        tried: true,
+                        ..unread.clone()
+                    }),
+                    ..next.failing(Ask::Refresh, &failure, terms, now)
+                },
+                _ => next,
+            };
         }
         match next.accept(unread, terms) {
             Ok(()) => next,
@@ -158,18 +173,18 @@ impl Record {
 
     /// Takes what an answer gives.
     fn accept(&mut self, unread: &Unread, terms: &Terms) -> Result<(), Failure> {
-        let answer = Answer::read(
-            &unread.raw,
-            &Reading {
-                shape: terms.shape_of(unread.refreshed),
-                lifetime: &terms.lifetime,
-                renewal: terms.renewal,
-                round_trip: unread.round_trip,
-            },
-        )?;
+        let answer = read(unread, terms)?;
         let held = self.held_of(&answer, unread, terms)?;
         if !held.is_usable(unread.round_trip.received) {
             return Err(Failure::Ended);
+        }
+        if held.length() > LONGEST_HELD {
+            return Err(Failure::Answer(AnswerError {
+                problem: AnswerProblem::TooMuch {
+                    limit: LONGEST_HELD,
+                },
+                retry_after: None,
+            }));
         }
         held.base_url(terms)?;
         let lineage = terms.lineage;
@@ -253,6 +268,22 @@ impl Record {
         true
     }
 
+    /// Why the answer to another order of the same grant may still hold the
+    /// refresh token that the provider knows: it is read as little by this
+    /// order.
+    fn hidden_refresh_token(&self, unread: &Unread, terms: &Terms) -> Option<Failure> {
+        let by_refresh_token = terms.renewal == Renewal::ByRefreshToken;
+        if !by_refresh_token || !unread.refreshed || unread.lineage != terms.lineage {
+            return None;
+        }
+        let error = read(unread, terms).err()?;
+        let hidden = matches!(
+            error.problem,
+            AnswerProblem::Missing { .. } | AnswerProblem::Elsewhere { .. }
+        );
+        hidden.then_some(Failure::Answer(error))
+    }
+
     /// Whether an answer of success lacks what it must hold, and no answer to
     /// this order ever held it: then it is the manifest that is wrong, and the
     /// refresh token that came under another name must not be played out.
@@ -284,6 +315,16 @@ impl Intent {
         let doubts = self.doubts.checked_sub(1)?;
         Some(Self { doubts, ..self })
     }
+}
+
+fn read(unread: &Unread, terms: &Terms) -> Result<Answer, AnswerError> {
+    let reading = Reading {
+        shape: terms.shape_of(unread.refreshed),
+        lifetime: &terms.lifetime,
+        renewal: terms.renewal,
+        round_trip: unread.round_trip,
+    };
+    Answer::read(&unread.raw, &reading)
 }
 
 fn after(now: Timestamp, wait: SignedDuration) -> Next {

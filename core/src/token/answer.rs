@@ -19,6 +19,9 @@ use crate::Secret;
 /// head may be long, and far more than servers accept.
 const LONGEST: usize = 32 * 1024;
 
+/// The name of a refresh token, however its words are written.
+const REFRESH_TOKEN: &str = "refreshtoken";
+
 /// Types of tokens that are worth nothing without a proof that we do not make
 /// (RFC 9449; the others were drafts). In lower case.
 const PROOF_OF_POSSESSION: [&str; 4] = ["dpop", "mac", "pop", "hok"];
@@ -75,7 +78,7 @@ pub fn salvaged_refresh_token(raw: &RawAnswer, shape: &ResponseShape) -> Option<
         return None;
     }
     let document = Document::read(&raw.body, false).ok()?;
-    refresh_token(&document, shape)
+    refresh_token(&document, shape)?.ok()
 }
 
 fn read(raw: &RawAnswer, reading: &Reading<'_>) -> Result<Answer, AnswerProblem> {
@@ -100,10 +103,22 @@ fn read(raw: &RawAnswer, reading: &Reading<'_>) -> Result<Answer, AnswerProblem>
         reading.renewal,
         Clock::new(reading.round_trip, skew),
     );
+    let refresh_token = match (reading.renewal, refresh_token(&document, shape)) {
+        (Renewal::ByRefreshToken, None)
+            if document.has_beside(&shape.access_token, REFRESH_TOKEN) =>
+        {
+            return Err(AnswerProblem::Elsewhere {
+                path: shape.refresh_token.to_string(),
+            });
+        }
+        (Renewal::ByRefreshToken, found) => found.transpose()?,
+        // One that cannot be used is not needed.
+        (Renewal::Anew, found) => found.and_then(Result::ok),
+    };
     Ok(Answer {
         access_token,
         expires_at,
-        refresh_token: refresh_token(&document, shape),
+        refresh_token,
         captured: captured(raw, Some(&document), &shape.capture)?,
         base_url: shape
             .base_url
@@ -200,12 +215,15 @@ fn check_token_type(document: &Document) -> Result<(), AnswerProblem> {
     }
 }
 
-fn refresh_token(document: &Document, shape: &ResponseShape) -> Option<Secret> {
+fn refresh_token(
+    document: &Document,
+    shape: &ResponseShape,
+) -> Option<Result<Secret, AnswerProblem>> {
     document
         .text(&shape.refresh_token)
         .map(|text| text.trim().to_owned())
         .filter(|text| !text.is_empty())
-        .map(Secret::new)
+        .map(|text| placeable(text, shape.refresh_token.as_str()))
 }
 
 fn captured(

@@ -69,6 +69,16 @@ pub enum AnswerProblem {
         /// The field, as the manifest writes it.
         path: String,
     },
+    /// Success, but there is a refresh token that only the one who wrote the
+    /// manifest can find.
+    #[error(
+        "the token endpoint's answer has its refresh token under another name than \"{path}\": \
+         set token.response.refreshTokenPath"
+    )]
+    Elsewhere {
+        /// The field where it was looked for, as the manifest writes it.
+        path: String,
+    },
     /// A value that no head of a request can hold.
     #[error("the token endpoint's answer has control characters at \"{path}\"")]
     ControlCharacter {
@@ -80,6 +90,12 @@ pub enum AnswerProblem {
     TooLong {
         /// The field, as the manifest writes it.
         path: String,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// More than is kept of one answer.
+    #[error("the fields of the token endpoint's answer that are used have more than {limit} bytes")]
+    TooMuch {
         /// The limit in bytes.
         limit: usize,
     },
@@ -130,8 +146,10 @@ impl AnswerProblem {
             // Providers stumble like that, too; when it cannot be that, the
             // one who knows what came before says so.
             | Self::Missing { .. } => Remedy::Wait,
-            Self::ControlCharacter { .. }
+            Self::Elsewhere { .. }
+            | Self::ControlCharacter { .. }
             | Self::TooLong { .. }
+            | Self::TooMuch { .. }
             | Self::TokenType => Remedy::Change,
         }
     }
@@ -148,8 +166,10 @@ impl AnswerProblem {
             | Self::Markup
             | Self::Unreadable
             | Self::Missing { .. }
+            | Self::Elsewhere { .. }
             | Self::ControlCharacter { .. }
             | Self::TooLong { .. }
+            | Self::TooMuch { .. }
             | Self::TokenType => true,
         }
     }

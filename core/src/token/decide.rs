@@ -18,6 +18,10 @@ pub const UNDER_WAY: SignedDuration = SignedDuration::from_secs(35);
 /// fails; if it has, the token that may end with this try is as good as over.
 pub const LAST_MOMENT: SignedDuration = SignedDuration::from_secs(2);
 
+/// What is dated further ahead than this was written by a clock that was wrong
+/// then, if it is not now: no wait is counted from it.
+const AHEAD: SignedDuration = SignedDuration::from_secs(60);
+
 /// The least time from a token to the one that is planned after it.
 const LEAST_BETWEEN: Duration = Duration::from_secs(1);
 
@@ -116,17 +120,25 @@ pub fn wanted(
     now: Timestamp,
     jitter: Jitter,
 ) -> Option<Timestamp> {
-    let cooled = match record.setback_for(terms).map(|setback| setback.next) {
+    let is_ahead = |time: Timestamp| time.duration_since(now) > AHEAD;
+    let cooled = match record.setback_for(terms) {
         None => Timestamp::MIN,
-        Some(Next::At(time)) => time,
-        Some(Next::Change | Next::Person) => return None,
+        Some(setback) => match setback.next {
+            Next::At(_) if is_ahead(setback.at) => Timestamp::MIN,
+            Next::At(time) => time,
+            Next::Change | Next::Person => return None,
+        },
+    };
+    let forced = || match record.forced {
+        Some(forced) if !is_ahead(forced.at) => forced.next(),
+        _ => now,
     };
     let held = record.held_for(terms);
-    let usable = held.filter(|held| held.is_usable(now));
+    let usable = held.filter(|held| held.is_usable(now) && !is_ahead(held.obtained_at));
     if terms.renewal == Renewal::ByRefreshToken
         && let Some(intent) = record.doubt(terms)
     {
-        let over = if intent.holder == holder {
+        let over = if intent.holder == holder || is_ahead(intent.at) {
             now
         } else {
             // It may be paused, or slow, and still bring its answer home.
@@ -134,7 +146,6 @@ pub fn wanted(
         };
         // From when on calls fail without another token.
         let last_moment = |held: &Held| held.expires_at?.checked_sub(LAST_MOMENT).ok();
-        let forced = || record.forced.map_or(now, |forced| forced.next());
         let needed = match usable {
             None => Some(now),
             Some(held) if record.is_refused() => {
@@ -158,7 +169,7 @@ pub fn wanted(
     }
     let at = match usable {
         None => now,
-        Some(_) if record.is_refused() => record.forced.map_or(now, |forced| forced.next()),
+        Some(_) if record.is_refused() => forced(),
         Some(held) => due(held, terms, jitter)?,
     };
     Some(at.max(cooled))

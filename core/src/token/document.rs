@@ -89,6 +89,30 @@ impl Document {
             })
     }
 
+    /// Whether there is a text beside a field, in the same object, whose name
+    /// is this one when only its letters are looked at, in lower case.
+    pub(super) fn has_beside(&self, path: &FieldPath, letters: &str) -> bool {
+        let is_meant = |name: &str, text: &str| {
+            let mut found = name.chars().filter(char::is_ascii_alphabetic);
+            let same = letters.chars().all(|c| {
+                found
+                    .next()
+                    .is_some_and(|found| found.eq_ignore_ascii_case(&c))
+            });
+            same && found.next().is_none() && !text.trim().is_empty()
+        };
+        match self {
+            Self::Json(document) => match path.find_parent(document) {
+                Some(Value::Object(members)) => members
+                    .iter()
+                    .any(|(name, value)| is_meant(name, value.as_str().unwrap_or_default())),
+                _ => false,
+            },
+            Self::Form(pairs) => pairs.iter().any(|(name, text)| is_meant(name, text)),
+            Self::Text(_) => false,
+        }
+    }
+
     fn form(&self, name: &str) -> Option<&str> {
         match self {
             Self::Form(pairs) => pairs

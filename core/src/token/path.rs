@@ -54,15 +54,22 @@ impl FieldPath {
 
     /// The field of a document, if it has one there. `null` counts as absent.
     pub fn find<'a>(&self, document: &'a Value) -> Option<&'a Value> {
-        self.segments
-            .iter()
-            .try_fold(document, |at, segment| match at {
-                Value::Object(members) => members.get(segment.as_ref()),
-                Value::Array(items) => items.get(index(segment)?),
-                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-            })
-            .filter(|found| !found.is_null())
+        follow(&self.segments, document).filter(|found| !found.is_null())
     }
+
+    /// What the field is a part of, if the document has that.
+    pub(super) fn find_parent<'a>(&self, document: &'a Value) -> Option<&'a Value> {
+        let (_, parents) = self.segments.split_last()?;
+        follow(parents, document)
+    }
+}
+
+fn follow<'a>(segments: &[Box<str>], document: &'a Value) -> Option<&'a Value> {
+    segments.iter().try_fold(document, |at, segment| match at {
+        Value::Object(members) => members.get(segment.as_ref()),
+        Value::Array(items) => items.get(index(segment)?),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    })
 }
 
 /// Digits alone: what `usize::from_str` takes besides, a sign, is no index.

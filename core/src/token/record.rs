@@ -171,6 +171,14 @@ impl Held {
         })
     }
 
+    /// Of all that is in it, in bytes.
+    pub(super) fn length(&self) -> usize {
+        let captured = self.captured.iter();
+        let captured = captured.map(|(name, value)| name.len() + value.expose().len());
+        let base_url = self.base_url.as_ref().map_or(0, String::len);
+        self.access_token.expose().len() + captured.sum::<usize>() + base_url
+    }
+
     /// Whether it may be used: never after its end.
     pub fn is_usable(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|end| now < end)

@@ -179,8 +179,10 @@ impl Failure {
                 | AnswerProblem::Markup
                 | AnswerProblem::Unreadable
                 | AnswerProblem::Missing { .. }
+                | AnswerProblem::Elsewhere { .. }
                 | AnswerProblem::ControlCharacter { .. }
                 | AnswerProblem::TooLong { .. }
+                | AnswerProblem::TooMuch { .. }
                 | AnswerProblem::TokenType => SetbackReason::InvalidAnswer,
             },
         }

@@ -32,6 +32,8 @@ pub struct Wanted {
     pub of: CollectionKey,
     /// How it is obtained.
     pub order: Arc<Order>,
+    /// Whether anything is kept of it.
+    pub is_kept: bool,
     /// The newest generation that an API refused.
     pub refused: Option<u64>,
 }
@@ -78,6 +80,7 @@ impl Catalogue {
                     token: TokenKey::new(&slot.outline.uid, *environment),
                     of: of.clone(),
                     order,
+                    is_kept: record.is_some(),
                     refused: record.and_then(|record| record.refused),
                 });
             }

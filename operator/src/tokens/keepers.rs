@@ -34,6 +34,8 @@ pub struct Keepers<I: Issuer<Order = Order>> {
 struct Kept<I: Issuer<Order = Order>> {
     keeper: Keeper<I>,
     order: Arc<Order>,
+    /// Whether the store's copy was there when it was last looked at.
+    is_kept: bool,
     refused: Option<u64>,
 }
 
@@ -110,6 +112,7 @@ impl<I: Issuer<Order = Order>> Keepers<I> {
             token,
             of,
             order,
+            is_kept,
             refused,
         } = wanted;
         if self.ending.contains(&token) {
@@ -122,9 +125,16 @@ impl<I: Issuer<Order = Order>> Keepers<I> {
             Kept {
                 keeper: Keeper::start(tools, token, Arc::clone(&order), random::seed()),
                 order: Arc::clone(&order),
+                is_kept,
                 refused: None,
             }
         });
+        if kept.is_kept && !is_kept {
+            warn!(namespace = of.namespace, collection = %of.name,
+                "the state of a token was deleted: it is written again");
+            kept.keeper.reload();
+        }
+        kept.is_kept = is_kept;
         if !Arc::ptr_eq(&kept.order, &order) {
             kept.keeper.assign(Arc::clone(&order));
             kept.order = order;

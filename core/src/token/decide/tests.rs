@@ -1,6 +1,7 @@
 //! Every rule of renewal, with its times. The incidents behind them are many:
 //! most are of the kind "everybody was logged out".
 
+mod clock;
 mod doubt;
 mod order;
 mod refused;

@@ -37,11 +37,8 @@ impl Record {
 
     /// About as many bytes as it takes to write it, rather too many.
     fn size(&self) -> usize {
-        let held = self.held.as_ref().map_or(0, |held| {
-            let captured = held.captured.iter();
-            let captured = captured.map(|(name, value)| name.len() + value.expose().len() + 8);
-            held.access_token.expose().len() + captured.sum::<usize>()
-        });
+        let held = self.held.as_ref();
+        let held = held.map_or(0, |held| held.length() + 8 * held.captured.len());
         let refresh_token = self.refresh_token.as_ref();
         let refresh_token = refresh_token.map_or(0, |token| token.value.expose().len());
         let unread = self.unread.as_ref().map_or(0, |unread| {

@@ -266,6 +266,22 @@ async fn another_leader_goes_on_with_what_is_there() {
     two.end().await;
 }
 
+#[tokio::test]
+async fn a_state_that_somebody_deletes_is_written_again() {
+    let (cluster, provider) = (Cluster::default(), Provider::default());
+    let replica = Replica::start(&cluster, &provider, "one");
+    replica.plan("u");
+    replica.leads.send_replace(true);
+    replica.knows("t1").await;
+    cluster.secrets.lock().unwrap().clear();
+    cluster.tell();
+    assert_eq!(replica.token(), None);
+    replica.knows("t1").await;
+    replica.end().await;
+    assert_eq!(provider.asked(), 1);
+    assert_eq!(cluster.secrets.lock().unwrap().len(), 1);
+}
+
 /// Whichever replica hears of it, the one that leads renews the
 /// token, once.
 #[tokio::test]
