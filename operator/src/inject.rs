@@ -36,6 +36,7 @@
 mod app_variables;
 mod bounds;
 mod egress;
+mod found_sidecar;
 mod mesh;
 mod named_collections;
 mod outcome;
@@ -55,11 +56,11 @@ use serde_json::{Map, Value, json};
 
 pub use bounds::{Bound, Bounds};
 pub use egress::{EgressProxy, InvalidProxyUrl, ProxyUrl};
+pub use found_sidecar::{DialledFeed, FoundSidecar, Traits, is_told};
 pub use named_collections::{InvalidCollections, named_collections};
 pub use outcome::{Decision, Denial, Injection, Skip, Warning};
 pub use patch::Patch;
 use patch::Pointer;
-pub use pod::covers;
 use pod::{Container, Pod};
 pub use quantity::{NotAQuantity, Quantity};
 use sidecar::Fitting;

@@ -379,7 +379,7 @@ impl Shared {
         listener: TcpListener,
         held: watch::Receiver<Arc<Authorities>>,
     ) -> anyhow::Result<()> {
-        let tls = resolver::server_config(held, &[HTTP2])?;
+        let tls = resolver::server_config(held.clone(), &[HTTP2])?;
         let server = Server::new(listener, tls, FEED_CONNECTIONS);
         let feed = Arc::new(Feed {
             attempts: Attempts::default(),
@@ -394,6 +394,8 @@ impl Shared {
             readiness: self.readiness.clone(),
             metrics: self.metrics.clone(),
             sidecar_image: self.settings.sidecar_image.as_str().into(),
+            address: self.settings.feed_address(),
+            held,
             shutdown: self.draining.clone(),
         });
         let draining = self.draining.clone();

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `ca.crt`, `ca.key`, `tls.crt`, `tls.key` | the current authority and its leaf |
 //! | `next-ca.crt`, … | the one that becomes current when every API server trusts it |
-//! | `retired-‹8 digits of its SHA-256›-ca.crt`, … | each that was current, as long as a pod trusts only it |
+//! | `retired-‹8 digits of its SHA-256›-ca.crt`, … | each that was current, as long as a pod trusts it |
 //! | `retired-‹…›-since` | when it was retired (RFC 3339) |
 
 use std::collections::BTreeMap;

@@ -135,8 +135,8 @@ impl Keeper {
         let announced = announced.filter(|announced| {
             next.is_some_and(|next| announced.bundle.contains(&next.authority.pem))
         });
-        let known = self.readiness.holds(Check::Pods) && roots.unreadable == 0;
-        let in_use = roots.pods.into_keys().collect();
+        let known = self.readiness.holds(Check::Pods);
+        let in_use = roots.into_keys().collect();
         let observed = Observed {
             authorities: &authorities,
             services: &self.services,
@@ -243,16 +243,13 @@ impl Keeper {
     }
 
     fn count(&self, authorities: &Authorities, roots: &Roots) {
-        let mut in_use = RootsInUse {
-            unknown: roots.unreadable,
-            ..RootsInUse::default()
-        };
+        let mut in_use = RootsInUse::default();
         let held: BTreeMap<&str, bool> = authorities
             .all()
             .map(|held| held.root.as_str())
             .zip([true].into_iter().chain(std::iter::repeat(false)))
             .collect();
-        for (root, pods) in &roots.pods {
+        for (root, pods) in roots {
             *match held.get(root.as_str()) {
                 Some(true) => &mut in_use.current,
                 Some(false) => &mut in_use.retired,

@@ -5,7 +5,7 @@
 //!   current ────────► current ────────────► current (next) ────────► current
 //!                     next     │            retired        │
 //!                              │                           │
-//!           API servers trust next                 no pod trusts only it
+//!           API servers trust next                   no pod trusts it
 //! ```
 //!
 //! Each step is one write of the Secret, and the next one is decided by what
@@ -43,8 +43,8 @@ pub struct Observed<'a> {
     pub requested: bool,
     /// Since when `caBundle` is known to hold the next authority.
     pub announced: Option<Timestamp>,
-    /// The roots that pods trust which run or may run; none if that is not
-    /// known of every pod.
+    /// The roots that pods trust which run or may run; none if the pods are not
+    /// known.
     pub in_use: Option<&'a BTreeSet<String>>,
 }
 

@@ -6,6 +6,7 @@ use credence_core::{CollectionName, Environment};
 
 use super::identity::Identity;
 use super::refusal::Refusal;
+use crate::certificates::Authorities;
 use crate::inject::named_collections;
 use crate::watches::pods::InjectedPod;
 
@@ -38,10 +39,8 @@ pub fn admit(
     if pod.service_account != identity.service_account {
         return Err(Refusal::OtherServiceAccount);
     }
-    let image = pod.sidecar_image.as_deref().ok_or(Refusal::NoSidecar)?;
-    // Pods keep the image they were created with, so after an upgrade of the
-    // operator theirs is an earlier version of ours.
-    if repository(image) != repository(sidecar_image) {
+    let sidecar = pod.sidecar.as_ref().ok_or(Refusal::NoSidecar)?;
+    if !sidecar.has_image_of(sidecar_image) {
         return Err(Refusal::OtherImage);
     }
     // Nobody would be told what becomes of it.
@@ -78,21 +77,40 @@ pub fn admit(
     })
 }
 
-/// An image without its tag and digest.
-fn repository(image: &str) -> &str {
-    let image = image.split_once('@').map_or(image, |(image, _)| image);
-    match image.rsplit_once(':') {
-        // A colon before a slash is a registry's port.
-        Some((repository, tag)) if !tag.contains('/') => repository,
-        _ => image,
+/// Whether the pod's sidecar shows its token to the feed at this address alone,
+/// and believes nobody whose key we do not hold.
+///
+/// Asked when a stream begins and not later: variables of a pod never change,
+/// and when an authority is lost its pods are to keep what they have.
+///
+/// # Errors
+/// [`Refusal::OtherFeed`].
+pub fn check_feed(
+    pod: &InjectedPod,
+    address: &str,
+    authorities: &Authorities,
+) -> Result<(), Refusal> {
+    let held = |root: &str| authorities.all().any(|held| held.root == root);
+    let sidecar = pod.sidecar.as_ref();
+    match sidecar.is_some_and(|sidecar| sidecar.dials(address, held)) {
+        true => Ok(()),
+        false => Err(Refusal::OtherFeed),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use credence_core::names;
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::certificates::held::Held;
+    use crate::certificates::rotation::{Step, advance};
+    use crate::inject::FoundSidecar;
+    use crate::watches::pods::PodView;
 
     const IMAGE: &str = "registry.test:5000/credence-sidecar:0.2.0";
+    const FEED: &str = "credence-feed.credence-system.svc:8444";
 
     fn identity() -> Identity {
         Identity {
@@ -104,11 +122,16 @@ mod tests {
         }
     }
 
+    fn sidecar(image: &str) -> FoundSidecar {
+        let image = image.to_owned();
+        FoundSidecar { image, feed: None }
+    }
+
     fn pod() -> InjectedPod {
         InjectedPod {
             uid: "u".to_owned(),
             service_account: "checkout".to_owned(),
-            sidecar_image: Some(IMAGE.to_owned()),
+            sidecar: Some(sidecar(IMAGE)),
             injected: true,
             token_elsewhere: false,
             host_network: false,
@@ -116,7 +139,6 @@ mod tests {
             shares_processes: false,
             lowered: false,
             collections: None,
-            root: None,
             template: None,
         }
     }
@@ -150,7 +172,7 @@ mod tests {
     #[test]
     fn a_pod_that_is_not_the_tokens_gets_nothing() {
         let image = |image: &str| InjectedPod {
-            sidecar_image: Some(image.to_owned()),
+            sidecar: Some(sidecar(image)),
             ..pod()
         };
         let cases = [
@@ -170,14 +192,12 @@ mod tests {
             ),
             (
                 InjectedPod {
-                    sidecar_image: None,
+                    sidecar: None,
                     ..pod()
                 },
                 Refusal::NoSidecar,
             ),
             (image("registry.test:5000/app:0.2.0"), Refusal::OtherImage),
-            (image("credence-sidecar:0.2.0"), Refusal::OtherImage),
-            (image(""), Refusal::OtherImage),
             (
                 InjectedPod {
                     injected: false,
@@ -227,21 +247,6 @@ mod tests {
     }
 
     #[test]
-    fn another_version_of_the_sidecar_is_still_ours() {
-        for image in [
-            "registry.test:5000/credence-sidecar:0.1.0",
-            "registry.test:5000/credence-sidecar",
-            "registry.test:5000/credence-sidecar:0.1.0@sha256:00",
-        ] {
-            let pod = InjectedPod {
-                sidecar_image: Some(image.to_owned()),
-                ..pod()
-            };
-            assert!(admitted(&pod, Environment::Live).is_ok(), "{image}");
-        }
-    }
-
-    #[test]
     fn shared_memory_is_allowed_where_nothing_is_live() {
         let shared = InjectedPod {
             shares_processes: true,
@@ -253,5 +258,72 @@ mod tests {
             ..shared
         };
         assert!(admitted(&lowered, Environment::Live).is_ok());
+    }
+
+    /// A pod whose sidecar is told of this feed and these authorities.
+    fn dialling(feed: &str, authorities: &[&Held]) -> InjectedPod {
+        let ca: String = authorities
+            .iter()
+            .map(|held| held.authority.pem.as_str())
+            .collect();
+        let pod = serde_json::json!({"metadata": {}, "spec": {"initContainers": [{
+            "name": names::CONTAINER, "image": IMAGE, "restartPolicy": "Always",
+            "env": [
+                {"name": names::FEED_VARIABLE, "value": feed},
+                {"name": names::FEED_CA_VARIABLE, "value": ca},
+                {"name": names::TOKEN_VARIABLE, "value": "/var/run/secrets/credence.dev/token"},
+            ],
+        }]}});
+        serde_json::from_value::<PodView>(pod).unwrap().into()
+    }
+
+    fn authorities() -> Authorities {
+        let now = Timestamp::UNIX_EPOCH;
+        let steps = [
+            Step::Create,
+            Step::Begin("once"),
+            Step::Promote,
+            Step::Begin("twice"),
+        ];
+        steps.iter().fold(Authorities::default(), |before, step| {
+            advance(&before, step, &["feed".to_owned()], now).unwrap()
+        })
+    }
+
+    #[test]
+    fn a_sidecar_that_trusts_any_authority_of_ours_shows_its_token_to_us() {
+        let held = authorities();
+        let (current, next) = (held.current.as_ref(), held.next.as_ref());
+        let (current, next, retired) = (current.unwrap(), next.unwrap(), &held.retired[0].held);
+        for trusted in [
+            &[current][..],
+            &[next],
+            &[retired],
+            &[current, next],
+            &[retired, current],
+        ] {
+            let pod = dialling(FEED, trusted);
+            assert_eq!(check_feed(&pod, FEED, &held), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_sidecar_that_would_show_its_token_to_others_gets_nothing() {
+        let held = authorities();
+        let current = held.current.as_ref().unwrap();
+        let stranger = authorities().current.unwrap();
+        for pod in [
+            dialling("theirs.test:8444", &[current]),
+            dialling(FEED, &[&stranger]),
+            dialling(FEED, &[current, &stranger]),
+            dialling(FEED, &[]),
+            pod(),
+        ] {
+            let refused = check_feed(&pod, FEED, &held);
+            assert_eq!(refused, Err(Refusal::OtherFeed), "{pod:?}");
+        }
+        let nothing = Authorities::default();
+        let ours = dialling(FEED, &[current]);
+        assert!(check_feed(&ours, FEED, &nothing).is_err());
     }
 }

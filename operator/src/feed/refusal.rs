@@ -42,6 +42,9 @@ pub enum Refusal {
     /// The container of that name runs something else.
     #[error("the sidecar container has another image")]
     OtherImage,
+    /// It would show the token to somebody else as well.
+    #[error("the sidecar container has another feed, or trusts another authority")]
+    OtherFeed,
     /// The pod cannot be followed.
     #[error("the pod lacks the label credence.dev/injected")]
     NotInjected,
@@ -113,6 +116,7 @@ impl Refusal {
             Self::OtherServiceAccount => "other-service-account",
             Self::NoSidecar => "no-sidecar",
             Self::OtherImage => "other-image",
+            Self::OtherFeed => "other-feed",
             Self::NotInjected => "not-injected",
             Self::TokenElsewhere => "token-elsewhere",
             Self::HostNetwork => "host-network",
@@ -146,6 +150,7 @@ impl Refusal {
             | Self::OtherServiceAccount
             | Self::NoSidecar
             | Self::OtherImage
+            | Self::OtherFeed
             | Self::NotInjected
             | Self::TokenElsewhere
             | Self::HostNetwork

@@ -14,11 +14,12 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
+use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::allowance::{Allowance, Rate};
 use super::attempts::Attempts;
-use super::consumer::admit;
+use super::consumer::{admit, check_feed};
 use super::identity::Identity;
 use super::refusal::Refusal;
 use super::reviews::Reviews;
@@ -26,6 +27,7 @@ use super::stream::{self, Parts};
 use super::streams::Streams;
 use crate::arrivals::Arrival;
 use crate::catalogue::Catalogue;
+use crate::certificates::Authorities;
 use crate::metrics::Metrics;
 use crate::random;
 use crate::readiness::{Check, Readiness};
@@ -72,6 +74,10 @@ pub struct Feed {
     pub metrics: Arc<Metrics>,
     /// The operator's `--sidecar-image`.
     pub sidecar_image: Arc<str>,
+    /// `host:port`, as sidecars are told it.
+    pub address: String,
+    /// The authorities that a sidecar may trust.
+    pub held: watch::Receiver<Arc<Authorities>>,
     /// Of this process.
     pub shutdown: Shutdown,
 }
@@ -210,7 +216,10 @@ impl Connection {
         let pod = feed.pod(&identity).await?;
         let shelf = feed.catalogue.subscribe(&identity.namespace);
         let environment = shelf.borrow().environment().ok_or(Refusal::NotReady)?;
-        admit(&identity, &pod, environment, &feed.sidecar_image).inspect_err(|refusal| {
+        let admitted = admit(&identity, &pod, environment, &feed.sidecar_image);
+        let held = feed.held.borrow().clone();
+        let dials = |_| check_feed(&pod, &feed.address, &held);
+        admitted.and_then(dials).inspect_err(|refusal| {
             info!(
                 namespace = identity.namespace,
                 service_account = identity.service_account,

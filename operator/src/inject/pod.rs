@@ -8,6 +8,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use super::found_sidecar::covers;
+
 type Strings<'a> = BTreeMap<&'a str, &'a str>;
 
 #[derive(Debug, Deserialize)]
@@ -254,12 +256,6 @@ impl Container<'_> {
     pub(super) fn startup_path(&self) -> Option<&str> {
         self.startup_probe.as_ref()?.http_get.as_ref()?.path
     }
-}
-
-/// Whether what is mounted at `path` hides this file.
-pub fn covers(path: &str, file: &str) -> bool {
-    file.strip_prefix(path.trim_end_matches('/'))
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl Volume<'_> {

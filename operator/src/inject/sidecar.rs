@@ -6,6 +6,7 @@ use credence_core::names;
 use serde_json::{Value, json};
 
 use super::InjectSettings;
+use super::found_sidecar::token_file;
 use super::pod::Container;
 
 /// How long the token is good for. The kubelet replaces it when four fifths
@@ -115,11 +116,10 @@ pub(super) fn token_volume() -> Value {
 
 /// The same for every pod.
 fn environment(settings: &InjectSettings) -> Vec<(&'static str, String)> {
-    let token = format!("{}/{}", names::TOKEN_DIRECTORY, names::TOKEN_FILE);
     let mut variables = vec![
         (names::FEED_VARIABLE, settings.feed.clone()),
         (names::FEED_CA_VARIABLE, settings.ca.to_string()),
-        (names::TOKEN_VARIABLE, token),
+        (names::TOKEN_VARIABLE, token_file()),
     ];
     if let Some(egress) = &settings.egress {
         variables.push(("HTTPS_PROXY", egress.url.as_str().to_owned()));

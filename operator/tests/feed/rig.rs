@@ -13,7 +13,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use credence_core::bundle::{Bundle, Entry, Route};
 use credence_core::collection::Scope;
-use credence_core::names::{CONTAINER, FEED_PATH, INJECTED};
+use credence_core::names::{
+    CONTAINER, FEED_CA_VARIABLE, FEED_PATH, FEED_VARIABLE, INJECTED, TOKEN_VARIABLE,
+};
 use credence_core::wire::Event;
 use credence_core::{CollectionName, Environment};
 use credence_operator::catalogue::{Catalogue, Namespace, Outline, Planned};
@@ -48,6 +50,8 @@ use tokio::sync::watch;
 use tokio_rustls::TlsConnector;
 
 const SERVICE: &str = "credence-feed";
+/// Where sidecars of ours are told that the feed is.
+const ADDRESS: &str = "credence-feed.credence-system.svc:8444";
 
 /// A token for the feed, with the name of its pod for a signature.
 pub(crate) fn token(signature: &str) -> String {
@@ -61,10 +65,47 @@ pub(crate) fn good_token() -> String {
     token("web-0")
 }
 
+/// The pod of this name: those whose name says so dial somebody else.
+fn pod(name: &str, ca: &str) -> Value {
+    let feed = match name {
+        "web-elsewhere" => "theirs.test:8444",
+        _ => ADDRESS,
+    };
+    let ca = match name {
+        "web-deceived" => format!("{ca}{}", authorities().current.unwrap().authority.pem),
+        _ => ca.to_owned(),
+    };
+    json!({
+        "metadata": {
+            "name": name, "namespace": "shop", "uid": format!("uid-of-{name}"),
+            "labels": {INJECTED: "true"},
+        },
+        "spec": {
+            "serviceAccountName": "checkout",
+            "initContainers": [{
+                "name": CONTAINER, "image": "sidecar:1", "restartPolicy": "Always",
+                "env": [
+                    {"name": FEED_VARIABLE, "value": feed},
+                    {"name": FEED_CA_VARIABLE, "value": ca},
+                    {"name": TOKEN_VARIABLE, "value": "/var/run/secrets/credence.dev/token"},
+                ],
+            }],
+        },
+        "status": {"phase": "Running"},
+    })
+}
+
+fn authorities() -> Authorities {
+    let services = [SERVICE.to_owned()];
+    let now = Timestamp::now();
+    advance(&Authorities::default(), &Step::Create, &services, now).unwrap()
+}
+
 /// Answers what the feed asks of an API server, and nothing else.
 async fn api_server(
     request: Request<kube::client::Body>,
     reviews: Arc<AtomicUsize>,
+    ca: Arc<str>,
 ) -> Result<Response<kube::client::Body>, Infallible> {
     let (head, body) = request.into_parts();
     let (status, answer) = match (head.method.as_str(), head.uri.path()) {
@@ -87,17 +128,9 @@ async fn api_server(
             };
             (StatusCode::CREATED, review)
         }
-        ("GET", path) if path.starts_with("/api/v1/namespaces/shop/pods/web-") => (
-            StatusCode::OK,
-            json!({
-                "metadata": {"name": "web", "namespace": "shop", "uid": format!("uid-of-{}", &path[29..]), "labels": {INJECTED: "true"}},
-                "spec": {
-                    "serviceAccountName": "checkout",
-                    "initContainers": [{"name": CONTAINER, "image": "sidecar:1", "restartPolicy": "Always"}],
-                },
-                "status": {"phase": "Running"},
-            }),
-        ),
+        ("GET", path) if path.starts_with("/api/v1/namespaces/shop/pods/web-") => {
+            (StatusCode::OK, pod(&path[29..], &ca))
+        }
         (method, path) => panic!("nobody should ask for {method} {path}"),
     };
     let bytes = serde_json::to_vec(&answer).unwrap();
@@ -159,8 +192,12 @@ pub(crate) fn planned(environment: Environment, generation: i64, host: &str) -> 
 impl Operator {
     pub(crate) async fn start() -> Self {
         let reviews = Arc::new(AtomicUsize::new(0));
-        let counter = reviews.clone();
-        let api_server = tower::service_fn(move |request| api_server(request, counter.clone()));
+        let authorities = authorities();
+        let authority = authorities.current.as_ref().unwrap().authority.clone();
+        let (counter, ca) = (reviews.clone(), Arc::from(authority.pem));
+        let api_server =
+            tower::service_fn(move |request| api_server(request, counter.clone(), Arc::clone(&ca)));
+        let (_, held) = watch::channel(Arc::new(authorities));
         let client = kube::Client::new(api_server, "default");
         let metrics = Arc::new(Metrics::default());
         let catalogue = Arc::new(Catalogue::new(Queue::default(), "credence-credentials"));
@@ -181,13 +218,10 @@ impl Operator {
             readiness: readiness.clone(),
             metrics,
             sidecar_image: "sidecar:1".into(),
+            address: ADDRESS.to_owned(),
+            held: held.clone(),
             shutdown: draining.clone(),
         });
-        let now = Timestamp::now();
-        let services = [SERVICE.to_owned()];
-        let authorities = advance(&Authorities::default(), &Step::Create, &services, now).unwrap();
-        let root = authorities.current.as_ref().unwrap().authority.der.clone();
-        let (_, held) = watch::channel(Arc::new(authorities));
         let tls = resolver::server_config(held, &[HTTP2]).unwrap();
         let server = Server::new(
             bind(Some([127, 0, 0, 1].into()), 0).await.unwrap(),
@@ -199,7 +233,7 @@ impl Operator {
         catalogue.announce(&key(), outline());
         let operator = Self {
             address,
-            root,
+            root: authority.der,
             catalogue,
             streams,
             readiness,

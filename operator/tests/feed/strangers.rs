@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use credence_core::Environment;
 use credence_core::names::FEED_PATH;
 use http::{Method, StatusCode};
+use http_body_util::BodyExt as _;
 
 use crate::rig::{Operator, ask, follow, good_token, token};
 
@@ -25,6 +26,21 @@ async fn nobody_without_the_token_gets_anything() {
     );
     let response = ask(&mut stranger, Method::GET, "/", &good_token(), Vec::new()).await;
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_pod_whose_sidecar_dials_somebody_else_gets_nothing() {
+    let operator = Operator::start().await;
+    operator.plan(Environment::Development, 1, "one.test");
+    for pod in ["web-elsewhere", "web-deceived"] {
+        let mut bearer = operator.connect().await;
+        let response = ask(&mut bearer, Method::GET, FEED_PATH, &token(pod), Vec::new()).await;
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "{pod}");
+        let said = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(said.starts_with(b"the sidecar container has another feed"));
+    }
+    let mut sidecar = operator.connect().await;
+    assert_eq!(follow(&mut sidecar).await.status(), StatusCode::OK);
 }
 
 #[tokio::test]

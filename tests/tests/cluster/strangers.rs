@@ -11,6 +11,7 @@ use credence_core::names::{AUDIENCE, CONTAINER, FEED_PORT, INJECTED};
 use credence_core::wire::{Ack, Event};
 use credence_core::{Environment, names};
 use credence_tests::image::SIDECAR;
+use credence_tests::pki::Authority;
 use credence_tests::session::{Session, Trust};
 use credence_tests::shop::{APP, Branch, PATIENCE, SYSTEM, Shop, restricted_pod};
 use credence_tests::token::Issuer;
@@ -32,6 +33,11 @@ const GROWTH: u64 = 6 * 1024;
 
 pub(crate) const CASES: &[Case] = &[
     Case::alone("the feed refuses each stranger by a reason", by_a_reason).here(HERE),
+    Case::alone(
+        "a sidecar with another feed or authority is given nothing",
+        with_another_feed,
+    )
+    .here(HERE),
     Case::alone(
         "a stream is acknowledged by its own sidecar only",
         by_its_own,
@@ -180,6 +186,53 @@ fn other_image() -> Value {
     sidecar["args"] = json!(null);
     pod["spec"]["initContainers"] = json!([sidecar]);
     pod
+}
+
+/// Sidecars of ours by their image, of which two would show their token to
+/// somebody else: by its address, or by an authority of his.
+fn with_another_feed(shop: &Shop) -> Result<()> {
+    let feed = Feed::of(shop, 0)?;
+    let issuer = issuer(shop)?;
+    let stranger = Authority::new("stranger")?;
+    shop.with_branch("dialled", Environment::Development, |branch| {
+        branch.apply(&[pod("good")])?;
+        branch.wait_for("pod/good", "condition=Ready")?;
+        let (good, account) = shown(branch, "good")?;
+        let sidecar = &good["spec"]["initContainers"][0];
+        let by_hand = |name: &str, variable: &str, change: &dyn Fn(&str) -> String| {
+            let mut pod = pod(name);
+            pod["metadata"]["labels"] = json!({names::INJECT: "false", INJECTED: "true"});
+            let mut copy = json!({});
+            for member in ["name", "image", "restartPolicy", "env", "securityContext"] {
+                copy[member] = sidecar[member].clone();
+            }
+            for told in copy["env"].as_array_mut().into_iter().flatten() {
+                if told["name"] == variable {
+                    told["value"] = change(told["value"].as_str().unwrap_or_default()).into();
+                }
+            }
+            pod["spec"]["initContainers"] = json!([copy]);
+            pod
+        };
+        branch.apply(&[
+            by_hand("same", "NOTHING", &str::to_owned),
+            by_hand("elsewhere", names::FEED_VARIABLE, &|_| {
+                "theirs.test:8444".to_owned()
+            }),
+            by_hand("deceived", names::FEED_CA_VARIABLE, &|ours| {
+                format!("{ours}{}", stranger.certificate())
+            }),
+        ])?;
+        let token = |name: &str| {
+            let (pod, _) = shown(branch, name)?;
+            issuer.token(AUDIENCE, &pod, &account, 600)
+        };
+        ensure!(feed.status(Some(&token("same")?))? == 200, "the same");
+        for other in ["elsewhere", "deceived"] {
+            feed.refuses(shop, Some(&token(other)?), 403, "other-feed")?;
+        }
+        Ok(())
+    })
 }
 
 /// An acknowledgement for another's stream, or longer than any, is refused, and
