@@ -49,6 +49,13 @@ pub fn closed() -> PathBuf {
     images::target().join("tmp/closed")
 }
 
+/// Where [`crate::feed::Recording::keep`] puts what sidecars of development
+/// were sent. It holds keys of theirs, and is no part of the other folders.
+#[must_use]
+pub fn feeds() -> PathBuf {
+    images::target().join("tmp/feeds")
+}
+
 /// Writes into `folder` what a namespace says that is about to be deleted: its
 /// objects, Events and containers' logs.
 ///

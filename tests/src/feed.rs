@@ -1,6 +1,7 @@
 //! The operator's feed, as a pod's sidecar sees it: connected to with a token,
 //! recorded whole.
 
+use std::fs;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use http_body_util::BodyExt as _;
 
+use crate::collect;
 use crate::session::{Session, Trust};
 
 /// Connecting and the answer's head.
@@ -41,6 +43,19 @@ impl Recording {
     pub fn text(&self) -> String {
         let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Writes all that has come so far where [`collect::feeds`] says, for who
+    /// looks for what must never have been in it. Not of a live feed, which
+    /// holds live keys.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn keep(&self, name: &str) -> Result<()> {
+        let folder = collect::feeds();
+        fs::create_dir_all(&folder)?;
+        let path = folder.join(format!("{name}.jsonl"));
+        fs::write(&path, self.text()).with_context(|| format!("writing {}", path.display()))
     }
 
     /// Waits until `seen` is true of all that has come.

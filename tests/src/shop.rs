@@ -190,17 +190,6 @@ impl Shop {
         &self.secrets[name]
     }
 
-    /// Every secret value that was planted.
-    #[must_use]
-    pub fn planted(&self) -> Vec<&str> {
-        let secret_part = |key: &'_ String| key.find(':').map_or(0, |colon| colon + 1);
-        self.keys
-            .values()
-            .map(|key| &key[secret_part(key)..])
-            .chain(self.secrets.values().map(String::as_str))
-            .collect()
-    }
-
     /// `kubectl wait` with [`PATIENCE`].
     ///
     /// # Errors

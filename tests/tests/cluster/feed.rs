@@ -72,6 +72,7 @@ fn a_development_feed_never_holds_a_live_key(shop: &Shop) -> Result<()> {
         shop.key("payments-dev"),
     )?;
     until_identity(shop, "payments dev")?;
+    recording.keep("development")?;
     let text = recording.text();
     for api in APIS {
         let (_, secret) = shop
@@ -252,6 +253,7 @@ fn a_pod_gets_what_it_may_use_and_no_more(shop: &Shop) -> Result<()> {
         !recording.text().contains(shop.key("payments-dev")),
         "it was given payments"
     );
+    recording.keep("choosy")?;
     let url = "http://localhost:2733/payments/x";
     let answer = kubectl.exec(DEVELOPMENT, "choosy", APP, &["/probe", "call", url])?;
     crate::calls::expect(&serde_json::from_str(&answer)?, 404, "unknown-collection")?;

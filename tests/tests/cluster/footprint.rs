@@ -72,7 +72,7 @@ fn both_images_are_small(_: &Shop) -> Result<()> {
 }
 
 /// Everything that the cluster says about itself holds none of the planted
-/// secrets in any form.
+/// secrets in any form, and what development was sent none that is not its own.
 fn no_secret_was_left_anywhere(shop: &Shop) -> Result<()> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("collected");
     collect::collect(shop.cluster(), &folder)?;
@@ -86,6 +86,12 @@ fn no_secret_was_left_anywhere(shop: &Shop) -> Result<()> {
     let mut found = leaks::leaks(&folder, &shop.planted())?;
     if collect::closed().exists() {
         found.extend(leaks::leaks(&collect::closed(), &shop.planted())?);
+    }
+    if collect::feeds().exists() {
+        found.extend(leaks::leaks(
+            &collect::feeds(),
+            &shop.never_in_development(),
+        )?);
     }
     ensure!(found.is_empty(), "{found:#?}");
     Ok(())

@@ -72,6 +72,8 @@ fn a_cluster_collection_is_for_the_namespaces_it_selects(shop: &Shop) -> Result<
     ensure!(took < Duration::from_secs(5), "withdrawn after {took:?}");
     stage.until_lost("dev")?;
 
+    dev.keep("cluster-collection-selected")?;
+    out.keep("cluster-collection-not-selected")?;
     for (recording, never) in [
         (&dev, "weather-live"),
         (&out, "weather-live"),

@@ -98,8 +98,10 @@ fn run() -> Result<()> {
         return Ok(());
     };
     let begin = Instant::now();
-    if collect::closed().exists() {
-        std::fs::remove_dir_all(collect::closed())?;
+    for folder in [collect::closed(), collect::feeds()] {
+        if folder.exists() {
+            std::fs::remove_dir_all(folder)?;
+        }
     }
     let shop = Shop::open(&cluster).inspect_err(|_| look(&cluster))?;
     println!(
