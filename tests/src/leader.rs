@@ -1,7 +1,6 @@
 //! The replica that leads, and what can happen to it.
 
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -58,6 +57,19 @@ impl Leader {
         Ok(())
     }
 
+    /// Waits until another one leads.
+    ///
+    /// # Errors
+    /// None does for a long time.
+    pub fn until_replaced(&self, shop: &Shop) -> Result<()> {
+        let kubectl = shop.cluster().kubectl();
+        wait::until("another leader", PATIENCE, || {
+            let lease = kubectl.json(&["-n", SYSTEM, "get", "lease", "credence-operator"])?;
+            let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
+            Ok((!holder.is_empty() && holder != self.pod).then_some(()))
+        })
+    }
+
     /// Stops it for as long as what is returned lives.
     ///
     /// # Errors
@@ -107,6 +119,3 @@ fn route(process: &Process, action: &str) -> Result<()> {
     }
     Ok(())
 }
-
-/// Longer than a lease lasts without being renewed.
-pub const LEASE_IS_LOST: Duration = Duration::from_secs(14);

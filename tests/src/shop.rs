@@ -17,6 +17,7 @@ mod branch;
 mod issuer;
 mod keys;
 mod objects;
+mod quiet;
 
 pub use branch::Branch;
 pub use issuer::Issuer;

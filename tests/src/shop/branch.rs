@@ -16,9 +16,10 @@ pub struct Branch<'a> {
 }
 
 impl Shop {
-    /// Does `work` in a branch that is opened for it, and closes that when the
-    /// work is done; what it said goes where [`collect::closed`] says. After a
-    /// failure it stays as it is, to be looked into.
+    /// Does `work` in a branch that is opened for it, and begins to close that
+    /// when the work is done: its pods may go on for some seconds
+    /// ([`Shop::until_quiet`]). What it said goes where [`collect::closed`] says.
+    /// After a failure it stays as it is, to be looked into.
     ///
     /// # Errors
     /// It cannot be opened or closed, or the work fails.
@@ -35,10 +36,9 @@ impl Shop {
         branch.open(environment)?;
         let done = work(&branch)?;
         collect::namespace(&self.cluster, &collect::closed(), name)?;
-        // To the end: its pods may be calling, and the next case counts calls.
         self.cluster
             .kubectl()
-            .run(&["delete", "namespace", name, "--timeout=120s"])?;
+            .run(&["delete", "namespace", name, "--wait=false"])?;
         Ok(done)
     }
 }

@@ -115,6 +115,7 @@ fn what_cannot_be_authenticated_is_never_sent(shop: &Shop) -> Result<()> {
     )?;
     let pod = bundleless_pod(shop)?;
 
+    shop.until_quiet()?;
     let before = shop.counters()?;
     expect(
         &shop.call(DEVELOPMENT, "/nonesuch/x")?,

@@ -16,7 +16,7 @@ pub(crate) const CASES: &[Case] = &[
         "relabelling needs the verb promote",
         relabelling_needs_the_verb_promote,
     ),
-    Case::alone("a promoted namespace uses the other credential", |shop| {
+    Case::parallel("a promoted namespace uses the other credential", |shop| {
         promoted(shop, SHARED)
     })
     .here(audit::ELSEWHERE),
@@ -38,7 +38,7 @@ struct Limit {
     cut: u64,
 }
 
-/// On a machine that others may be using.
+/// On a machine that others may be using, other cases at least.
 const SHARED: Limit = Limit {
     used: 5000,
     cut: 15_000,

@@ -21,7 +21,7 @@ pub(crate) const CASES: &[Case] = &[
         |shop| pods_are_ready_soon(shop, 10, OURS),
     )
     .soak(),
-    Case::alone(
+    Case::parallel(
         "a pod that is deleted calls until it ends",
         a_deleted_pod_calls_until_it_ends,
     ),
@@ -35,6 +35,7 @@ const OURS: i64 = 3;
 /// One after another, as the first pod of an app starts.
 fn pods_are_ready_soon(shop: &Shop, pods: usize, limit: i64) -> Result<()> {
     shop.with_branch("soon", Environment::Development, |branch| {
+        shop.until_quiet()?;
         let mut taken = Vec::new();
         for number in 0..pods {
             let name = format!("pod-{number}");

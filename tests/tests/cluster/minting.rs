@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use credence_core::Environment;
 use credence_core::token::Record;
-use credence_tests::leader::{LEASE_IS_LOST, Leader};
+use credence_tests::leader::Leader;
 use credence_tests::shop::{Branch, Issuer, PATIENCE, SYSTEM, Shop};
 use credence_tests::wait::until;
 use jiff::Timestamp;
@@ -48,9 +48,9 @@ pub(crate) const CASES: &[Case] = &[
 enum Loss {
     /// Killed where it stands.
     Killed,
-    /// Stopped for longer than its lease lasts, and then let go on.
+    /// Stopped until another leads, and then let go on.
     Paused,
-    /// The API server is not reached for as long.
+    /// The API server is not reached until then.
     CutOff,
 }
 
@@ -102,7 +102,7 @@ fn lost_between_refreshes(shop: &Shop, losses: &[(Duration, Loss)]) -> Result<()
                 Loss::Paused => {
                     let paused = leader.pause()?;
                     issuer.tell("answer")?;
-                    sleep(LEASE_IS_LOST);
+                    leader.until_replaced(shop)?;
                     drop(paused);
                 }
                 Loss::CutOff => {
@@ -111,7 +111,7 @@ fn lost_between_refreshes(shop: &Shop, losses: &[(Duration, Loss)]) -> Result<()
                     // it could write down: that is the other case.
                     state.until_written()?;
                     issuer.tell("answer")?;
-                    sleep(LEASE_IS_LOST);
+                    leader.until_replaced(shop)?;
                     drop(cut_off);
                 }
             }

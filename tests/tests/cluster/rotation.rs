@@ -92,6 +92,7 @@ fn edited_secrets_are_used(shop: &Shop, edits: usize, limit: Limit) -> Result<()
 /// written again, they go on.
 fn a_deleted_secret_is_an_error_and_a_condition(shop: &Shop) -> Result<()> {
     let kubectl = shop.cluster().kubectl();
+    shop.until_quiet()?;
     kubectl.run(&["-n", DEVELOPMENT, "delete", "secret", "payments-dev"])?;
     credence_tests::wait::until("calls to be refused", PATIENCE, || {
         Ok((shop.call(DEVELOPMENT, "/payments/x")?["status"] == 503).then_some(()))
