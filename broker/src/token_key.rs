@@ -6,14 +6,15 @@ use aws_lc_rs::digest::{Context, SHA256};
 use credence_core::Environment;
 
 /// The name of one token in a store: 32 hexadecimal digits, which say nothing
-/// of what they were made from. Collections of one name, and the two
-/// environments of one collection, never share a token.
+/// of what they were made from. Collections of one name, and the settings of
+/// the two environments of one collection, never share a token.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TokenKey(Box<str>);
 
 impl TokenKey {
     /// Of a collection, by an identity that no later one of the same name has,
-    /// and an environment.
+    /// and the environment whose settings it is obtained with. A caller of
+    /// development that has live settings means the token of live.
     pub fn new(collection: &str, environment: Environment) -> Self {
         let mut context = Context::new(&SHA256);
         // The separator is in neither: `a` + `bc` is not `ab` + `c`.

@@ -52,6 +52,9 @@ pub(crate) struct Ordered {
     pub(crate) file: Arc<str>,
     /// The collection's namespace; absent where it is the cluster's.
     pub(crate) namespace: Option<String>,
+    /// Whose settings it is obtained with: a refresh token of live ones that
+    /// development uses, too, is the same.
+    pub(crate) environment: Environment,
     /// How the token is obtained.
     pub(crate) order: Arc<Order>,
 }
@@ -108,6 +111,7 @@ pub(crate) fn plan(
             let ordered = Ordered {
                 file: Arc::clone(&object.origin.file),
                 namespace: object.namespace.clone().filter(|_| !of_cluster),
+                environment: collection.selected(consumer.environment).block,
                 order: Arc::new(order),
             };
             orders.insert(collection.name.clone(), ordered);

@@ -246,9 +246,8 @@ async fn until(due: Option<Timestamp>) {
 impl Desk {
     fn apply(&mut self, plan: &mut Plan) {
         let wanted = plan.orders.iter().map(|(name, ordered)| {
-            let environment = plan.bundle.environment;
             let wanted = Wanted {
-                token: token_key(&self.places, name, ordered, environment),
+                token: token_key(&self.places, name, ordered),
                 order: Arc::clone(&ordered.order),
             };
             (name.clone(), wanted)

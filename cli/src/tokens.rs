@@ -44,13 +44,12 @@ pub(crate) fn token_key(
     places: &Places,
     collection: &CollectionName,
     ordered: &Ordered,
-    environment: Environment,
 ) -> TokenKey {
     let file = places.of_file(&ordered.file);
     let namespace = ordered.namespace.as_deref().unwrap_or_default();
     // Neither of the last two has a line break in it.
     let identity = format!("{}\n{namespace}\n{collection}", file.display());
-    TokenKey::new(&identity, environment)
+    TokenKey::new(&identity, ordered.environment)
 }
 
 /// Keeps the tokens of a session.

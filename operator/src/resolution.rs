@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use credence_core::Environment;
 use credence_core::bundle::{Entry, Token, Unavailable};
 use credence_core::collection::{Collection, Verification};
 use credence_core::resolve::{Material, Warning, resolve};
@@ -154,6 +155,16 @@ impl Resolution {
         match self.entry {
             Entry::Ready(_) => true,
             Entry::Unavailable(_) | Entry::Unsupported(_) => false,
+        }
+    }
+
+    /// The environment under which its token is kept: that of the settings it is
+    /// obtained with. Live settings in development are the same grant, and two
+    /// keepers of one refresh token would use it up for each other.
+    pub const fn token_environment(&self) -> Environment {
+        match self.uses_live_fallback {
+            true => Environment::Live,
+            false => self.inputs.environment,
         }
     }
 

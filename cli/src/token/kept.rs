@@ -79,7 +79,7 @@ pub(super) async fn report(args: &TokenArgs) -> Result<Report, Unknown> {
         let row = served.plan.rows.iter().find(|row| row.name == *name);
         return Err(without_order(args, served.namespace, row));
     };
-    let key = token_key(&places, name, ordered, served.environment);
+    let key = token_key(&places, name, ordered);
     let stored = Storage::of_user().load(&key).await?;
     let record = stored.map(|stored| stored.record);
     let terms = &ordered.order.terms;

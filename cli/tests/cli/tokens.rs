@@ -219,6 +219,22 @@ fn two_runs_of_one_folder_never_send_the_same_refresh_token() {
 }
 
 #[test]
+fn development_with_live_settings_has_the_token_of_live() {
+    let issuer = Issuer::start(3600);
+    let laptop = Laptop::new(&issuer, REFRESH_TOKEN);
+    let collection = collection(&issuer, REFRESH_TOKEN);
+    let settings = "  developmentFallback: UseLive\n  live:\n";
+    let collection = collection.replace("  development:\n", settings);
+    fs::write(laptop.folder.path().join("api.yaml"), collection).unwrap();
+    for environment in ["live", "development", "live"] {
+        let running = laptop.run(&["--environment", environment]);
+        get_until(running.address("proxy"), "/api/a", "access-1-");
+        interrupt(running);
+    }
+    assert_eq!(issuer.asked().len(), 1);
+}
+
+#[test]
 fn a_run_with_a_wrong_secret_is_not_made_to_ask_again_by_another() {
     let issuer = Issuer::start(3);
     let laptop = Laptop::new(&issuer, CLIENT_CREDENTIALS);

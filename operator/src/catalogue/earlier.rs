@@ -1,11 +1,9 @@
 //! Tokens of an order that was replaced.
 
-use std::sync::Arc;
-
 use credence_core::Environment;
-use credence_core::token::Order;
 
 use super::{Orders, Planned, Slot};
+use crate::resolution::Resolution;
 
 impl Slot {
     /// How what is kept was obtained, where calls may go on with it under a new
@@ -13,11 +11,12 @@ impl Slot {
     /// until the provider has answered. It is so only where nothing else is
     /// different that decides which token is meant, or where it goes.
     pub(super) fn earlier_than(&self, planned: &Planned) -> Orders {
-        let replaced = |environment: &Environment, order: &Arc<Order>| {
+        let replaced = |environment: &Environment, resolution: &Resolution| {
+            let order = resolution.order.as_ref()?;
             let before = self.planned.as_ref();
             let before = before.and_then(|planned| planned.resolutions.get(environment));
             let before = before.and_then(|resolution| resolution.order.as_ref());
-            let record = self.records.get(environment)?;
+            let record = self.records.get(&resolution.token_environment())?;
             before
                 .into_iter()
                 .chain(self.earlier.get(environment))
@@ -31,8 +30,7 @@ impl Slot {
         let orders = planned.resolutions.iter();
         orders
             .filter_map(|(environment, resolution)| {
-                let earlier = replaced(environment, resolution.order.as_ref()?)?;
-                Some((*environment, earlier))
+                Some((*environment, replaced(environment, resolution)?))
             })
             .collect()
     }
@@ -41,14 +39,14 @@ impl Slot {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::sync::Arc;
 
     use credence_core::bundle::TokenState;
-    use credence_core::token::{Next, Record, Setback, SetbackReason};
+    use credence_core::token::{Next, Order, Record, Setback, SetbackReason};
     use jiff::{SignedDuration, Timestamp};
 
     use super::*;
     use crate::catalogue::Outline;
-    use crate::resolution::Resolution;
     use crate::revision::Inputs;
     use crate::tokens;
 

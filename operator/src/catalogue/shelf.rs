@@ -58,7 +58,8 @@ pub struct Slot {
     pub earlier: Orders,
 }
 
-/// What is kept of the tokens of one collection.
+/// What is kept of the tokens of one collection, by
+/// [`Resolution::token_environment`].
 pub type Records = BTreeMap<Environment, Arc<Record>>;
 
 /// How the tokens of one collection are obtained.
@@ -158,7 +159,7 @@ impl Slot {
         let order = resolution.order.as_ref()?;
         let withheld = |why, retry_at| TokenState::Withheld(Withheld { why, retry_at });
         let unknown = TokenState::Withheld(Withheld::UNKNOWN);
-        let Some(record) = self.records.get(&environment) else {
+        let Some(record) = self.records.get(&resolution.token_environment()) else {
             return Some(unknown);
         };
         let held = |held: &Held, terms: &Terms| match held.token(record.generation, terms) {

@@ -1,6 +1,6 @@
 //! What is kept of the tokens of collections, and which are to be kept fresh.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use credence_broker::TokenKey;
@@ -70,20 +70,27 @@ impl Catalogue {
             let Some(slot) = state.slot(&of) else {
                 continue;
             };
-            let resolutions = slot.planned.iter().flat_map(|planned| &planned.resolutions);
-            for (environment, resolution) in resolutions {
-                let Some(order) = resolution.order.clone() else {
+            let planned = slot.planned.as_ref();
+            let mut orders = BTreeMap::new();
+            for resolution in planned.iter().flat_map(|it| it.resolutions.values()) {
+                let Some(order) = &resolution.order else {
                     continue;
                 };
-                let record = slot.records.get(environment);
-                wanted.push(Wanted {
-                    token: TokenKey::new(&slot.outline.uid, *environment),
+                // Where both environments have one, the orders are the same.
+                orders
+                    .entry(resolution.token_environment())
+                    .or_insert(order);
+            }
+            wanted.extend(orders.into_iter().map(|(environment, order)| {
+                let record = slot.records.get(&environment);
+                Wanted {
+                    token: TokenKey::new(&slot.outline.uid, environment),
                     of: of.clone(),
-                    order,
+                    order: order.clone(),
                     is_kept: record.is_some(),
                     refused: record.and_then(|record| record.refused),
-                });
-            }
+                }
+            }));
         }
         wanted
     }
@@ -93,7 +100,8 @@ impl Catalogue {
         let Some(slot) = self.lock().slot(&refused.of) else {
             return Worth::Nothing;
         };
-        let Some(record) = slot.records.get(&refused.environment) else {
+        let environment = slot.token_environment(refused.environment);
+        let Some(record) = slot.records.get(&environment) else {
             return Worth::Nothing;
         };
         if refused.generation > record.generation {
@@ -102,7 +110,7 @@ impl Catalogue {
         let noted = record.refused.is_some_and(|it| it >= refused.generation);
         match refused.generation < record.generation || noted {
             true => Worth::Nothing,
-            false => Worth::Note(TokenKey::new(&slot.outline.uid, refused.environment)),
+            false => Worth::Note(TokenKey::new(&slot.outline.uid, environment)),
         }
     }
 
@@ -176,12 +184,20 @@ impl Slot {
     /// The first end of the tokens that are in use.
     pub(super) fn token_ends(&self) -> Option<Timestamp> {
         let resolutions = &self.planned.as_ref()?.resolutions;
-        let ends = resolutions.iter().filter_map(|(environment, resolution)| {
-            let record = self.records.get(environment)?;
+        let ends = resolutions.values().filter_map(|resolution| {
+            let record = self.records.get(&resolution.token_environment())?;
             let held = record.held_for(&resolution.order.as_ref()?.terms)?;
             held.expires_at
         });
         ends.min()
+    }
+
+    /// Under which environment the token is kept that calls of one are made
+    /// with.
+    fn token_environment(&self, environment: Environment) -> Environment {
+        let planned = self.planned.as_ref();
+        let resolution = planned.and_then(|planned| planned.resolutions.get(&environment));
+        resolution.map_or(environment, |resolution| resolution.token_environment())
     }
 }
 
@@ -197,9 +213,8 @@ fn state_names(slot: &Slot) -> impl Iterator<Item = (Environment, String)> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use credence_core::CollectionName;
+    use credence_core::bundle::{TokenState, Withheld};
     use credence_core::collection::Scope;
 
     use super::*;
@@ -210,6 +225,7 @@ mod tests {
     use crate::tokens;
 
     const LIVE: Environment = Environment::Live;
+    const DEVELOPMENT: Environment = Environment::Development;
 
     fn key() -> CollectionKey {
         CollectionKey::in_namespace("shop", name())
@@ -246,6 +262,25 @@ mod tests {
             outline: Arc::new(outline(uid)),
             resolutions: BTreeMap::from([(LIVE, Arc::new(resolution))]),
         }
+    }
+
+    /// Of a namespace with pods of both environments, where development has
+    /// what is live.
+    fn planned_for_both(uid: &str, order: &Arc<Order>) -> Planned {
+        let mut planned = planned(uid, order);
+        let live = (*planned.resolutions[&LIVE]).clone();
+        let development = Resolution {
+            inputs: Inputs {
+                environment: DEVELOPMENT,
+                ..live.inputs.clone()
+            },
+            uses_live_fallback: true,
+            ..live
+        };
+        planned
+            .resolutions
+            .insert(DEVELOPMENT, Arc::new(development));
+        planned
     }
 
     fn catalogue() -> Catalogue {
@@ -375,6 +410,70 @@ mod tests {
         let noted = record.refusing(7);
         catalogue.set_record(&state("u"), kept(&Arc::new(noted)));
         assert_eq!(worth(7), Worth::Nothing, "it is noted");
+    }
+
+    /// Two keepers would use up each other's refresh token.
+    #[test]
+    fn live_settings_in_development_have_the_token_of_live() {
+        let order = tokens::tests::order(1);
+        let catalogue = catalogue();
+        catalogue.announce(&key(), outline("u"));
+        catalogue.put(&key(), planned_for_both("u", &order));
+        let live = TokenKey::new("u", LIVE);
+        let end = Timestamp::from_second(60).unwrap();
+        let record = tokens::tests::record(&order, "t0k", Some(end));
+        let noted = Arc::new(record.refusing(1));
+        catalogue.set_record(&state("u"), kept(&noted));
+        let wanted = catalogue.wanted();
+        let tokens: Vec<_> = (wanted.iter())
+            .map(|wanted| (&wanted.token, wanted.refused))
+            .collect();
+        assert_eq!(tokens, [(&live, Some(1))]);
+        let shelf = catalogue.subscribe("shop").borrow().clone();
+        let token = |environment| {
+            let token = shelf.collections[&name()].token(environment, Timestamp::UNIX_EPOCH);
+            match token {
+                Some(TokenState::Held(token)) => token.value.expose().to_owned(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!([token(LIVE), token(DEVELOPMENT)], ["t0k", "t0k"]);
+        assert_eq!(catalogue.observed()[0].token_expires_at, Some(end));
+        catalogue.set_record(&state("u"), kept(&record));
+        let refused = RefusedToken {
+            of: key(),
+            environment: DEVELOPMENT,
+            generation: 1,
+        };
+        assert_eq!(catalogue.worth(&refused), Worth::Note(live.clone()));
+        // Nor is there another token once no pod is of the live environment.
+        let mut lowered = planned_for_both("u", &order);
+        lowered.resolutions.remove(&LIVE);
+        catalogue.put(&key(), lowered);
+        assert_eq!(catalogue.wanted()[0].token, live);
+        assert_eq!(catalogue.worth(&refused), Worth::Note(live));
+    }
+
+    #[test]
+    fn settings_for_development_have_a_token_of_their_own() {
+        let order = tokens::tests::order(1);
+        let catalogue = catalogue();
+        catalogue.announce(&key(), outline("u"));
+        let mut both = planned_for_both("u", &order);
+        let own = Resolution {
+            uses_live_fallback: false,
+            ..(*both.resolutions[&DEVELOPMENT]).clone()
+        };
+        both.resolutions.insert(DEVELOPMENT, Arc::new(own));
+        catalogue.put(&key(), both);
+        let wanted = catalogue.wanted().into_iter().map(|wanted| wanted.token);
+        let expected = [LIVE, DEVELOPMENT].map(|environment| TokenKey::new("u", environment));
+        assert_eq!(wanted.collect::<BTreeSet<_>>(), BTreeSet::from(expected));
+        let record = tokens::tests::record(&order, "t0k", None);
+        catalogue.set_record(&state("u"), kept(&record));
+        let shelf = catalogue.subscribe("shop").borrow().clone();
+        let token = shelf.collections[&name()].token(DEVELOPMENT, Timestamp::UNIX_EPOCH);
+        assert_eq!(token, Some(TokenState::Withheld(Withheld::UNKNOWN)));
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Catalogue {
                     environment: *environment,
                     verification: verification.clone(),
                     resolution: resolution.clone(),
-                    record: slot.records.get(environment).cloned(),
+                    record: slot.records.get(&resolution.token_environment()).cloned(),
                 });
             }
         }

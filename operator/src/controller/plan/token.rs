@@ -37,13 +37,13 @@ impl<'a> Tokens<'a> {
     ) -> Self {
         let needed = resolutions.iter().filter_map(|(environment, resolution)| {
             let order = resolution.order.as_deref()?;
-            let record = records.get(environment).map(AsRef::as_ref);
+            let record = records.get(&resolution.token_environment());
             let mut warnings = resolution.warnings.iter();
             let warning = warnings.find(|warning| warning.kind == WarningKind::PasswordGrant);
             let needed = Needed {
                 order,
                 advice: warning.map(|warning| warning.message.as_str()),
-                record,
+                record: record.map(AsRef::as_ref),
             };
             Some((*environment, needed))
         });

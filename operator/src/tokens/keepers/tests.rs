@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use credence_broker::{Asking, Clock, Unanswered};
 use credence_core::Environment;
 use credence_core::collection::Scope;
-use credence_core::token::RawAnswer;
+use credence_core::token::{RawAnswer, Renewal};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
@@ -31,6 +31,9 @@ use crate::tokens::state_secret;
 use crate::tokens::tests::{on_token, order};
 
 const LIVE: Environment = Environment::Live;
+const DEVELOPMENT: Environment = Environment::Development;
+/// Far above what anything here takes; reached only by what hangs.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The Secrets of a namespace, and who is told of their changes.
 #[derive(Clone, Default)]
@@ -109,22 +112,37 @@ impl Cluster {
     }
 }
 
-/// Gives a token each time that it is asked, and counts.
+/// Gives a token each time that it is asked, and another refresh token to who
+/// came with one; and remembers with what it was asked.
 #[derive(Clone, Default)]
-struct Provider(Arc<AtomicUsize>);
+struct Provider(Arc<Mutex<Vec<Option<String>>>>);
 
 impl Provider {
     fn asked(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
+        self.0.lock().unwrap().len()
     }
 }
 
 impl Issuer for Provider {
     type Order = Order;
 
-    async fn ask(&self, _: &Order, _: Asking<'_>, _: Timestamp) -> Result<RawAnswer, Unanswered> {
-        let number = self.0.fetch_add(1, Ordering::SeqCst) + 1;
-        let body = json!({"access_token": format!("t{number}"), "expires_in": 3600});
+    async fn ask(
+        &self,
+        _: &Order,
+        asking: Asking<'_>,
+        _: Timestamp,
+    ) -> Result<RawAnswer, Unanswered> {
+        let refresh_token = match asking {
+            Asking::Anew => None,
+            Asking::Refresh(token) => Some(token.expose().to_owned()),
+        };
+        let mut asked = self.0.lock().unwrap();
+        let number = asked.len() + 1;
+        let mut body = json!({"access_token": format!("t{number}"), "expires_in": 3600});
+        if refresh_token.is_some() {
+            body["refresh_token"] = json!(format!("r{number}"));
+        }
+        asked.push(refresh_token);
         Ok(RawAnswer {
             status: 200,
             headers: Vec::new(),
@@ -167,6 +185,11 @@ impl Replica {
     }
 
     fn plan(&self, uid: &str) {
+        self.plan_for(&[LIVE], uid, &order(1));
+    }
+
+    /// In development, with the settings of live.
+    fn plan_for(&self, environments: &[Environment], uid: &str, order: &Arc<Order>) {
         let outline = Outline {
             uid: uid.to_owned(),
             created: None,
@@ -175,18 +198,22 @@ impl Replica {
             },
             sidecar_port: None,
         };
-        let inputs = Inputs {
-            uid: uid.to_owned(),
-            generation: 1,
-            environment: LIVE,
-            objects: BTreeMap::new(),
+        let resolution = |environment: &Environment| {
+            let inputs = Inputs {
+                uid: uid.to_owned(),
+                generation: 1,
+                environment: *environment,
+                objects: BTreeMap::new(),
+            };
+            let resolution = Resolution {
+                entry: on_token(),
+                order: Some(order.clone()),
+                uses_live_fallback: *environment == DEVELOPMENT,
+                ..Resolution::rejected(inputs)
+            };
+            (*environment, Arc::new(resolution))
         };
-        let resolution = Resolution {
-            entry: on_token(),
-            order: Some(order(1)),
-            ..Resolution::rejected(inputs)
-        };
-        let resolutions = BTreeMap::from([(LIVE, Arc::new(resolution))]);
+        let resolutions = environments.iter().map(resolution).collect();
         self.catalogue.announce(&key(), outline.clone());
         let outline = Arc::new(outline);
         let planned = Planned {
@@ -199,9 +226,13 @@ impl Replica {
     /// Waits until this token is known here.
     async fn knows(&self, token: &str) {
         let mut changes = self.catalogue.changes();
-        while self.token().as_deref() != Some(token) {
-            changes.changed().await.unwrap();
-        }
+        let known = async {
+            while self.token().as_deref() != Some(token) {
+                changes.changed().await.unwrap();
+            }
+        };
+        let known = tokio::time::timeout(PATIENCE, known).await;
+        known.unwrap_or_else(|_| panic!("{token} is not known, but {:?}", self.token()));
     }
 
     fn token(&self) -> Option<String> {
@@ -331,6 +362,42 @@ async fn a_refused_token_is_renewed_once_whoever_is_told() {
         .map(|secret| state_secret::record(secret).unwrap());
     let refused: Vec<_> = records.map(|record| record.refused).collect();
     assert_eq!(refused, [None]);
+}
+
+/// Whatever its namespace is relabelled to, and whatever its pods ask for: who
+/// sees a refresh token twice revokes all that came of it.
+#[tokio::test]
+async fn one_refresh_token_has_one_keeper_where_development_has_live_settings() {
+    let (cluster, provider) = (Cluster::default(), Provider::default());
+    let mut order = (*order(1)).clone();
+    order.terms.renewal = Renewal::ByRefreshToken;
+    order.terms.seed = Some(credence_core::Secret::new("r0"));
+    let order = Arc::new(order);
+    let one = Replica::start(&cluster, &provider, "one");
+    one.plan_for(&[LIVE], "u", &order);
+    one.leads.send_replace(true);
+    one.knows("t1").await;
+    one.plan_for(&[LIVE, DEVELOPMENT], "u", &order);
+    // What is renewed now was kept on, and after all that was to be begun.
+    let refused = RefusedToken {
+        of: key(),
+        environment: DEVELOPMENT,
+        generation: one.catalogue.records(&key())[&LIVE].generation,
+    };
+    let store = SecretStore::new(cluster.client(), "credence-system");
+    let refusals = Refusals::new(one.catalogue.clone(), store);
+    refusals.note(&refused).await.unwrap();
+    one.knows("t2").await;
+    one.plan_for(&[DEVELOPMENT], "u", &order);
+    one.end().await;
+    let two = Replica::start(&cluster, &provider, "two");
+    two.plan_for(&[DEVELOPMENT], "u", &order);
+    two.leads.send_replace(true);
+    two.knows("t2").await;
+    two.plan_for(&[LIVE], "u", &order);
+    two.end().await;
+    let sent = provider.0.lock().unwrap().clone();
+    assert_eq!(sent, [Some("r0".to_owned()), Some("r1".to_owned())]);
 }
 
 #[tokio::test]
