@@ -34,7 +34,7 @@ use crate::server::{HTTP1, HTTP2, Server, bind};
 use crate::settings::Settings;
 use crate::shutdown::{self, PROPAGATION, Shutdown, Trigger};
 use crate::tasks::Tasks;
-use crate::tokens::cluster_accounts::ClusterAccounts;
+use crate::tokens::cluster_accounts::{ClusterAccounts, OWN_TOKEN};
 use crate::tokens::counted::Counted;
 use crate::tokens::follow;
 use crate::tokens::keepers::Keepers;
@@ -320,7 +320,7 @@ impl Shared {
         );
         background.spawn("token states", follow);
         let egress = Egress::read(|name| std::env::var_os(name))?;
-        let accounts = ClusterAccounts::new(self.client.clone());
+        let accounts = ClusterAccounts::new(self.client.clone(), OWN_TOKEN.into());
         let exchange = Exchange::new(egress, self.private_networks()).with_accounts(accounts);
         let store = SecretStore::new(self.client.clone(), namespace);
         // A container that is started again has the name of its pod, too.

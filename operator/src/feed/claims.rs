@@ -1,5 +1,5 @@
-//! What a token says of itself. Nothing of it is verified, so it is good for
-//! refusing without asking the API server, and for nothing else.
+//! What a token of a ServiceAccount says of itself. Nothing of it is verified,
+//! so it is good for refusing, and for nothing else.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -42,6 +42,11 @@ pub fn check(token: &str, now: Timestamp) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The audiences that it names; none where it is no such token.
+pub fn audiences(token: &str) -> Option<Vec<String>> {
+    read(token).map(|claims| claims.aud)
+}
+
 /// The payload of a JWS in compact form (RFC 7515 §7.1).
 fn read(token: &str) -> Option<Claims> {
     let mut parts = token.split('.');
@@ -77,6 +82,14 @@ mod tests {
         );
         let both = json!({"aud": ["x", "credence"], "exp": NOW + 600, "sub": "s"});
         assert_eq!(checked(&token(&both)), Ok(()));
+    }
+
+    #[test]
+    fn a_token_says_whom_it_is_for() {
+        let both = token(&json!({"aud": ["a", "b"], "exp": NOW}));
+        assert_eq!(audiences(&both), Some(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(audiences(&token(&json!({"exp": NOW}))), Some(Vec::new()));
+        assert_eq!(audiences("t0ken"), None);
     }
 
     #[test]
