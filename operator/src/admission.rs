@@ -3,33 +3,36 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
-use crate::arrivals::Arrival;
 use crate::certificates::Authorities;
 use crate::events::Events;
 use crate::inject::{EgressProxy, InjectSettings, Namespace};
 use crate::metrics::Metrics;
 use crate::server::{Body, body, text};
 use crate::settings::Settings;
+use crate::shares::{Share, Shares};
 use crate::watches::bounds::NamespaceBounds;
 use crate::watches::namespaces::Namespaces;
-use crate::webhook::respond;
+use crate::webhook::{self, respond};
 
 /// An object has at most 3 MiB, and a review holds it once or twice.
 const REVIEW_LIMIT: usize = 10 * 1024 * 1024;
-/// Reviews that are read and answered at one time. Whoever reaches the port may
-/// send some, so together they must fit into the operator's memory.
-const REVIEWS: usize = 8;
-/// For a review to arrive and be answered; the API server waits no longer.
+/// Memory for reviews that are on their way or being answered. Whoever reaches
+/// the port may begin as many as he likes; when it is used up, who has the most
+/// loses his largest.
+const ON_THEIR_WAY: usize = 48 * 1024 * 1024;
+/// What one costs before anything of it is there.
+const BEGUN: usize = 4 * 1024;
+/// For a review to arrive; the API server waits no longer for its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A connection that sent no review by then is closed: their number is limited.
 const FIRST_REVIEW: Duration = Duration::from_secs(10);
@@ -46,7 +49,15 @@ pub struct Admission {
     bounds: NamespaceBounds,
     events: Events,
     metrics: Arc<Metrics>,
-    reviews: Semaphore,
+    bodies: Shares,
+}
+
+/// One connection of nobody knows whom.
+struct Connection {
+    admission: Arc<Admission>,
+    arrival: Share,
+    /// Whether there was a review on it.
+    asked: AtomicBool,
 }
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
@@ -72,90 +83,54 @@ impl Admission {
             bounds,
             events,
             metrics,
-            reviews: Semaphore::new(REVIEWS),
+            bodies: Shares::new(ON_THEIR_WAY),
         }
     }
 
     /// The service of a new connection, and when to close it. The API server
-    /// keeps its connections for long, so one that has asked may stay.
+    /// keeps its connections for long, so one that has asked may stay; but as
+    /// anyone can ask, it may always have to make room for another address's.
     pub fn connect(
         self: &Arc<Self>,
-        arrival: Arrival,
+        arrival: Share,
     ) -> (
         impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future = Answer>
         + use<>,
         impl Future<Output = ()> + Send + use<>,
     ) {
-        let this = self.clone();
-        let asked = Arc::new(AtomicBool::new(false));
-        let arrival = Arc::new(Mutex::new(Some(arrival)));
+        let connection = Arc::new(Connection {
+            admission: self.clone(),
+            arrival,
+            asked: AtomicBool::new(false),
+        });
         let close = {
-            let asked = asked.clone();
+            let connection = connection.clone();
             async move {
                 tokio::time::sleep(FIRST_REVIEW).await;
-                if asked.load(Ordering::Relaxed) {
+                if connection.asked.load(Ordering::Relaxed) {
                     std::future::pending::<()>().await;
                 }
             }
         };
         let service = service_fn(move |request| -> Answer {
-            let (this, asked, arrival) = (this.clone(), asked.clone(), arrival.clone());
-            Box::pin(async move {
-                let response = this.answer(request, &asked).await;
-                if asked.load(Ordering::Relaxed) {
-                    arrival
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .take();
-                }
-                Ok(response)
-            })
+            let connection = connection.clone();
+            Box::pin(async move { Ok(connection.answer(request).await) })
         });
         (service, close)
     }
 
-    async fn answer(&self, request: Request<Incoming>, asked: &AtomicBool) -> Response<Body> {
-        let (head, content) = request.into_parts();
-        if head.uri.path() != PATH {
-            return text(StatusCode::NOT_FOUND, "there is POST /inject\n");
-        }
-        if head.method != Method::POST {
-            return text(StatusCode::METHOD_NOT_ALLOWED, "only POST is answered\n");
-        }
-        if !is_json(&head.headers) {
-            return text(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "only application/json is read\n",
-            );
-        }
-        let read = async {
-            let permit = self.reviews.acquire().await;
-            (permit, Limited::new(content, REVIEW_LIMIT).collect().await)
-        };
-        let Ok((_permit, read)) = tokio::time::timeout(PATIENCE, read).await else {
-            return text(
-                StatusCode::REQUEST_TIMEOUT,
-                "the review did not arrive in time\n",
-            );
-        };
-        let Ok(review) = read else {
-            return text(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "the review is too long or was cut off\n",
-            );
-        };
-        asked.store(true, Ordering::Relaxed);
+    /// What to answer to these bytes, and whether they were a review.
+    fn review(&self, review: &[u8]) -> (Response<Body>, bool) {
         let Some(settings) = self.settings() else {
-            return text(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "this replica has no certificate yet\n",
-            );
+            let why = "this replica has no certificate yet\n";
+            return (text(StatusCode::SERVICE_UNAVAILABLE, why), false);
         };
-        let answer = respond(&review.to_bytes(), &settings, |namespace| Namespace {
+        let answer = respond(review, &settings, |namespace| Namespace {
             environment: self.namespaces.environment(namespace).unwrap_or_default(),
             bounds: self.bounds.of(namespace),
         });
         self.metrics.admission(answer.decision, answer.reason);
+        let is_review = answer.is_of_a_review();
         if let Some(happening) = answer.happening {
             self.events.tell(happening);
         }
@@ -163,7 +138,7 @@ impl Admission {
         response
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
-        response
+        (response, is_review)
     }
 
     /// None while no authority is held: the connection's certificate would
@@ -182,6 +157,84 @@ impl Admission {
             root_sha256: current.root.clone(),
             egress: self.egress.clone(),
         })
+    }
+}
+
+impl Connection {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let (head, content) = request.into_parts();
+        if head.uri.path() != PATH {
+            return text(StatusCode::NOT_FOUND, "there is POST /inject\n");
+        }
+        if head.method != Method::POST {
+            return text(StatusCode::METHOD_NOT_ALLOWED, "only POST is answered\n");
+        }
+        if !is_json(&head.headers) {
+            return text(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "only application/json is read\n",
+            );
+        }
+        let memory = self.admission.bodies.open(self.arrival.source());
+        match read(content, &memory).await {
+            Ok(bytes) => {
+                let (response, is_review) = self.admission.review(&bytes);
+                if is_review {
+                    self.asked.store(true, Ordering::Relaxed);
+                }
+                response
+            }
+            Err(unread) => text(unread.status(), format!("{unread}\n")),
+        }
+    }
+}
+
+/// Reads a review as it arrives; its memory is that for answering it, too.
+async fn read(content: Incoming, memory: &Share) -> Result<Vec<u8>, Unread> {
+    let arrived = async {
+        let mut content = Limited::new(content, REVIEW_LIMIT);
+        let mut bytes = Vec::new();
+        if !memory.take(BEGUN) {
+            return Err(Unread::Crowded);
+        }
+        while let Some(frame) = content.frame().await {
+            let frame = frame.map_err(|_| Unread::TooLong)?;
+            let data = frame.into_data().unwrap_or_default();
+            let before = bytes.capacity();
+            bytes.extend_from_slice(&data);
+            if !memory.take(bytes.capacity() - before) {
+                return Err(Unread::Crowded);
+            }
+        }
+        if !memory.take(webhook::cost(&bytes)) {
+            return Err(Unread::Crowded);
+        }
+        Ok(bytes)
+    };
+    tokio::select! {
+        arrived = tokio::time::timeout(PATIENCE, arrived) => arrived.unwrap_or(Err(Unread::Late)),
+        () = memory.lost() => Err(Unread::Crowded),
+    }
+}
+
+/// Why a review was not read.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+enum Unread {
+    #[error("the review did not arrive in time")]
+    Late,
+    #[error("the review is too long or was cut off")]
+    TooLong,
+    #[error("too much is asked at once")]
+    Crowded,
+}
+
+impl Unread {
+    const fn status(self) -> StatusCode {
+        match self {
+            Self::Late => StatusCode::REQUEST_TIMEOUT,
+            Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
+        }
     }
 }
 

@@ -2,32 +2,22 @@
 //! for TLS, and anyone who reaches the port can open some: their number is
 //! bounded, and so is each address's share of it.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use crate::shares::{Share, Shares};
 
 /// At about 40 KiB each, 20 MiB at the most.
 const PENDING: usize = 512;
-/// A pod has one. Where a node hides its pods behind its own address, more of
-/// them may come at once: the sidecars of the rest try again.
+/// A pod has one, and an API server a few. Where a node hides its pods behind
+/// its own address, more of them may come at once: the sidecars of the rest try
+/// again.
 const PER_SOURCE: usize = 64;
 
-/// Who has just come.
+/// Who has come.
 #[derive(Clone, Debug)]
 pub struct Arrivals {
-    places: Arc<Semaphore>,
-    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    places: Shares,
     per_source: usize,
-}
-
-/// A place; somebody else may have it when this is dropped.
-#[derive(Debug)]
-pub struct Arrival {
-    source: IpAddr,
-    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Default for Arrivals {
@@ -39,51 +29,24 @@ impl Default for Arrivals {
 impl Arrivals {
     fn new(places: usize, per_source: usize) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(places)),
-            taken: Arc::default(),
+            places: Shares::new(places),
             per_source,
         }
     }
 
-    /// Waits for a place, whoever will get it.
-    pub async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        // The semaphore is never closed, so a permit is always given.
-        self.places.clone().acquire_owned().await.ok()
+    /// Waits until there can be a place for somebody. For one task.
+    pub async fn room(&self) {
+        self.places.room().await;
     }
 
-    /// Gives the place to who has come; none if he has too many.
-    pub fn admit(&self, source: IpAddr, place: Option<OwnedSemaphorePermit>) -> Option<Arrival> {
-        let source = source.to_canonical();
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = taken.entry(source).or_default();
-        if *count >= self.per_source {
+    /// Gives a place to who has come; none if he has too many. When all are
+    /// taken, it is that of the oldest connection of who has the most.
+    pub fn admit(&self, source: IpAddr) -> Option<Share> {
+        if self.places.used_by(source) >= self.per_source {
             return None;
         }
-        *count += 1;
-        Some(Arrival {
-            source,
-            taken: self.taken.clone(),
-            _place: place,
-        })
-    }
-}
-
-impl Arrival {
-    /// Where the connection comes from.
-    pub const fn source(&self) -> IpAddr {
-        self.source
-    }
-}
-
-impl Drop for Arrival {
-    fn drop(&mut self) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = taken.get_mut(&self.source) {
-            *count -= 1;
-            if *count == 0 {
-                taken.remove(&self.source);
-            }
-        }
+        let place = self.places.open(source);
+        place.take(1).then_some(place)
     }
 }
 
@@ -91,20 +54,30 @@ impl Drop for Arrival {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn one_address_can_not_take_every_place() {
+    fn address(last: u8) -> IpAddr {
+        IpAddr::from([10, 0, 0, last])
+    }
+
+    #[test]
+    fn one_address_can_not_take_every_place() {
         let arrivals = Arrivals::new(4, 2);
-        let (one, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
-        let mapped = IpAddr::from([0, 0, 0, 0, 0, 0xffff, 0x0a00, 1]);
-        let first = arrivals.admit(one, arrivals.place().await).unwrap();
-        let _second = arrivals.admit(mapped, arrivals.place().await).unwrap();
-        assert!(arrivals.admit(one, arrivals.place().await).is_none());
-        assert_eq!(first.source(), one);
-        let _other = arrivals.admit(other, arrivals.place().await).unwrap();
-        assert_eq!(arrivals.places.available_permits(), 1);
+        let first = arrivals.admit(address(1)).unwrap();
+        let _second = arrivals.admit(address(1)).unwrap();
+        assert!(arrivals.admit(address(1)).is_none());
+        let _other = arrivals.admit(address(2)).unwrap();
         drop(first);
-        assert_eq!(arrivals.places.available_permits(), 2);
-        assert!(arrivals.admit(one, arrivals.place().await).is_some());
-        assert_eq!(arrivals.taken.lock().unwrap().len(), 2);
+        assert!(arrivals.admit(address(1)).is_some());
+    }
+
+    #[tokio::test]
+    async fn several_addresses_can_not_take_every_place_either() {
+        let arrivals = Arrivals::new(4, 2);
+        let strangers = [1, 1, 2, 2].map(|it| arrivals.admit(address(it)).unwrap());
+        arrivals.room().await;
+        let place = arrivals.admit(address(3)).unwrap();
+        let lost = strangers.iter().filter(|stranger| !stranger.take(0));
+        assert_eq!(lost.count(), 1);
+        assert!(place.take(0));
+        assert_eq!(place.source(), address(3));
     }
 }

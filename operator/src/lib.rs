@@ -61,6 +61,7 @@ pub mod revision;
 pub mod run;
 pub mod server;
 pub mod settings;
+pub mod shares;
 pub mod shutdown;
 pub mod tasks;
 pub mod tokens;

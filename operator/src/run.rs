@@ -49,8 +49,9 @@ use crate::{admin, events, lease};
 
 /// Connections of sidecars, one each.
 const FEED_CONNECTIONS: usize = 10_000;
-/// Connections of API servers, which hold few and use them long.
-const WEBHOOK_CONNECTIONS: usize = 256;
+/// More than ever come: what asks the webhook never proves who it is, so its
+/// connections stay arrivals, whose number is bounded.
+const WEBHOOK_CONNECTIONS: usize = 1024;
 /// Time to take this replica's entries out of the status at the end.
 const FAREWELL: Duration = Duration::from_secs(3);
 

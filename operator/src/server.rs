@@ -22,7 +22,8 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
-use crate::arrivals::{Arrival, Arrivals};
+use crate::arrivals::Arrivals;
+use crate::shares::Share;
 use crate::shutdown::Shutdown;
 
 /// Protocol identifier of HTTP/2 (RFC 9113 §3.2).
@@ -36,6 +37,10 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 const HEAD: Duration = Duration::from_secs(90);
 /// A peer that does not answer an HTTP/2 ping within this time is gone.
 const PING: Duration = Duration::from_secs(20);
+/// What a peer may send of a body, and of all bodies of its connection, before
+/// somebody reads it (RFC 9113 §6.9.2): it has to be kept.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 128 * 1024;
 /// Time that requests in flight get when their connection is to end.
 const DRAIN: Duration = Duration::from_secs(10);
 /// Pause after an accept failed, which happens when descriptors run out.
@@ -106,13 +111,13 @@ impl Server {
     }
 
     /// The next connection of somebody who does not have too many.
-    async fn accept(&self) -> (TcpStream, Option<OwnedSemaphorePermit>, Arrival) {
+    async fn accept(&self) -> (TcpStream, Option<OwnedSemaphorePermit>, Share) {
         // The semaphore is never closed, so a permit is always given.
         let permit = self.connections.clone().acquire_owned().await.ok();
         loop {
-            let place = self.arrivals.place().await;
+            self.arrivals.room().await;
             match self.listener.accept().await {
-                Ok((stream, peer)) => match self.arrivals.admit(peer.ip(), place) {
+                Ok((stream, peer)) => match self.arrivals.admit(peer.ip()) {
                     Some(arrival) => return (stream, permit, arrival),
                     None => debug!(source = %peer.ip(), "too many connections are pending"),
                 },
@@ -128,8 +133,9 @@ impl Server {
     ///
     /// `connect` makes the service of one connection, and a future that ends
     /// when the connection should. It keeps the arrival until the connection
-    /// has shown that it is of use.
-    pub async fn run<S, C>(self, connect: impl Fn(Arrival) -> (S, C), mut shutdown: Shutdown)
+    /// has shown that it is of use: as long, the connection may have to make
+    /// room.
+    pub async fn run<S, C>(self, connect: impl Fn(Share) -> (S, C), mut shutdown: Shutdown)
     where
         S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>
             + Send
@@ -145,6 +151,7 @@ impl Server {
                 accepted = self.accept() => accepted,
             };
             let (stream, permit, arrival) = accepted;
+            let lost = arrival.lost();
             let (service, close) = connect(arrival);
             let (acceptor, mut shutdown) = (self.acceptor.clone(), shutdown.clone());
             tasks.spawn(async move {
@@ -154,7 +161,10 @@ impl Server {
                         () = shutdown.draining() => {}
                     }
                 };
-                serve(acceptor, stream, service, close).await;
+                tokio::select! {
+                    () = serve(acceptor, stream, service, close) => {}
+                    () = lost => debug!("a connection makes room for another"),
+                }
                 drop(permit);
             });
         }
@@ -195,6 +205,8 @@ async fn serve<S>(
                 .keep_alive_interval(PING)
                 .keep_alive_timeout(PING)
                 .max_concurrent_streams(32)
+                .initial_stream_window_size(STREAM_WINDOW)
+                .initial_connection_window_size(CONNECTION_WINDOW)
                 .serve_connection(io, service)
         );
         tokio::select! {
@@ -210,6 +222,7 @@ async fn serve<S>(
             http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD)
+                .max_buf_size(STREAM_WINDOW as usize)
                 .serve_connection(io, service)
         );
         tokio::select! {

@@ -33,6 +33,27 @@ pub struct Answer {
     pub happening: Option<Happening>,
 }
 
+impl Answer {
+    /// Whether the question was a review at all.
+    pub fn is_of_a_review(&self) -> bool {
+        self.decision != "error"
+    }
+}
+
+/// The most memory, in bytes, that it may take to answer a review besides its
+/// own: an object of a few characters becomes a tree with room for more, and a
+/// container's may come with a patch.
+pub fn cost(review: &[u8]) -> usize {
+    const OBJECT: usize = 4 * 1024;
+    const ITEM: usize = 128;
+    let of = |byte: &u8| match byte {
+        b'{' => OBJECT,
+        b'[' | b',' => ITEM,
+        _ => 0,
+    };
+    review.iter().map(of).sum()
+}
+
 /// Answers a review. `namespace_of` knows a namespace without asking anyone.
 pub fn respond(
     body: &[u8],

@@ -25,13 +25,13 @@ use super::refusal::Refusal;
 use super::reviews::Reviews;
 use super::stream::{self, Parts};
 use super::streams::Streams;
-use crate::arrivals::Arrival;
 use crate::catalogue::Catalogue;
 use crate::certificates::Authorities;
 use crate::metrics::Metrics;
 use crate::random;
 use crate::readiness::{Check, Readiness};
 use crate::server::{Body, body};
+use crate::shares::Share;
 use crate::shutdown::Shutdown;
 use crate::tokens::refusals::{NotNoted, Refusals};
 use crate::watches::pods::{InjectedPod, Pods};
@@ -91,7 +91,7 @@ struct Connection {
 
 struct State {
     /// Until there was a stream.
-    arrival: Option<Arrival>,
+    arrival: Option<Share>,
     stream: Option<Arc<str>>,
     requests: Allowance,
 }
@@ -102,7 +102,7 @@ impl Feed {
     /// The service of a new connection, and when to close it.
     pub fn connect(
         self: &Arc<Self>,
-        arrival: Arrival,
+        arrival: Share,
     ) -> (
         impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future = Answer>
         + use<>,
