@@ -13,8 +13,8 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
-use tracing::{error, info};
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{error, info, warn};
 
 use super::consumer::{Consumer, admit};
 use super::identity::Identity;
@@ -34,6 +34,9 @@ const PING: Duration = Duration::from_secs(15);
 /// latest.
 const QUIET: Duration = Duration::from_millis(20);
 const LATEST: Duration = Duration::from_millis(200);
+/// For the API server to say whether a pod is there: less than a sidecar goes
+/// without a ping.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// The shortest and the longest life of a stream: 45 minutes ± 10 %. Then the
 /// pod is authenticated again, maybe by another replica.
 const MIN_AGE: Duration = Duration::from_millis(2_430_000);
@@ -133,7 +136,7 @@ impl Stream {
         }
         let ping = Instant::now() + PING;
         loop {
-            if let Some(line) = self.bundle() {
+            if let Some(line) = self.bundle().await {
                 return Some(line);
             }
             if self.phase == Phase::Over {
@@ -165,7 +168,7 @@ impl Stream {
         while self.shelf.borrow_and_update().environment() == self.environment
             && Instant::now() < latest
         {
-            match tokio::time::timeout(QUIET, self.shelf.changed()).await {
+            match timeout(QUIET, self.shelf.changed()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) | Err(_) => return,
             }
@@ -173,13 +176,12 @@ impl Stream {
     }
 
     /// The line with the bundle, if it is not the one that was sent last.
-    fn bundle(&mut self) -> Option<Bytes> {
+    async fn bundle(&mut self) -> Option<Bytes> {
         let shelf = self.shelf.borrow_and_update().clone();
         self.environment = shelf.environment();
-        let Some(pod) = self.pod() else {
-            // What a container that is still ending has is left to it.
-            self.end(Refusal::NoPod);
-            return None;
+        let pod = match self.pod() {
+            Some(pod) => pod,
+            None => self.missed().await?,
         };
         let issue = match self.consumer(&pod, &shelf) {
             Ok(consumer) => issue(&shelf, &consumer, self.sent.is_none(), Timestamp::now())?,
@@ -234,6 +236,29 @@ impl Stream {
             }
             None if self.seen => None,
             None => Some(self.pod.clone()),
+        }
+    }
+
+    /// The pod that the watch does not show any more, if it is there: it may
+    /// only have lost the label by which it is watched. None, too, as long as
+    /// nobody knows; then it is looked for again.
+    async fn missed(&mut self) -> Option<Arc<InjectedPod>> {
+        let Identity { namespace, pod, .. } = &self.identity;
+        let read = timeout(PATIENCE, self.pods.read(namespace, pod)).await;
+        let read = read.map_err(|_| "no answer in time".to_owned());
+        match read.and_then(|read| read.map_err(|error| error.to_string())) {
+            Ok(found) => {
+                let found = found.filter(|pod| pod.uid == self.identity.pod_uid);
+                if found.is_none() {
+                    // What a container that is still ending has is left to it.
+                    self.end(Refusal::NoPod);
+                }
+                found
+            }
+            Err(error) => {
+                warn!(namespace, pod, error, "a pod that vanished cannot be read");
+                None
+            }
         }
     }
 

@@ -1,10 +1,13 @@
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Mutex;
 
 use credence_broker::TokenKey;
 use credence_core::bundle::TokenState;
 use credence_core::collection::Scope;
+use credence_core::token::Order;
 use kube::runtime::watcher;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::catalogue::{Catalogue, Kept, Namespace, Outline, Planned};
@@ -24,24 +27,39 @@ struct Rig {
     streams: Streams,
     draining: Shutdown,
     drain: Trigger,
+    /// What the API server answers.
+    answers: Arc<Mutex<(u16, Value)>>,
 }
 
-fn view(uid: &str, phase: &str) -> PodView {
-    let pod = json!({
+fn pod(uid: &str, phase: &str) -> Value {
+    json!({
         "metadata": {"name": "web-0", "namespace": "shop", "uid": uid, "labels": {"credence.dev/injected": "true"}},
         "spec": {
             "serviceAccountName": "checkout",
             "initContainers": [{"name": "credence", "image": "sidecar:1", "restartPolicy": "Always"}],
         },
         "status": {"phase": phase},
-    });
-    serde_json::from_value(pod).unwrap()
+    })
+}
+
+fn view(uid: &str, phase: &str) -> PodView {
+    serde_json::from_value(pod(uid, phase)).unwrap()
+}
+
+fn failure(code: u16, reason: &str) -> (u16, Value) {
+    let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "code": code});
+    (code, status)
 }
 
 impl Rig {
     fn new() -> Self {
-        let nobody = tower::service_fn(|_: http::Request<kube::client::Body>| async {
-            Err::<http::Response<kube::client::Body>, _>(std::io::Error::other("nobody is asked"))
+        let answers = Arc::new(Mutex::new(failure(404, "NotFound")));
+        let says = answers.clone();
+        let api_server = tower::service_fn(move |_: http::Request<kube::client::Body>| {
+            let (status, answer) = says.lock().unwrap().clone();
+            let body = kube::client::Body::from(answer.to_string().into_bytes());
+            let response = http::Response::builder().status(status).body(body);
+            async { Ok::<_, Infallible>(response.unwrap()) }
         });
         let catalogue = Catalogue::new(Queue::default(), "credence-credentials");
         let namespace = Namespace {
@@ -51,17 +69,57 @@ impl Rig {
         catalogue.set_namespace("shop", Some(namespace));
         let (drain, draining) = shutdown::channel();
         Self {
-            pods: Pods::new(kube::Client::new(nobody, "default")),
+            pods: Pods::new(kube::Client::new(api_server, "default")),
             catalogue,
             streams: Streams::new(Arc::default()),
             draining,
             drain,
+            answers,
         }
     }
 
     fn show(&self, event: watcher::Event<PodView>) {
         self.pods
             .apply(event, &mut Listing::default(), &self.catalogue);
+    }
+
+    fn answer(&self, answer: (u16, Value)) {
+        *self.answers.lock().unwrap() = answer;
+    }
+
+    /// A collection whose credential is a token.
+    fn plan(&self) -> (CollectionKey, Arc<Order>) {
+        let order = tokens::tests::order(1);
+        let key = CollectionKey::in_namespace("shop", "openai".parse().unwrap());
+        let outline = Outline {
+            uid: "c".to_owned(),
+            created: None,
+            scope: Scope::Namespace {
+                service_accounts: None,
+            },
+            sidecar_port: None,
+        };
+        let inputs = Inputs {
+            uid: "c".to_owned(),
+            generation: 1,
+            environment: Environment::Live,
+            objects: BTreeMap::new(),
+        };
+        let resolution = Resolution {
+            entry: tokens::tests::on_token(),
+            order: Some(order.clone()),
+            ..Resolution::rejected(inputs)
+        };
+        let resolutions = BTreeMap::from([(Environment::Live, Arc::new(resolution))]);
+        self.catalogue.announce(&key, outline.clone());
+        self.catalogue.put(
+            &key,
+            Planned {
+                outline: Arc::new(outline),
+                resolutions,
+            },
+        );
+        (key, order)
     }
 
     /// The stream of the pod `u`, of which hello and the first bundle were read.
@@ -104,6 +162,41 @@ async fn a_stream_ends_without_a_withdrawal_when_its_pod_is_known_to_be_gone() {
     rig.show(watcher::Event::Delete(view("u", "Running")));
     assert_eq!(event(&mut stream).await, None);
     assert!(began.elapsed() <= PING);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_pod_holds_is_withdrawn_when_it_loses_the_label_that_it_is_watched_by() {
+    let rig = Rig::new();
+    rig.plan();
+    rig.show(watcher::Event::Apply(view("u", "Running")));
+    let mut stream = rig.stream().await;
+    let began = Instant::now();
+    rig.show(watcher::Event::Delete(view("u", "Running")));
+    // As long as nobody knows, nothing is taken away and nothing sent.
+    rig.answer(failure(503, "ServiceUnavailable"));
+    for _ in 0..3 {
+        assert_eq!(event(&mut stream).await, Some(Event::Ping));
+    }
+    let mut unlabelled = pod("u", "Running");
+    unlabelled["metadata"]["labels"] = json!({});
+    rig.answer((200, unlabelled));
+    let Some(Event::Bundle(bundle)) = event(&mut stream).await else {
+        panic!("nothing was withdrawn");
+    };
+    assert!(bundle.collections.is_empty(), "{bundle:?}");
+    assert_eq!(event(&mut stream).await, None);
+    assert!(began.elapsed() <= 4 * (PING + PATIENCE));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_is_there_under_its_name_only_is_gone() {
+    let rig = Rig::new();
+    rig.plan();
+    rig.show(watcher::Event::Apply(view("u", "Running")));
+    let mut stream = rig.stream().await;
+    rig.show(watcher::Event::Delete(view("u", "Running")));
+    rig.answer((200, pod("v", "Running")));
+    assert_eq!(event(&mut stream).await, None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -176,36 +269,7 @@ async fn streams_of_a_replica_that_stops_end_one_after_another() {
 async fn a_renewed_token_is_sent_without_the_rest() {
     let rig = Rig::new();
     rig.show(watcher::Event::Apply(view("u", "Running")));
-    let order = tokens::tests::order(1);
-    let key = CollectionKey::in_namespace("shop", "openai".parse().unwrap());
-    let outline = Outline {
-        uid: "c".to_owned(),
-        created: None,
-        scope: Scope::Namespace {
-            service_accounts: None,
-        },
-        sidecar_port: None,
-    };
-    let inputs = Inputs {
-        uid: "c".to_owned(),
-        generation: 1,
-        environment: Environment::Live,
-        objects: BTreeMap::new(),
-    };
-    let resolution = Resolution {
-        entry: tokens::tests::on_token(),
-        order: Some(order.clone()),
-        ..Resolution::rejected(inputs)
-    };
-    let resolutions = BTreeMap::from([(Environment::Live, Arc::new(resolution))]);
-    rig.catalogue.announce(&key, outline.clone());
-    rig.catalogue.put(
-        &key,
-        Planned {
-            outline: Arc::new(outline),
-            resolutions,
-        },
-    );
+    let (key, order) = rig.plan();
     let mut stream = rig.stream().await;
     let name = state_secret::name(&TokenKey::new("c", Environment::Live));
     for token in ["t1", "t2"] {
