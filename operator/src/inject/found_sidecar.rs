@@ -79,7 +79,7 @@ pub(super) fn token_file() -> String {
 
 /// Whether what is mounted at `path` hides this file. An API server takes any
 /// path, and the runtime on the node makes it plain.
-pub(super) fn covers(path: &str, file: &str) -> bool {
+fn covers(path: &str, file: &str) -> bool {
     let mut plain = Vec::new();
     for part in path.split('/') {
         match part {
@@ -94,7 +94,7 @@ pub(super) fn covers(path: &str, file: &str) -> bool {
 
 /// The roots of a PEM text, as a sidecar reads it; none where it would refuse
 /// to start, or where there are more than anybody needs.
-fn roots(pem: &str) -> Option<BTreeSet<String>> {
+pub(super) fn roots(pem: &str) -> Option<BTreeSet<String>> {
     let certificates = CertificateDer::pem_slice_iter(pem.as_bytes());
     let roots: BTreeSet<String> = certificates
         .take(MOST_ROOTS + 1)

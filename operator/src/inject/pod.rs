@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::found_sidecar::covers;
+use super::found_sidecar::Traits;
 
 type Strings<'a> = BTreeMap<&'a str, &'a str>;
 
@@ -62,11 +62,11 @@ pub(super) type Amounts<'a> = BTreeMap<&'a str, Value>;
 #[serde(rename_all = "camelCase")]
 pub(super) struct Container<'a> {
     pub(super) name: &'a str,
-    pub(super) image: Option<&'a str>,
-    pub(super) restart_policy: Option<&'a str>,
-    pub(super) command: Option<IgnoredAny>,
-    pub(super) args: Option<IgnoredAny>,
-    pub(super) env_from: Option<IgnoredAny>,
+    image: Option<&'a str>,
+    restart_policy: Option<&'a str>,
+    command: Option<IgnoredAny>,
+    args: Option<IgnoredAny>,
+    env_from: Option<IgnoredAny>,
     #[serde(borrow)]
     pub(super) env: Option<Vec<Variable<'a>>>,
     #[serde(borrow)]
@@ -231,25 +231,28 @@ impl Container<'_> {
         ports.any(|declared| declared.container_port == i64::from(port))
     }
 
-    /// Whether a kubelet would run something in it besides its program.
-    pub(super) fn is_entered(&self) -> bool {
+    /// What decides whether it is a sidecar of ours.
+    pub(super) fn traits(&self) -> Traits<'_> {
         let probes = [
             &self.startup_probe,
             &self.liveness_probe,
             &self.readiness_probe,
         ];
         let mut probes = probes.into_iter().flatten();
-        self.lifecycle.is_some() || probes.any(|probe| probe.exec.is_some())
-    }
-
-    /// Whether something is mounted over this file.
-    pub(super) fn covers(&self, file: &str) -> bool {
-        let mut paths = self
-            .volume_mounts
-            .iter()
-            .flatten()
-            .filter_map(|m| m.mount_path);
-        paths.any(|path| covers(path, file))
+        let mounts = self.volume_mounts.iter().flatten();
+        let variables = self.env.iter().flatten();
+        Traits {
+            name: self.name,
+            image: self.image.unwrap_or_default(),
+            restart_policy: self.restart_policy.unwrap_or_default(),
+            has_command: self.command.is_some() || self.args.is_some(),
+            is_entered: self.lifecycle.is_some() || probes.any(|probe| probe.exec.is_some()),
+            mount_paths: mounts.filter_map(|mount| mount.mount_path).collect(),
+            has_env_from: self.env_from.is_some(),
+            variables: variables
+                .map(|variable| (variable.name, variable.value))
+                .collect(),
+        }
     }
 
     /// The path that its startup probe asks for.

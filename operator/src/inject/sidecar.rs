@@ -1,12 +1,12 @@
 //! The container that is injected, and the volume with its token.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use credence_core::names;
 use serde_json::{Value, json};
 
 use super::InjectSettings;
-use super::found_sidecar::token_file;
+use super::found_sidecar::{roots, token_file};
 use super::pod::Container;
 
 /// How long the token is good for. The kubelet replaces it when four fifths
@@ -130,27 +130,19 @@ fn environment(settings: &InjectSettings) -> Vec<(&'static str, String)> {
     variables
 }
 
-/// Whether this is the sidecar as we inject it. The name alone proves nothing:
-/// a container of that name with another image, program or feed would show
-/// the pod's token to whom its author likes. What other webhooks may rightly
-/// change (resources, mounts elsewhere, further variables) is not compared.
+/// Whether this is a sidecar that we injected, or could have. A replica of
+/// another version may have, while an upgrade rolls, or one that has not seen
+/// the last change of authority: so any version of the image is ours, whichever
+/// way out of the network it was given, and any authority that is held.
 pub(super) fn is_ours(container: &Container<'_>, settings: &InjectSettings) -> bool {
-    let untouched = container.command.is_none()
-        && container.args.is_none()
-        && container.env_from.is_none()
-        && !container.is_entered()
-        && !container.covers(names::SIDECAR_PROGRAM)
-        && container.image == Some(settings.image.as_str())
-        && container.restart_policy == Some("Always");
-    untouched
-        && environment(settings).iter().all(|(name, value)| {
-            // Of two variables with one name the last would win.
-            let mut set = container.env.iter().flatten().filter(|v| v.name == *name);
-            let is_given = |given: &str| {
-                let other = |ca: &Arc<str>| &**ca == given;
-                given == value
-                    || *name == names::FEED_CA_VARIABLE && settings.other_cas.iter().any(other)
-            };
-            set.next().is_some_and(|v| v.value.is_some_and(is_given)) && set.next().is_none()
-        })
+    let held: BTreeSet<String> = [&settings.ca]
+        .into_iter()
+        .chain(&settings.other_cas)
+        .filter_map(|pem| roots(pem))
+        .flatten()
+        .collect();
+    container.traits().sidecar().is_some_and(|found| {
+        found.has_image_of(&settings.image)
+            && found.dials(&settings.feed, |root| held.contains(root))
+    })
 }

@@ -1,11 +1,11 @@
 //! Who is left alone, who is refused, who is warned.
 
 use credence_operator::inject::{
-    Decision, Denial, InjectSettings, InvalidCollections, InvalidWish, Skip, Warning, decide,
+    Decision, Denial, InvalidCollections, InvalidWish, Skip, Warning, decide,
 };
 use serde_json::{Value, json};
 
-use crate::fixture::{self, injected, pod, settings, sidecar, with};
+use crate::fixture::{self, injected, pod, settings, with};
 
 fn live(pod: &Value) -> Decision {
     decide(pod, &fixture::live(), &settings())
@@ -131,86 +131,6 @@ fn a_container_of_our_name_that_is_not_ours_is_refused() {
     assert_eq!(live(&ordinary), refused);
     let init = with(pod(), &["spec", "initContainers"], theirs);
     assert_eq!(live(&init), refused);
-}
-
-#[test]
-fn our_sidecar_with_another_program_or_feed_is_not_ours() {
-    let ours = injected(&pod(), &live(&pod()));
-    assert_eq!(live(&ours), Decision::Skip(Skip::AlreadyInjected));
-
-    let at = |member| ["spec", "initContainers", "0", member];
-    for (member, value) in [
-        ("image", json!("theirs:1")),
-        ("restartPolicy", json!(null)),
-        ("command", json!(["sh"])),
-        ("args", json!(["-x"])),
-        ("envFrom", json!([{"configMapRef": {"name": "theirs"}}])),
-        ("env", json!([])),
-        (
-            "lifecycle",
-            json!({"postStart": {"exec": {"command": ["/their/shell"]}}}),
-        ),
-        (
-            "livenessProbe",
-            json!({"exec": {"command": ["/their/shell"]}}),
-        ),
-        (
-            "volumeMounts",
-            json!([{"name": "theirs", "mountPath": "/credence-sidecar"}]),
-        ),
-        (
-            "volumeMounts",
-            json!([{"name": "theirs", "mountPath": "/"}]),
-        ),
-    ] {
-        let theirs = with(ours.clone(), &at(member), value);
-        assert_eq!(
-            live(&theirs),
-            Decision::Deny(Denial::ContainerName),
-            "{member}"
-        );
-    }
-    let mut env = sidecar(&ours)["env"].clone();
-    let feed = json!({"name": "CREDENCE_FEED", "value": "theirs:1"});
-    env.as_array_mut().unwrap().push(feed);
-    let theirs = with(ours, &at("env"), env);
-    assert_eq!(live(&theirs), Decision::Deny(Denial::ContainerName));
-}
-
-#[test]
-fn our_sidecar_with_the_root_of_another_replica_is_ours() {
-    let theirs = InjectSettings {
-        ca: "another root".into(),
-        ..settings()
-    };
-    let given = injected(&pod(), &decide(&pod(), &fixture::live(), &theirs));
-    assert_eq!(live(&given), Decision::Deny(Denial::ContainerName));
-    let held = InjectSettings {
-        other_cas: vec!["another root".into()],
-        ..settings()
-    };
-    assert_eq!(
-        decide(&given, &fixture::live(), &held),
-        Decision::Skip(Skip::AlreadyInjected)
-    );
-}
-
-#[test]
-fn what_other_webhooks_change_on_the_sidecar_leaves_it_ours() {
-    let mut ours = injected(&pod(), &live(&pod()));
-    let at = |member| ["spec", "initContainers", "0", member];
-    let mut env = sidecar(&ours)["env"].clone();
-    env.as_array_mut()
-        .unwrap()
-        .push(json!({"name": "NODE", "value": "n"}));
-    ours = with(ours, &at("env"), env);
-    ours = with(ours, &at("resources"), json!({"requests": {"cpu": "50m"}}));
-    ours = with(ours, &at("imagePullPolicy"), json!("IfNotPresent"));
-    let mut mounts = sidecar(&ours)["volumeMounts"].clone();
-    let roots = json!({"name": "roots", "mountPath": "/etc/ssl/certs"});
-    mounts.as_array_mut().unwrap().push(roots);
-    ours = with(ours, &at("volumeMounts"), mounts);
-    assert_eq!(live(&ours), Decision::Skip(Skip::AlreadyInjected));
 }
 
 #[test]

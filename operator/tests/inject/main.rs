@@ -11,6 +11,7 @@ mod decisions;
 mod fixture;
 mod golden;
 mod layout;
+mod likeness;
 mod properties;
 mod restricted;
 mod review;

@@ -5,9 +5,10 @@ may be absent is asked for with "?".
 */}}
 
 {{- /*
-Whether the init container c is a sidecar of ours: as the operator asks when one
-connects to the feed. Any version is, because pods keep the image that they were
-created with.
+Whether the init container c is a sidecar of ours, by its image and program. Any
+version is, because pods keep the image that they were created with. The
+operator looks closer when one connects to the feed: also at what it would show
+its token to, which depends on the authorities that are held.
 */}}
 {{- define "credence.cel.isSidecar" -}}
 {{- $repository := .Values.image.sidecar.repository -}}
