@@ -245,6 +245,14 @@ pub struct InjectArgs {
         default_value = "credence-feed.credence-system.svc:8444"
     )]
     pub feed: String,
+    /// HTTP proxy that sidecars leave the network through, without credentials:
+    /// http://HOST:PORT. What the chart has as sidecar.httpsProxy.
+    #[arg(long, value_name = "URL")]
+    pub https_proxy: Option<String>,
+    /// Hosts that sidecars reach without that proxy, as in NO_PROXY. What the
+    /// chart has as sidecar.noProxy.
+    #[arg(long, value_name = "HOSTS", requires = "https_proxy")]
+    pub no_proxy: Option<String>,
     /// The environment of the namespace that the pods are for. Which credentials
     /// they get is decided by the namespace they are in.
     #[arg(long, value_name = "ENVIRONMENT", default_value = "development")]

@@ -14,7 +14,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use credence_core::{Environment, names};
 use credence_operator::inject::{
-    Bounds, Decision, InjectSettings, Namespace, Skip, Warning, decide, named_collections,
+    Bounds, Decision, EgressProxy, InjectSettings, InvalidProxyUrl, Namespace, Skip, Warning,
+    decide, named_collections,
 };
 use serde_json::{Map, Value, json};
 
@@ -44,6 +45,13 @@ pub(crate) fn run(
         writeln!(told, "--collections: {invalid}")?;
         return Ok(Exit::Usage);
     }
+    let egress = match egress(args) {
+        Ok(egress) => egress,
+        Err(invalid) => {
+            writeln!(told, "--https-proxy: {invalid}")?;
+            return Ok(Exit::Usage);
+        }
+    };
     let injector = Injector {
         settings: InjectSettings {
             image: args.image.clone(),
@@ -51,7 +59,7 @@ pub(crate) fn run(
             ca: roots.pem.as_str().into(),
             other_cas: Vec::new(),
             root_sha256: roots.first_sha256,
-            egress: None,
+            egress,
         },
         environment: args.environment,
         collections: args.collections.as_deref(),
@@ -83,6 +91,15 @@ pub(crate) fn run(
     }
     out.write_all(printed.as_bytes())?;
     Ok(Exit::Success)
+}
+
+/// How sidecars leave the network. The address is not read with the other
+/// arguments, which are repeated when they are wrong: it may hold a password.
+fn egress(args: &InjectArgs) -> Result<Option<EgressProxy>, InvalidProxyUrl> {
+    let url = args.https_proxy.as_deref().filter(|url| !url.is_empty());
+    let no_proxy = args.no_proxy.clone().unwrap_or_default();
+    let url = url.map(str::parse).transpose()?;
+    Ok(url.map(|url| EgressProxy { url, no_proxy }))
 }
 
 fn read(file: &Path) -> anyhow::Result<String> {

@@ -123,6 +123,52 @@ fn collections_are_named_for_pods_that_name_none() {
 }
 
 #[test]
+fn sidecars_leave_the_network_through_the_proxy_that_is_named() {
+    let folder = folder(SHOP);
+    let proxy = ["-f", "shop.yaml", "--https-proxy", "http://proxy.test:3128"];
+    let (code, printed, told) = said(&inject(&folder, &proxy));
+    assert_eq!(code, Some(0), "{told}");
+    let set = |name: &str, value: &str| {
+        let variable = format!("- name: {name}\n");
+        printed.matches(&variable).count() == 2 && printed.matches(value).count() == 2
+    };
+    assert!(
+        set("HTTPS_PROXY", "value: http://proxy.test:3128\n"),
+        "{printed}"
+    );
+    assert!(!printed.contains("NO_PROXY"), "{printed}");
+
+    let both = [&proxy[..], &["--no-proxy", "example.test"]].concat();
+    let (code, printed, told) = said(&inject(&folder, &both));
+    assert_eq!(code, Some(0), "{told}");
+    let exempt = "- name: NO_PROXY\n";
+    assert_eq!(printed.matches(exempt).count(), 2, "{printed}");
+    assert_eq!(
+        printed.matches("value: example.test\n").count(),
+        2,
+        "{printed}"
+    );
+
+    let (code, printed, told) = said(&inject(&folder, &["--no-proxy", "example.test"]));
+    assert_eq!((code, printed.as_str()), (Some(2), ""), "{told}");
+}
+
+#[test]
+fn a_proxy_with_a_password_is_refused_and_not_repeated() {
+    let folder = folder(SHOP);
+    for (proxy, why) in [
+        ("http://user:hunter2@proxy:3128", "it holds credentials"),
+        ("https://hunter2:3128", "write it like"),
+    ] {
+        let more = ["-f", "shop.yaml", "--https-proxy", proxy];
+        let (code, printed, told) = said(&inject(&folder, &more));
+        assert_eq!((code, printed.as_str()), (Some(2), ""));
+        assert!(told.starts_with(&format!("--https-proxy: {why}")), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+}
+
+#[test]
 fn one_refusal_keeps_everything_back() {
     let wrong = "---\napiVersion: v1\nkind: Pod\n\
         metadata: {name: wrong, annotations: {credence.dev/await: \"no\"}}\n\
