@@ -5,15 +5,19 @@
 //! up, and takes away the entries of replicas that are gone by applying
 //! nothing in their name.
 
+mod writes;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use credence_crds::{FeedStatus, RejectedCredential};
 use kube::Client;
 use serde_json::json;
 use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until};
 use tracing::{debug, info, warn};
+use writes::Writes;
 
 use crate::controller::{Reported, Stores, status_patch};
 use crate::feed::streams::{Count, Counts, Streams};
@@ -47,20 +51,41 @@ pub struct FeedStatusWriter {
 impl FeedStatusWriter {
     /// Writes for ever.
     pub async fn run(&self) {
+        let mut writes = Writes::default();
+        let mut due = None;
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = self.streams.changed() => {
-                    tokio::time::sleep(DEBOUNCE).await;
-                    self.write(&self.streams.counts()).await;
-                }
-                () = tokio::time::sleep(LOOK) => {
-                    self.write(&self.streams.counts()).await;
+                () = self.streams.changed() => sleep(DEBOUNCE).await,
+                () = until(due) => {}
+                _ = look.tick() => {
                     if *self.leader.borrow() {
                         self.sweep().await;
                     }
                 }
             }
+            due = self.write_some(&mut writes).await;
         }
+    }
+
+    /// Writes what may be written now, and tells when the next may be.
+    async fn write_some(&self, writes: &mut Writes) -> Option<Instant> {
+        let (counts, now) = (self.streams.counts(), Instant::now());
+        let mut next = None;
+        for reported in self.stores.reported() {
+            let wanted = wanted(&reported, &counts, &self.replica);
+            let said = entry(&reported, &self.replica);
+            if said == wanted.as_ref() {
+                continue;
+            }
+            match writes.wait(&reported.uid, said, wanted.as_ref(), now) {
+                Some(due) => next = next.into_iter().chain([due]).min(),
+                None => self.apply(&reported, &self.replica, wanted.as_ref()).await,
+            }
+        }
+        writes.forget(now);
+        next
     }
 
     /// Brings this replica's entries in line with the counts.
@@ -115,6 +140,13 @@ impl FeedStatusWriter {
             Ok(false) => {} // Deleted, or created again meanwhile.
             Err(error) => warn!(namespace, %collection, %error, "cannot write status.feeds"),
         }
+    }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due.into()).await,
+        None => std::future::pending().await,
     }
 }
 
