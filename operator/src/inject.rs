@@ -147,6 +147,13 @@ pub fn decide(value: &Value, namespace: &Namespace, settings: &InjectSettings) -
     })
 }
 
+/// Why a pod of a namespace in this environment is left alone, if it is: for
+/// who only wants to tell.
+pub fn skips(value: &Value, environment: Environment) -> Option<Skip> {
+    let pod = Pod::of(value)?;
+    skip(&pod, lowered(&pod, environment))
+}
+
 /// The pod may ask for less than its namespace has, never for more.
 fn lowered(pod: &Pod<'_>, environment: Environment) -> Environment {
     match pod.annotation(names::ENVIRONMENT) {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use credence_core::Environment;
-use credence_core::names::{CONTAINER, ENVIRONMENT, STATUS};
+use credence_core::names::{CONTAINER, STATUS};
+use credence_operator::inject::{Skip, skips};
 use k8s_openapi::api::core::v1::{Container, Namespace, Pod};
 use kube::ResourceExt as _;
 use serde_json::Value;
@@ -14,8 +14,6 @@ use crate::check::facts::{DryRunOutcome, Installation, Places};
 use crate::check::finding::Finding;
 use crate::check::report::counted;
 
-/// Set by the kubelet on the copy of a static pod.
-const MIRROR: &str = "kubernetes.io/config.mirror";
 /// Members of the injector's annotation that differ from pod to pod for other
 /// reasons than its age.
 const OF_THE_POD: [&str; 1] = ["environment"];
@@ -144,26 +142,20 @@ fn is_alive(pod: &Pod) -> bool {
 
 /// Why the injector leaves a pod alone that asks for a sidecar.
 fn skip(pod: &Pod, namespaces: &[Namespace]) -> Option<&'static str> {
-    let spec = pod.spec.as_ref()?;
     let namespace = pod.namespace().unwrap_or_default();
     let home = namespaces
         .iter()
         .find(|found| found.name_any() == namespace);
-    let lowered = pod
-        .annotations()
-        .get(ENVIRONMENT)
-        .is_some_and(|label| label == "development");
-    let live = !lowered && home.is_some_and(|home| environment(home) == Environment::Live);
-    if spec.host_network == Some(true) {
-        Some("it is in the network of its node")
-    } else if spec.os.as_ref().is_some_and(|os| os.name == "windows") {
-        Some("it runs on Windows")
-    } else if pod.annotations().contains_key(MIRROR) {
-        Some("it is a static pod")
-    } else if spec.share_process_namespace == Some(true) && live {
-        Some("its containers see each other's processes, in a live namespace")
-    } else {
-        None
+    let environment = home.map(environment).unwrap_or_default();
+    match skips(&serde_json::to_value(pod).ok()?, environment)? {
+        Skip::HostNetwork => Some("it is in the network of its node"),
+        Skip::Windows => Some("it runs on Windows"),
+        Skip::MirrorPod => Some("it is a static pod"),
+        Skip::SharedProcesses => {
+            Some("others see its containers' processes, or they each other's, in a live namespace")
+        }
+        // Such pods ask for none, or have one.
+        Skip::OptedOut | Skip::AlreadyInjected => None,
     }
 }
 

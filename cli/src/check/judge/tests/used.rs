@@ -163,9 +163,15 @@ fn a_pod_that_asked_and_has_none_is_a_failure_and_one_that_cannot_a_warning() {
         ("hostNetwork", json!(true), "network of its node"),
         ("os", json!({"name": "windows"}), "Windows"),
         (
+            "nodeSelector",
+            json!({"kubernetes.io/os": "windows"}),
+            "Windows",
+        ),
+        ("hostPID", json!(true), "processes"),
+        (
             "shareProcessNamespace",
             json!(true),
-            "each other's processes",
+            "each other's, in a live",
         ),
     ] {
         let mut spec = plain.clone();
