@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use crate::certificates::Authorities;
 use crate::events::Events;
@@ -26,10 +26,12 @@ use crate::webhook::{self, respond};
 
 /// An object has at most 3 MiB, and a review holds it once or twice.
 const REVIEW_LIMIT: usize = 10 * 1024 * 1024;
-/// Memory for reviews that are on their way or being answered. Whoever reaches
-/// the port may begin as many as he likes; when it is used up, who has the most
-/// loses his largest.
+/// Memory for reviews that are on their way. Whoever reaches the port may begin
+/// as many as he likes; when it is used up, who has the most loses his largest.
 const ON_THEIR_WAY: usize = 48 * 1024 * 1024;
+/// Memory, in KiB, for answering those that are there. It is waited for: it is
+/// used for as long as it takes to answer, and nobody can make that longer.
+const ANSWERING: u32 = 32 * 1024;
 /// What one costs before anything of it is there.
 const BEGUN: usize = 4 * 1024;
 /// For a review to arrive; the API server waits no longer for its answer.
@@ -50,6 +52,7 @@ pub struct Admission {
     events: Events,
     metrics: Arc<Metrics>,
     bodies: Shares,
+    answering: Semaphore,
 }
 
 /// One connection of nobody knows whom.
@@ -84,6 +87,7 @@ impl Admission {
             events,
             metrics,
             bodies: Shares::new(ON_THEIR_WAY),
+            answering: Semaphore::new(ANSWERING as usize),
         }
     }
 
@@ -176,8 +180,9 @@ impl Connection {
             );
         }
         let memory = self.admission.bodies.open(self.arrival.source());
-        match read(content, &memory).await {
-            Ok(bytes) => {
+        let arrived = read(content, &memory, &self.admission.answering);
+        match arrived.await {
+            Ok((bytes, _answering)) => {
                 let (response, is_review) = self.admission.review(&bytes);
                 if is_review {
                     self.asked.store(true, Ordering::Relaxed);
@@ -189,8 +194,12 @@ impl Connection {
     }
 }
 
-/// Reads a review as it arrives; its memory is that for answering it, too.
-async fn read(content: Incoming, memory: &Share) -> Result<Vec<u8>, Unread> {
+/// Reads a review as it arrives, and waits for the memory to answer it.
+async fn read<'a>(
+    content: Incoming,
+    memory: &Share,
+    answering: &'a Semaphore,
+) -> Result<(Vec<u8>, SemaphorePermit<'a>), Unread> {
     let arrived = async {
         let mut content = Limited::new(content, REVIEW_LIMIT);
         let mut bytes = Vec::new();
@@ -206,10 +215,12 @@ async fn read(content: Incoming, memory: &Share) -> Result<Vec<u8>, Unread> {
                 return Err(Unread::Crowded);
             }
         }
-        if !memory.take(webhook::cost(&bytes)) {
-            return Err(Unread::Crowded);
+        let cost = u32::try_from(webhook::cost(&bytes).div_ceil(1024)).unwrap_or(u32::MAX);
+        if cost > ANSWERING {
+            return Err(Unread::TooComplex);
         }
-        Ok(bytes)
+        let answering = answering.acquire_many(cost).await;
+        Ok((bytes, answering.map_err(|_| Unread::Crowded)?))
     };
     tokio::select! {
         arrived = tokio::time::timeout(PATIENCE, arrived) => arrived.unwrap_or(Err(Unread::Late)),
@@ -224,6 +235,8 @@ enum Unread {
     Late,
     #[error("the review is too long or was cut off")]
     TooLong,
+    #[error("the review has too many parts: answering it would take too much memory")]
+    TooComplex,
     #[error("too much is asked at once")]
     Crowded,
 }
@@ -232,7 +245,7 @@ impl Unread {
     const fn status(self) -> StatusCode {
         match self {
             Self::Late => StatusCode::REQUEST_TIMEOUT,
-            Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLong | Self::TooComplex => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
         }
     }

@@ -46,12 +46,31 @@ impl Answer {
 pub fn cost(review: &[u8]) -> usize {
     const OBJECT: usize = 4 * 1024;
     const ITEM: usize = 128;
-    let of = |byte: &u8| match byte {
-        b'{' => OBJECT,
-        b'[' | b',' => ITEM,
-        _ => 0,
-    };
-    review.iter().map(of).sum()
+    let mut cost = 0;
+    let mut bytes = review.iter();
+    while let Some(byte) = bytes.next() {
+        cost += match byte {
+            b'{' => OBJECT,
+            b'[' | b',' => ITEM,
+            b'"' => {
+                skip_text(&mut bytes);
+                0
+            }
+            _ => 0,
+        };
+    }
+    cost
+}
+
+/// To the quote that ends a text of JSON (RFC 8259 §7).
+fn skip_text<'a>(bytes: &mut impl Iterator<Item = &'a u8>) {
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => return,
+            b'\\' => drop(bytes.next()),
+            _ => {}
+        }
+    }
 }
 
 /// Answers a review. `namespace_of` knows a namespace without asking anyone.

@@ -82,9 +82,9 @@ impl<S: TokenStore, I> Ledger<S, I> {
     /// but for this one.
     async fn restore(&mut self, deleted: Version) -> Result<(), NotSaved> {
         let known = self.record.clone();
-        let restored = Box::pin(self.save(known)).await;
-        if restored == Err(NotSaved::Unavailable) {
-            self.version = Some(deleted);
+        let restored = Box::pin(self.save(known.clone())).await;
+        if restored.is_err() && self.version.is_none() {
+            (self.record, self.version) = (known, Some(deleted));
         }
         restored
     }

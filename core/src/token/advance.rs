@@ -277,10 +277,12 @@ impl Record {
             return None;
         }
         let error = read(unread, terms).err()?;
-        let hidden = matches!(
-            error.problem,
-            AnswerProblem::Missing { .. } | AnswerProblem::Elsewhere { .. }
-        );
+        let hidden = match error.problem {
+            AnswerProblem::Elsewhere { .. } => true,
+            // A provider that stumbles says something else than a token.
+            AnswerProblem::Missing { .. } => answer::names_refresh_token(&unread.raw),
+            _ => false,
+        };
         hidden.then_some(Failure::Answer(error))
     }
 

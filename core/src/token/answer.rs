@@ -81,6 +81,12 @@ pub fn salvaged_refresh_token(raw: &RawAnswer, shape: &ResponseShape) -> Option<
     refresh_token(&document, shape)?.ok()
 }
 
+/// Whether an answer of success has a text by the name of a refresh token
+/// anywhere.
+pub(super) fn names_refresh_token(raw: &RawAnswer) -> bool {
+    raw.is_success() && Document::read(&raw.body, false).is_ok_and(|it| it.has(REFRESH_TOKEN))
+}
+
 fn read(raw: &RawAnswer, reading: &Reading<'_>) -> Result<Answer, AnswerProblem> {
     let shape = reading.shape;
     let whole = shape.access_token.is_whole();

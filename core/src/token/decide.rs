@@ -138,12 +138,6 @@ pub fn wanted(
     if terms.renewal == Renewal::ByRefreshToken
         && let Some(intent) = record.doubt(terms)
     {
-        let over = if intent.holder == holder || is_ahead(intent.at) {
-            now
-        } else {
-            // It may be paused, or slow, and still bring its answer home.
-            intent.at.saturating_add(UNDER_WAY).unwrap_or(now)
-        };
         // From when on calls fail without another token.
         let last_moment = |held: &Held| held.expires_at?.checked_sub(LAST_MOMENT).ok();
         let needed = match usable {
@@ -153,6 +147,15 @@ pub fn wanted(
             }
             Some(held) => last_moment(held),
         };
+        let over = if intent.holder == holder {
+            now
+        } else if is_ahead(intent.at) {
+            // Nobody can tell for how long: it is left as much time as there is.
+            needed.unwrap_or(now)
+        } else {
+            // It may be paused, or slow, and still bring its answer home.
+            intent.at.saturating_add(UNDER_WAY).unwrap_or(now)
+        };
         // The provider takes the old refresh token a second time, for a while
         // that waiting for another, or a cool-down, could outlast.
         let soonest = needed.map_or(over, |needed| over.min(needed)).max(now);
@@ -160,7 +163,8 @@ pub fn wanted(
             0 => soonest,
             _ => soonest.max(cooled),
         };
-        if soonest < plus(intent.since, terms.lifetime.grace) {
+        let began = intent.since;
+        if !is_ahead(began) && soonest < plus(began, terms.lifetime.grace) {
             return Some(soonest);
         }
         // Any other provider may end the access token when it sees the old

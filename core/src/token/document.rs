@@ -92,23 +92,27 @@ impl Document {
     /// Whether there is a text beside a field, in the same object, whose name
     /// is this one when only its letters are looked at, in lower case.
     pub(super) fn has_beside(&self, path: &FieldPath, letters: &str) -> bool {
-        let is_meant = |name: &str, text: &str| {
-            let mut found = name.chars().filter(char::is_ascii_alphabetic);
-            let same = letters.chars().all(|c| {
-                found
-                    .next()
-                    .is_some_and(|found| found.eq_ignore_ascii_case(&c))
-            });
-            same && found.next().is_none() && !text.trim().is_empty()
-        };
         match self {
             Self::Json(document) => match path.find_parent(document) {
                 Some(Value::Object(members)) => members
                     .iter()
-                    .any(|(name, value)| is_meant(name, value.as_str().unwrap_or_default())),
+                    .any(|(name, value)| is_text_named(name, value, letters)),
                 _ => false,
             },
-            Self::Form(pairs) => pairs.iter().any(|(name, text)| is_meant(name, text)),
+            Self::Form(_) | Self::Text(_) => self.has(letters),
+        }
+    }
+
+    /// Whether there is such a text anywhere.
+    pub(super) fn has(&self, letters: &str) -> bool {
+        match self {
+            Self::Json(document) => holds(document, letters),
+            Self::Form(pairs) => {
+                let says = |text: &str| !text.trim().is_empty();
+                pairs
+                    .iter()
+                    .any(|(name, text)| is_named(name, letters) && says(text))
+            }
             Self::Text(_) => false,
         }
     }
@@ -122,6 +126,27 @@ impl Document {
             Self::Json(_) | Self::Text(_) => None,
         }
     }
+}
+
+/// As deep as the parser's own limit on nesting.
+fn holds(value: &Value, letters: &str) -> bool {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, value)| is_text_named(name, value, letters) || holds(value, letters)),
+        Value::Array(items) => items.iter().any(|item| holds(item, letters)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn is_text_named(name: &str, value: &Value, letters: &str) -> bool {
+    let text = value.as_str().unwrap_or_default();
+    is_named(name, letters) && !text.trim().is_empty()
+}
+
+fn is_named(name: &str, letters: &str) -> bool {
+    let found = name.chars().filter(char::is_ascii_alphabetic);
+    found.map(|c| c.to_ascii_lowercase()).eq(letters.chars())
 }
 
 /// Whether an answer says this at a path, compared as text.

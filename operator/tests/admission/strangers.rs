@@ -80,13 +80,37 @@ async fn bodies_that_never_end_keep_no_review_waiting_and_memory_bounded() {
         assert!(took < PATIENCE, "{took:?}");
     }
     let mut large = pod(1);
-    large["metadata"]["annotations"]["large"] = json!("x".repeat(2 * 1024 * 1024));
+    // What is text is no part of it, however it looks.
+    large["metadata"]["annotations"]["large"] = json!("{\"[".repeat(512 * 1024));
+    let variable = |number: u32| json!({"name": format!("V{number}"), "value": "{}"});
+    let variables: Vec<_> = (0..2000).map(variable).collect();
+    large["spec"]["containers"][0]["env"] = json!(variables);
     let large = request("POST", "/inject", JSON, review("u", &large));
     let (status, _) = asker.ask(large).await;
     assert_eq!(status, StatusCode::OK);
     let grown = resident().saturating_sub(before);
     println!("memory {} KiB more", grown / 1024);
     assert!(grown < MEMORY, "{grown} bytes more");
+    drop(held);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pod_of_many_parts_is_answered_however_many_addresses_have_begun_a_review() {
+    let webhook = Arc::new(Webhook::start().await);
+    let asker = webhook.http2().await;
+    let mut bodies = JoinSet::new();
+    for number in 2..102 {
+        let webhook = webhook.clone();
+        bodies.spawn(async move { endless(&webhook, [127, 0, 0, number]).await });
+    }
+    let held = bodies.join_all().await;
+    let variable = |number: u32| json!({"name": format!("V{number}"), "value": "v"});
+    let mut parts = pod(1);
+    parts["spec"]["containers"][0]["env"] = (0..1000).map(variable).collect();
+    for _ in 0..10 {
+        let parts = request("POST", "/inject", JSON, review("u", &parts));
+        assert_eq!(asker.ask(parts).await.0, StatusCode::OK);
+    }
     drop(held);
 }
 
@@ -108,7 +132,7 @@ async fn a_short_review_that_would_take_a_lot_of_memory_is_not_answered() {
     assert!(many.len() > 150_000 && many.len() < 3 * 1024 * 1024);
     let stranger = webhook.http2_from([127, 0, 0, 2]).await.unwrap();
     let (status, _) = stranger.ask(request("POST", "/inject", JSON, many)).await;
-    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
     admitted(asker, settings, 2).await;
     let grown = resident().saturating_sub(before);
     assert!(grown < MEMORY, "{grown} bytes more");

@@ -13,7 +13,9 @@ pub(crate) fn requests(shop: &Shop, wanted: impl Fn(&Value) -> bool) -> Result<V
     let state = shop.cluster().state().context("a cluster of ours")?;
     let log = std::fs::read_to_string(state.path("log/audit.log")).context("the audit log")?;
     let mut found = Vec::new();
-    for line in log.lines() {
+    // The last line may be half written.
+    let (whole, _) = log.rsplit_once('\n').unwrap_or_default();
+    for line in whole.lines() {
         let request: Value = serde_json::from_str(line)?;
         if wanted(&request) {
             found.push(request);

@@ -40,6 +40,7 @@ const OPERATOR: &str = "app.kubernetes.io/name=credence-operator";
 /// upgrade.
 fn upgrades_and_a_rollback_fail_no_call(shop: &Shop) -> Result<()> {
     let cluster = shop.cluster();
+    forget_scaling(shop)?;
     let load = Load::start(shop)?;
     let mut known = replicas(shop)?;
     let mut replaced_by = |wanted: usize| {
@@ -59,6 +60,21 @@ fn upgrades_and_a_rollback_fail_no_call(shop: &Shop) -> Result<()> {
     let calls = load.until_after(Timestamp::now())?;
     note(format!("{calls} calls, none failed"));
     changes_arrive(shop)
+}
+
+/// Other cases have scaled the operator by kubectl, and Helm 4 leaves a field
+/// to whoever wrote it last.
+fn forget_scaling(shop: &Shop) -> Result<()> {
+    let kubectl = shop.cluster().kubectl();
+    let of = ["-n", SYSTEM, "get", "deployment/credence-operator"];
+    let deployment = kubectl.json(&[&of[..], &["--show-managed-fields"]].concat())?;
+    let fields = deployment["metadata"]["managedFields"].as_array();
+    let mut fields = fields.context("managed fields")?.clone();
+    fields.retain(|of| of["subresource"] != "scale");
+    let patch = json!([{"op": "replace", "path": "/metadata/managedFields", "value": fields}]);
+    let to = ["-n", SYSTEM, "patch", "deployment/credence-operator"];
+    kubectl.run(&[&to[..], &["--type=json", "-p", &patch.to_string()]].concat())?;
+    Ok(())
 }
 
 /// The uids of the operator's pods that are not about to go.
@@ -166,10 +182,12 @@ struct Load<'a>(&'a Shop);
 impl<'a> Load<'a> {
     fn start(shop: &'a Shop) -> Result<Self> {
         let url = "http://localhost:2733/payments/x";
-        let load = ["load", url, "--seconds=900", "--linger=2", "--rest=10"];
+        let load = ["load", url, "--seconds=900", "--linger=4", "--rest=10"];
+        let mut spec = restricted_pod(&load);
+        spec["terminationGracePeriodSeconds"] = json!(20);
         let pod = json!({
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "load", "namespace": LIVE},
-            "spec": restricted_pod(&load),
+            "spec": spec,
         });
         shop.cluster().kubectl().apply(&pod.to_string())?;
         shop.wait_for(LIVE, "pod/load", "condition=Ready")?;

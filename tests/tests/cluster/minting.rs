@@ -72,6 +72,9 @@ fn random(end: u64) -> u64 {
 /// for the answer to a refresh that another one began: whatever happens to the
 /// one, the other can try again before the token ends.
 const LIFETIME: u64 = 90;
+/// So short that the next refreshes of two tokens are less than half a minute
+/// apart: the first is still waiting for its answer when the second begins.
+const SHORT: u64 = 60;
 /// Whoever refreshed may lose the answer within this without losing more.
 const GRACE: u64 = 120;
 
@@ -148,7 +151,7 @@ fn lost_in_the_moment_of_a_refresh(shop: &Shop) -> Result<()> {
         let client = |identity: &str, refresh: &str, grace: u64| {
             json!({
                 "secrets": [shop.secret("client")], "identity": identity, "graceSeconds": grace,
-                "lifetimeSeconds": LIFETIME, "refreshToken": shop.secret(refresh),
+                "lifetimeSeconds": SHORT, "refreshToken": shop.secret(refresh),
             })
         };
         let clients = json!({

@@ -29,6 +29,17 @@ fn a_refresh_that_a_wrong_clock_dated_is_not_waited_for() {
 }
 
 #[test]
+fn a_refresh_of_a_leader_whose_clock_is_ahead_is_left_as_much_time_as_there_is() {
+    for grace in [0, 60] {
+        let story = rotating().with(|lifetime| lifetime.grace = Duration::from_secs(grace));
+        let mut story = story.obtains(0, 3600, "t1", "r1");
+        story.record = story.record.intending("a", &story.terms, at(200));
+        assert_eq!(story.step_of("b", 110), wait(3598));
+        assert_eq!(story.step_of("b", 3598), REFRESH);
+    }
+}
+
+#[test]
 fn renewals_that_a_wrong_clock_forced_hold_back_no_other() {
     let mut story = anew().obtains(0, 3600, "t1", "").refused(1);
     story.record.forced = Some(Forced {

@@ -79,6 +79,15 @@ fn a_provider_that_gives_no_refresh_token_is_asked_again_once_its_answer_is_unde
 }
 
 #[test]
+fn an_edit_ends_the_wait_for_a_provider_that_says_something_else() {
+    let story = rotating().answered(0, 200, r#"{"message": "try later"}"#);
+    let mut story = story.ordered_anew();
+    assert_eq!(story.step(10), Step::Read);
+    story.record = story.record.reading(&story.terms, at(10));
+    assert_eq!(story.step(10), REFRESH);
+}
+
+#[test]
 fn an_answer_is_not_used_while_its_refresh_token_stands_where_nobody_looks() {
     for body in [
         r#"{"access_token": "t1", "refreshToken": "r1"}"#,
