@@ -115,6 +115,8 @@ struct Shared {
     events: Events,
     leader: watch::Receiver<bool>,
     draining: Shutdown,
+    /// From when on no keeper begins anything.
+    resting: Shutdown,
 }
 
 /// Everything that runs.
@@ -126,12 +128,14 @@ struct Operator {
     election: JoinSet<anyhow::Result<()>>,
     status: Arc<FeedStatusWriter>,
     readiness: Readiness,
+    rest: Trigger,
     drain: Trigger,
     release: Trigger,
 }
 
 impl Operator {
     fn start(settings: Settings, client: Client, ports: Ports) -> anyhow::Result<Self> {
+        let (rest, resting) = shutdown::channel();
         let (drain, draining) = shutdown::channel();
         let (release, released) = shutdown::channel();
         let (leads, leader) = watch::channel(false);
@@ -156,6 +160,7 @@ impl Operator {
             events,
             leader,
             draining,
+            resting,
         };
         let mut background = Tasks::default();
         background.spawn("events", writer.run());
@@ -187,6 +192,7 @@ impl Operator {
             election,
             status,
             readiness,
+            rest,
             drain,
             release,
         })
@@ -207,6 +213,9 @@ impl Operator {
     /// Stops in the order in which nobody notices.
     async fn stop(&mut self) -> anyhow::Result<()> {
         self.readiness.set(Check::Serving, false);
+        // A refresh that began only now could outlast the pod, and its refresh
+        // token with it.
+        self.rest.drain();
         tokio::time::sleep(PROPAGATION).await;
         self.drain.drain();
         self.servers.join().await;
@@ -330,7 +339,7 @@ impl Shared {
         let tools = Tools::new(store.clone(), issuer, Clock::system(), holder);
         let (catalogue, leader) = (self.catalogue.clone(), self.leader.clone());
         let keepers = Keepers::new(catalogue, store, tools, leader);
-        servers.spawn("keepers", keepers.run(self.draining.clone()));
+        servers.spawn("keepers", keepers.run(self.resting.clone()));
         Ok(())
     }
 

@@ -7,6 +7,10 @@ use tokio::sync::watch;
 /// Time between "not ready" and the first closed connection: the endpoints of
 /// the Services must lose this replica first.
 pub const PROPAGATION: Duration = Duration::from_secs(5);
+/// The longest that a replica takes to stop: where a refresh has just begun, the
+/// 33 seconds that its request may take, ten in which its answer is tried to be
+/// written down, and the last status. Who ends it before loses that answer.
+pub const LONGEST: Duration = Duration::from_secs(50);
 /// The streams of a replica end spread over this time, so that the other
 /// replicas are not dialled by all sidecars at once.
 pub const SPREAD: Duration = Duration::from_secs(3);

@@ -72,11 +72,13 @@ impl<I: Issuer<Order = Order>> Keepers<I> {
             };
             self.adjust(wanted);
             tokio::select! {
+                // Whatever happens at the end begins nothing more.
+                biased;
+                () = draining.draining() => break,
                 changed = self.leader.changed() => if changed.is_err() { break },
-                changed = changes.changed() => if changed.is_err() { break },
                 Some(ended) = self.stopping.join_next() => self.ended(ended),
                 _ = sweep.tick() => if leads { self.sweep().await },
-                () = draining.draining() => break,
+                changed = changes.changed() => if changed.is_err() { break },
             }
         }
         self.adjust(Vec::new());

@@ -3,7 +3,9 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use credence_operator::shutdown::LONGEST;
 use serde_json::Value;
 
 use crate::helm::Helm;
@@ -105,6 +107,16 @@ fn an_image_is_taken_by_its_digest_where_there_is_one() {
     assert_eq!(operator["image"], "example.com/operator:v2");
     let sidecar = format!("--sidecar-image=example.com/sidecar@{digest}");
     assert_eq!(operator["args"][0], sidecar);
+}
+
+/// An answer with a refresh token that is not written down is lost for ever.
+#[test]
+fn a_replica_that_stops_is_given_the_time_that_a_refresh_may_take() {
+    let Some(helm) = Helm::get() else { return };
+    let objects = helm.objects(&[]);
+    let pod = &one(&objects, "Deployment")["spec"]["template"]["spec"];
+    let given = pod["terminationGracePeriodSeconds"].as_u64().unwrap();
+    assert!(Duration::from_secs(given) > LONGEST, "{given} s");
 }
 
 /// Equal, where 0 and 0.0 are: Helm writes numbers in its own way.

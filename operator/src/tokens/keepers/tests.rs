@@ -414,6 +414,21 @@ async fn who_does_not_lead_asks_nobody() {
     assert_eq!(provider.asked(), 1);
 }
 
+#[tokio::test]
+async fn a_replica_that_stops_begins_nothing_more_and_does_not_wait_for_the_idle() {
+    let (cluster, provider) = (Cluster::default(), Provider::default());
+    let replica = Replica::start(&cluster, &provider, "one");
+    replica.plan("u");
+    replica.leads.send_replace(true);
+    replica.knows("t1").await;
+    let started = std::time::Instant::now();
+    replica.drain.drain();
+    replica.plan("v");
+    replica.running.await.unwrap();
+    assert!(started.elapsed() < PATIENCE);
+    assert_eq!(provider.asked(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_kept_for_a_collection_that_is_gone_is_deleted() {
     let (cluster, provider) = (Cluster::default(), Provider::default());
