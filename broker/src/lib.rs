@@ -20,7 +20,7 @@ pub mod trial;
 pub use account_tokens::{AccountTokens, NoCluster, NotIssued};
 pub use clock::Clock;
 /// How this process leaves its network, and what of that is private.
-pub use credence_net::{Egress, InvalidEgress, Network};
+pub use credence_net::{Egress, InvalidEgress, Network, hardening};
 pub use exchange::{Exchange, ExchangeError, PrivateNetworks};
 pub use issuer::{Asking, Issuer, Unanswered};
 pub use keeper::{Keeper, Tools};

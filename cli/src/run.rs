@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
+use credence_broker::hardening;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::RunArgs;
@@ -22,6 +23,7 @@ use crate::variables::Variables;
 /// When the terminal or the signals cannot be used. What the user can mend is
 /// told on standard error and makes the exit status.
 pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
+    hardening::harden().context("cannot shield the memory of this process")?;
     let RunArgs {
         paths,
         environment,

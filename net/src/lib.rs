@@ -10,6 +10,9 @@
 //! the network wants it, [`egress::Egress`] has a proxy do all but the last step.
 //! [`tls`] builds client configurations and completes handshakes.
 //!
+//! What has connections with credentials on them holds credentials:
+//! [`hardening`] keeps the memory of such a process to itself.
+//!
 //! Errors are grouped by whose fault they are, because that is what a caller
 //! is told: the name or its network ([`DialError`]), our own refusal
 //! ([`guard::Refused`]), the peer's certificate or protocol
@@ -20,6 +23,7 @@ pub mod dial;
 pub mod egress;
 pub mod guard;
 pub mod handshake;
+pub mod hardening;
 pub mod identity;
 pub mod network;
 mod resolve;

@@ -1,6 +1,8 @@
 //! The Kubernetes operator of Credence.
 
+use anyhow::Context as _;
 use clap::Parser as _;
+use credence_broker::hardening;
 use credence_operator::settings::Settings;
 use credence_operator::{log, run};
 
@@ -10,5 +12,6 @@ use credence_operator::{log, run};
 async fn main() -> anyhow::Result<()> {
     let settings = Settings::parse();
     log::install(&settings)?;
+    hardening::harden().context("cannot shield the memory of this process")?;
     run::run(settings).await
 }

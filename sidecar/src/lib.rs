@@ -34,7 +34,6 @@ mod entrance;
 mod exchange;
 pub mod feed;
 mod gate;
-pub mod hardening;
 pub mod http1;
 mod http2;
 mod index;
@@ -67,7 +66,7 @@ mod upgrade;
 mod upstream;
 mod whole_body;
 
-pub use credence_net::{Egress, InvalidEgress};
+pub use credence_net::{Egress, InvalidEgress, hardening};
 pub use limits::{ProxySettings, Timeouts};
 pub use proxy::{BindError, Bound, Handle, Proxy};
 pub use slug::Slug;

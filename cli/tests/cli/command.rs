@@ -1,5 +1,6 @@
 //! Starts the binary and listens to it.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -121,6 +122,11 @@ impl Running {
         let line = printed.lines().find(|line| line.starts_with(word)).unwrap();
         let port = line.split(':').nth(2).unwrap().split('/').next().unwrap();
         SocketAddr::from(([127, 0, 0, 1], port.parse().unwrap()))
+    }
+
+    /// What the kernel says of it, such as `limits`.
+    pub(crate) fn told(&self, what: &str) -> String {
+        fs::read_to_string(format!("/proc/{}/{what}", self.child.id())).unwrap()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

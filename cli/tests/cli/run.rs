@@ -41,6 +41,20 @@ fn a_call_gets_the_credential_of_the_environment() {
 }
 
 #[test]
+fn a_run_leaves_no_core_file_behind() {
+    let provider = Provider::start();
+    let folder = shop(&provider);
+    let running = Running::serve(folder.path(), &[]);
+    running.address("proxy");
+    let limits = running.told("limits");
+    let core = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max core file size"));
+    let core: Vec<_> = core.unwrap().split_whitespace().take(2).collect();
+    assert_eq!(core, ["0", "0"], "{limits}");
+}
+
+#[test]
 fn the_table_and_the_addresses_are_printed() {
     let provider = Provider::start();
     let folder = shop(&provider).with("service.yaml", "apiVersion: v1\nkind: Service\n");

@@ -1,5 +1,6 @@
 //! What the programs need, and what they leave behind.
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -14,6 +15,11 @@ use crate::runner::note;
 pub(crate) const CASES: &[Case] = &[
     Case::last("both programs are small", both_programs_are_small)
         .here("the processes of the cluster are elsewhere"),
+    Case::last(
+        "no program leaves its memory behind",
+        no_program_leaves_its_memory_behind,
+    )
+    .here("the processes of the cluster are elsewhere"),
     Case::last("both images are small", both_images_are_small)
         .here("the images were built elsewhere"),
     Case::last("no secret was left anywhere", no_secret_was_left_anywhere),
@@ -51,6 +57,28 @@ fn both_programs_are_small(_: &Shop) -> Result<()> {
             kib <= limit * 1024,
             "{program} needs {kib} KiB, more than {limit} MiB"
         );
+    }
+    Ok(())
+}
+
+/// Both hold credentials, and a core file would hold them, too.
+fn no_program_leaves_its_memory_behind(_: &Shop) -> Result<()> {
+    for program in ["credence-sidecar", "credence-operator"] {
+        let running = cgroups::running(program)?;
+        ensure!(!running.is_empty(), "no {program} runs");
+        for process in running {
+            // One that has ended meanwhile has no limits.
+            let limits = fs::read_to_string(format!("/proc/{}/limits", process.id()));
+            let limits = limits.unwrap_or_default();
+            let core = limits
+                .lines()
+                .find_map(|line| line.strip_prefix("Max core file size"));
+            let core = core.map(|line| line.split_whitespace().take(2).collect::<Vec<_>>());
+            ensure!(
+                core.is_none_or(|core| core == ["0", "0"]),
+                "{program}: {limits}"
+            );
+        }
     }
     Ok(())
 }
