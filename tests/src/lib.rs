@@ -41,6 +41,7 @@ pub mod rights;
 pub mod session;
 pub mod shop;
 pub mod state;
+pub mod stolen;
 pub mod stopped;
 pub mod suspension;
 pub mod sysctls;

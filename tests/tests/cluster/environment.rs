@@ -1,8 +1,11 @@
 //! Who decides which environment a namespace is of.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use credence_core::Environment;
 use credence_tests::shop::{APP, Branch, DEVELOPMENT, PATIENCE, Shop, restricted_pod};
+use credence_tests::stolen::Window;
 use credence_tests::wait::until;
 use serde_json::{Value, json};
 
@@ -28,25 +31,25 @@ pub(crate) const CASES: &[Case] = &[
     .soak(),
 ];
 
-/// Milliseconds from the write of the label in the API server.
+/// From the write of the label in the API server.
 #[derive(Clone, Copy)]
 struct Limit {
     /// To the last pod's first call with the other credential.
-    used: u64,
+    used: Duration,
     /// To the end of the last stream that was begun with the old one: a sidecar
     /// gives them five seconds to end by themselves.
-    cut: u64,
+    cut: Duration,
 }
 
 /// On a machine that others may be using, other cases at least.
 const SHARED: Limit = Limit {
-    used: 5000,
-    cut: 15_000,
+    used: Duration::from_secs(5),
+    cut: Duration::from_secs(15),
 };
 /// On one that nobody else uses.
 const OURS: Limit = Limit {
-    used: 1000,
-    cut: 6000,
+    used: Duration::from_secs(1),
+    cut: Duration::from_secs(6),
 };
 
 const EDITOR: &str = "namespace-editor";
@@ -148,6 +151,7 @@ fn promoted(shop: &Shop, limit: Limit) -> Result<()> {
             }
             let before =
                 audit::writes(shop, "namespaces", branch.namespace(), branch.namespace())?.len();
+            let window = Window::open()?;
             // The binding takes effect when the API server has seen it.
             until("the right to promote", PATIENCE, || {
                 Ok(relabel(branch, label).ok())
@@ -170,7 +174,12 @@ fn promoted(shop: &Shop, limit: Limit) -> Result<()> {
             note(format!(
                 "{label}: used after {delay} ms, the old one's streams cut after {cut} ms"
             ));
-            ensure!(delay <= limit.used && cut <= limit.cut, "that is too late");
+            for (what, took, limit) in [
+                ("the other credential", delay, limit.used),
+                ("the end of streams", cut, limit.cut),
+            ] {
+                window.judge(what, Duration::from_millis(took), limit)?;
+            }
             let shown = format!("jsonpath={{.status.environment}}={status}");
             branch.wait_for("apicollection/payments", &shown)?;
             until("the Event about the namespace", PATIENCE, || {

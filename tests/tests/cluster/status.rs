@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use credence_tests::shop::{DEVELOPMENT, PATIENCE, SYSTEM, Shop};
+use credence_tests::stolen::Window;
 use credence_tests::wait::until;
 use serde_json::{Value, json};
 
@@ -51,14 +52,14 @@ fn three_replicas_count_every_sidecar_once(shop: &Shop) -> Result<()> {
     let kubectl = shop.cluster().kubectl();
     let delete = ["-n", SYSTEM, "delete", "pod", victim];
     kubectl.run(&[&delete[..], &["--grace-period=0", "--force"]].concat())?;
-    let begin = Instant::now();
+    let (begin, window) = (Instant::now(), Window::open()?);
     until("the sum without the killed replica", PATIENCE, || {
         let gone = replicas(shop)?.iter().all(|replica| replica != victim);
         Ok(if gone { counted(shop, wanted)? } else { None })
     })?;
     let took = begin.elapsed();
     note(format!("right again after {:.1} s", took.as_secs_f64()));
-    ensure!(took < RIGHT_AGAIN, "the status was wrong for {took:?}");
+    window.judge("the sum is right", took, RIGHT_AGAIN)?;
     scale(shop, 2)?;
     until("two replicas to count every sidecar", PATIENCE, || {
         counted(shop, wanted)
@@ -91,7 +92,7 @@ fn a_refused_key_is_a_condition_until_it_is_replaced(shop: &Shop) -> Result<()> 
     ensure!(ready["status"] == "True", "{ready}");
 
     write(shop.key("payments-dev"))?;
-    let begin = Instant::now();
+    let (begin, window) = (Instant::now(), Window::open()?);
     until("the right key", PATIENCE, || {
         let answer = shop.call(DEVELOPMENT, "/payments/x")?;
         Ok((answer["status"] == 200).then_some(()))
@@ -101,7 +102,7 @@ fn a_refused_key_is_a_condition_until_it_is_replaced(shop: &Shop) -> Result<()> 
         Ok(rejected.is_none().then_some(()))
     })?;
     note(format!("gone after {:.1} s", begin.elapsed().as_secs_f64()));
-    ensure!(begin.elapsed() < RIGHT_AGAIN, "{:?}", begin.elapsed());
+    window.judge("the condition is gone", begin.elapsed(), RIGHT_AGAIN)?;
     until_event(
         shop,
         (DEVELOPMENT, "payments"),
