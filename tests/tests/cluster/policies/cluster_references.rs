@@ -8,6 +8,7 @@ use credence_tests::shop::{PATIENCE, Shop};
 use credence_tests::wait::until;
 use serde_json::{Value, json};
 
+use super::references::spec;
 use super::{Namespace, accepted, allow, refused_by};
 
 const POLICY: &str = "credence-references";
@@ -130,15 +131,8 @@ fn until_may(kubectl: &Kubectl, what: &[&str]) -> Result<()> {
 
 /// For no namespace.
 fn collection(name: &str, environments: &Value) -> Value {
-    let mut spec = json!({
-        "baseUrl": "https://api.example.com",
-        "auth": {"apiKey": {"in": "Header", "name": "X-Api-Key", "value": "${secret.api-key}"}},
-    });
-    for (environment, settings) in environments.as_object().into_iter().flatten() {
-        spec[environment] = settings.clone();
-    }
     json!({
         "apiVersion": "credence.dev/v1alpha1", "kind": "ClusterApiCollection",
-        "metadata": {"name": name}, "spec": spec,
+        "metadata": {"name": name}, "spec": spec(environments),
     })
 }

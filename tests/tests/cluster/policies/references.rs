@@ -140,6 +140,14 @@ fn patching<'a>(
 }
 
 fn collection(namespace: &str, name: &str, environments: &Value) -> Value {
+    json!({
+        "apiVersion": "credence.dev/v1alpha1", "kind": "ApiCollection",
+        "metadata": {"name": name, "namespace": namespace}, "spec": spec(environments),
+    })
+}
+
+/// Of a collection of either kind.
+pub(super) fn spec(environments: &Value) -> Value {
     let mut spec = json!({
         "baseUrl": "https://api.example.com",
         "auth": {"apiKey": {"in": "Header", "name": "X-Api-Key", "value": "${secret.api-key}"}},
@@ -147,8 +155,5 @@ fn collection(namespace: &str, name: &str, environments: &Value) -> Value {
     for (environment, settings) in environments.as_object().into_iter().flatten() {
         spec[environment] = settings.clone();
     }
-    json!({
-        "apiVersion": "credence.dev/v1alpha1", "kind": "ApiCollection",
-        "metadata": {"name": name, "namespace": namespace}, "spec": spec,
-    })
+    spec
 }
